@@ -1,0 +1,1 @@
+"""Frames, annotations, masks, dataset formats, checkpoints on disk. No torch, no Qt, no labelme."""

@@ -1,0 +1,328 @@
+"""One frame's annotation: the labelme JSON file, as frozen data, read and written without loss.
+
+The format is labelme's (versions 4 to 7 open what is written here). Our own facts are extra keys,
+which labelme carries along: `source` and `score` on a shape, `propagated` at the top.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from PIL import Image
+
+from sam_annotator.core.errors import AnnotationError
+from sam_annotator.core.files import write_atomically
+
+Source = Literal["manual", "sam", "propagated", "imported"]
+MANUAL: Final = "manual"
+SAM: Final = "sam"
+PROPAGATED: Final = "propagated"
+IMPORTED: Final = "imported"
+
+REVIEWED: Final = "reviewed"
+"""Name of the labelme flag that marks a shape as looked at and approved by a human."""
+
+LABELME_VERSION: Final = "6.3.1"
+"""The labelme version whose format new files declare."""
+
+_SHAPE_KEYS: Final = frozenset(
+    {"label", "points", "group_id", "shape_type", "flags", "description", "mask", "source", "score"}
+)
+_FRAME_KEYS: Final = frozenset(
+    {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "propagated"}
+)
+
+Point = tuple[float, float]
+
+
+def _no_items() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One labelme shape. An object in a frame is all shapes with its object id.
+
+    Attributes:
+        label: the category.
+        points: (x, y) in pixels of the image; x to the right, y down, (0, 0) the corner of the first pixel.
+            For a `mask` shape: the first and the last pixel of the crop, both inside.
+        shape_type: `polygon`, `mask`, `rectangle`, ... as labelme names them.
+        object_id: labelme's `group_id`; None only in files that another program wrote.
+        mask: bool (height, width) crop for a `mask` shape, else None. Read-only by convention.
+        source: who made it. A file that does not say counts as made by a human.
+        score: 0..1, how sure the model was; None for what a human made.
+        extra: keys of other programs, kept as they are.
+    """
+
+    label: str
+    points: tuple[Point, ...]
+    shape_type: str = "polygon"
+    object_id: int | None = None
+    mask: NDArray[np.bool_] | None = None
+    source: str = MANUAL
+    score: float | None = None
+    flags: Mapping[str, bool] = field(default_factory=_no_items)
+    description: str = ""
+    extra: Mapping[str, Any] = field(default_factory=_no_items)
+
+    @property
+    def is_protected(self) -> bool:
+        """True for what propagation must never change: any source but `propagated`, or reviewed."""
+        return self.source != PROPAGATED or bool(self.flags.get(REVIEWED))
+
+    def same_geometry(self, other: "Shape") -> bool:
+        """True if both cover the same pixels by the same points."""
+        return (
+            self.shape_type == other.shape_type
+            and self.points == other.points
+            and _equal_masks(self.mask, other.mask)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Shape):
+            return NotImplemented
+        return self.same_geometry(other) and _facts(self) == _facts(other)
+
+    def __hash__(self) -> int:
+        return hash((self.label, self.points, self.object_id))
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Shape":
+        return self  # frozen: labelme's undo stack may share it
+
+
+def _equal_masks(first: NDArray[np.bool_] | None, second: NDArray[np.bool_] | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)
+
+
+def _facts(shape: Shape) -> tuple[Any, ...]:
+    return (
+        shape.label,
+        shape.object_id,
+        shape.source,
+        shape.score,
+        dict(shape.flags),
+        shape.description,
+        dict(shape.extra),
+    )
+
+
+@dataclass(frozen=True)
+class FrameAnnotation:
+    """All shapes of one frame, and what else its file says.
+
+    Attributes:
+        image_path: the image relative to the JSON file, with forward slashes.
+        width, height: of the image in pixels, EXIF rotation applied; 0 where an old file does not say.
+        shapes: in drawing order, first at the bottom.
+        propagated_ids: object ids that a propagation has answered for in this frame, also with 'not here'.
+        image_data: embedded image as base64, kept where a file has one; never added.
+        extra: keys of other programs, kept as they are.
+    """
+
+    image_path: str
+    width: int
+    height: int
+    shapes: tuple[Shape, ...] = ()
+    flags: Mapping[str, bool] = field(default_factory=_no_items)
+    propagated_ids: frozenset[int] = frozenset()
+    image_data: str | None = None
+    version: str = LABELME_VERSION
+    extra: Mapping[str, Any] = field(default_factory=_no_items)
+
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of the objects in this frame, ascending."""
+        return tuple(sorted({s.object_id for s in self.shapes if s.object_id is not None}))
+
+    def shapes_of(self, object_id: int) -> tuple[Shape, ...]:
+        """The shapes (parts) of one object."""
+        return tuple(s for s in self.shapes if s.object_id == object_id)
+
+    def is_key_frame_of(self, object_id: int) -> bool:
+        """True if a human made or approved this object here."""
+        return any(s.is_protected for s in self.shapes_of(object_id))
+
+    def with_object(self, object_id: int, shapes: Iterable[Shape]) -> "FrameAnnotation":
+        """The same frame with all shapes of one object replaced (none: removed), drawing order kept."""
+        new = tuple(shapes)
+        position = next((i for i, s in enumerate(self.shapes) if s.object_id == object_id), len(self.shapes))
+        before = tuple(s for s in self.shapes[:position] if s.object_id != object_id)
+        after = tuple(s for s in self.shapes[position:] if s.object_id != object_id)
+        return replace(self, shapes=before + new + after)
+
+
+def read_annotation(path: Path) -> FrameAnnotation:
+    """Read a labelme JSON file.
+
+    Raises:
+        AnnotationError: missing, not JSON, or not a labelme annotation; the sentence names the file.
+    """
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise AnnotationError(f"{path} cannot be read ({error.strerror}).") from error
+    except orjson.JSONDecodeError as error:
+        raise AnnotationError(
+            f"{path} is not valid JSON ({error}). Nothing was changed; repair the file, or move it away to "
+            "annotate this frame anew."
+        ) from error
+    try:
+        return _frame_from_document(document)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise AnnotationError(
+            f"{path} is not a labelme annotation ({reason}). Nothing was changed; repair the file, or move it "
+            "away to annotate this frame anew."
+        ) from error
+
+
+def write_annotation(path: Path, annotation: FrameAnnotation) -> None:
+    """Write a labelme JSON file, whole or not at all.
+
+    Raises:
+        SaveError: the old file, if any, is unchanged.
+    """
+    write_atomically(path, encode_annotation(annotation))
+
+
+def encode_annotation(annotation: FrameAnnotation) -> bytes:
+    """The bytes of the labelme JSON file: the same annotation always gives the same bytes."""
+    document: dict[str, Any] = {
+        "version": annotation.version,
+        "flags": dict(annotation.flags),
+        "shapes": [_shape_to_document(shape) for shape in annotation.shapes],
+        "imagePath": annotation.image_path,
+        "imageData": annotation.image_data,
+        "imageHeight": annotation.height,
+        "imageWidth": annotation.width,
+    }
+    if annotation.propagated_ids:
+        document["propagated"] = sorted(annotation.propagated_ids)
+    document.update(annotation.extra)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
+def _frame_from_document(document: Any) -> FrameAnnotation:
+    if not isinstance(document, dict):
+        raise TypeError(f"the top of the file is a {type(document).__name__}, not an object")
+    shapes = document["shapes"]
+    if not isinstance(shapes, list):
+        raise TypeError("'shapes' is not a list")
+    return FrameAnnotation(
+        image_path=_text(document["imagePath"], "imagePath").replace("\\", "/"),
+        width=_size(document.get("imageWidth"), "imageWidth"),
+        height=_size(document.get("imageHeight"), "imageHeight"),
+        shapes=tuple(_shape_from_document(item, index) for index, item in enumerate(shapes)),
+        flags=_flags(document.get("flags")),
+        propagated_ids=_ids(document.get("propagated")),
+        image_data=document.get("imageData"),
+        version=str(document.get("version") or LABELME_VERSION),
+        extra={key: value for key, value in document.items() if key not in _FRAME_KEYS},
+    )
+
+
+def _shape_from_document(item: Any, index: int) -> Shape:
+    if not isinstance(item, dict):
+        raise TypeError(f"shape {index} is not an object")
+    mask = item.get("mask")
+    score = item.get("score")
+    return Shape(
+        label=_text(item["label"], f"label of shape {index}"),
+        points=_points(item["points"], index),
+        shape_type=_text(item.get("shape_type") or "polygon", f"shape_type of shape {index}"),
+        object_id=_object_id(item.get("group_id"), index),
+        mask=None if mask is None else _decode_mask(mask),
+        source=_text(item.get("source") or MANUAL, f"source of shape {index}"),
+        score=None if score is None else float(score),
+        flags=_flags(item.get("flags")),
+        description=item.get("description") or "",
+        extra={key: value for key, value in item.items() if key not in _SHAPE_KEYS},
+    )
+
+
+def _shape_to_document(shape: Shape) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "label": shape.label,
+        "points": shape.points,
+        "group_id": shape.object_id,
+        "description": shape.description,
+        "shape_type": shape.shape_type,
+        "flags": dict(shape.flags),
+        "mask": None if shape.mask is None else _encode_mask(shape.mask),
+        "source": shape.source,
+    }
+    if shape.score is not None:
+        document["score"] = shape.score
+    document.update(shape.extra)
+    return document
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is {value!r}, not a text")
+    return value
+
+
+def _size(value: Any, what: str) -> int:
+    if value is None:  # labelme before version 4 did not write sizes
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise TypeError(f"{what} is {value!r}, not a size in pixels")
+    return value
+
+
+def _flags(value: Any) -> Mapping[str, bool]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError(f"flags are {value!r}, not an object")
+    return value
+
+
+def _ids(value: Any) -> frozenset[int]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list) or not all(type(item) is int for item in value):
+        raise TypeError(f"'propagated' is {value!r}, not a list of object ids")
+    return frozenset(value)
+
+
+def _points(value: Any, index: int) -> tuple[Point, ...]:
+    try:
+        points = tuple((float(x), float(y)) for x, y in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"points of shape {index} are not pairs of numbers") from None
+    if not points or not all(math.isfinite(number) for point in points for number in point):
+        raise ValueError(f"points of shape {index} are empty or not finite")
+    return points
+
+
+def _object_id(value: Any, index: int) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise TypeError(f"group_id of shape {index} is {value!r}, not a whole number")
+
+
+def _decode_mask(value: Any) -> NDArray[np.bool_]:
+    if not isinstance(value, str):
+        raise TypeError("a mask is not a base64 text")
+    with Image.open(io.BytesIO(base64.b64decode(value))) as image:
+        return np.asarray(image).astype(bool)
+
+
+def _encode_mask(mask: NDArray[np.bool_]) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).save(stream, format="PNG", compress_level=1)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,0 +1,1 @@
+"""What computes masks: segmenters, propagators, and runs of them. No Qt, no labelme."""

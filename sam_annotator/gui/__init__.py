@@ -1,0 +1,1 @@
+"""The window: labelme's main window and canvas, extended; the engine thread."""
