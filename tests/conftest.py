@@ -1,0 +1,34 @@
+"""What all tests share: an isolated home, real photographs, the folder of shared material where there is one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the settings, caches or checkpoints of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for variable, folder in {
+        "HOME": home,
+        "XDG_CONFIG_HOME": home / ".config",
+        "XDG_CACHE_HOME": home / ".cache",
+        "XDG_DATA_HOME": home / ".local/share",
+    }.items():
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.delenv("SAM_ANNOTATOR_MODELS", raising=False)
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared measuring material beside the checkout."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no shared material beside this checkout")
+    return folder
