@@ -1,0 +1,189 @@
+"""Which engines are at work: the one place where options become a segmenter and a propagator.
+
+Importing this module, and asking `describe_missing`, loads no model code: torch and OpenCV come with the
+engine that is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.manifest import Checkpoint, find_checkpoint, has_right_size, load_manifest, search_folders
+from sam_annotator.engine.propagator import Propagator
+from sam_annotator.engine.segmenter import Segmenter
+
+Report = Callable[[str], None]
+"""Is told what is being done, in a line for people."""
+
+_BEST_ON_CPU = ("vit_b", "vit_l", "vit_h")  # encoding one frame takes seconds there: the fastest first
+_BEST_ON_GPU = ("vit_h", "vit_l", "vit_b")  # encoding is a fraction of a second in any case: the most exact first
+
+
+def ignore(_text: str) -> None:
+    """A report that nobody reads."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a person chose on the command line or in the settings.
+
+    Attributes:
+        segmenter: `auto` (the best SAM whose checkpoint is there, else embedded), `embedded`, a name of the
+            manifest such as `sam_vit_b`, or the path of a SAM checkpoint.
+        propagator: `auto`, `embedded` or `stcn`.
+        models: a folder to look for checkpoints in first.
+        device: `auto` (CUDA if there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, ...
+    """
+
+    segmenter: str = "auto"
+    propagator: str = "auto"
+    models: Path | None = None
+    device: str = "auto"
+
+
+def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter:
+    """Make the segmenter that was asked for; takes seconds for a SAM.
+
+    `auto` on a CPU takes the fastest SAM that is there (vit_b, vit_l, vit_h), on CUDA the most exact one
+    (vit_h, vit_l, vit_b), and leaves out files of the wrong size.
+
+    Raises:
+        InputError: no such name, file, folder or device.
+        EngineError: the checkpoint is not there, or is damaged.
+    """
+    _check_models_folder(options)
+    if options.segmenter == "embedded":
+        return _embedded_segmenter()
+    if options.segmenter == "auto":
+        return _best_segmenter(options, report)
+    path, checkpoint = _named_checkpoint(options)
+    return _sam(path, checkpoint, options, report)
+
+
+def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagator:
+    """Make the propagator that was asked for; `auto` is the embedded one.
+
+    Raises:
+        InputError: no such name or folder.
+        EngineError: it cannot be made.
+    """
+    _check_models_folder(options)
+    if options.propagator in ("auto", "embedded"):
+        from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
+
+        return EmbeddedPropagator()
+    if options.propagator == "stcn":
+        # STCN's place: its network, and `auto` preferring it where stcn.pth is found.
+        raise EngineError(
+            "This version does not have STCN's network yet, so stcn.pth cannot be used; "
+            "choose --propagator embedded, which needs no weights."
+        )
+    raise InputError(f"There is no propagator '{options.propagator}'; choose auto or embedded.")
+
+
+def describe_missing(options: EngineOptions) -> str | None:
+    """One sentence or two for the window's banner: which segmenter works, and how to get SAM's weights.
+
+    None where there is nothing to tell: SAM's weights are there, or the embedded segmenter was asked for.
+    Never raises for what the options name; `make_segmenter` will.
+    """
+    try:
+        _check_models_folder(options)
+        if options.segmenter == "embedded":
+            return None
+        if options.segmenter != "auto":
+            _named_checkpoint(options)
+            return None
+    except (InputError, EngineError) as error:
+        return str(error)
+    return None if _found_sams(options, ignore) else _describe_embedded(options)
+
+
+def _describe_embedded(options: EngineOptions) -> str:
+    damaged = next((path for checkpoint in _sams() if (path := find_checkpoint(checkpoint, options.models))), None)
+    return (
+        "Working with the embedded segmenter, which needs no weights. "
+        f"{_describe_download(options) if damaged is None else f'{damaged} has the wrong size, download it again'}: "
+        "`sam-annotator models list` tells more."
+    )
+
+
+def _describe_download(options: EngineOptions) -> str:
+    smallest = next(checkpoint for checkpoint in _sams() if checkpoint.model_type == _BEST_ON_CPU[0])
+    folder = search_folders(options.models)[0]
+    return f"For Segment Anything put {smallest.file} ({smallest.size}, {smallest.licence}) into {folder}"
+
+
+def _embedded_segmenter() -> Segmenter:
+    from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+
+    return EmbeddedSegmenter()
+
+
+def _best_segmenter(options: EngineOptions, report: Report) -> Segmenter:
+    found = _found_sams(options, report)
+    if not found:
+        report("No Segment Anything checkpoint was found; the embedded segmenter is at work.")
+        return _embedded_segmenter()
+    from sam_annotator.engine.device import choose_device
+
+    order = _BEST_ON_GPU if choose_device(options.device).type == "cuda" else _BEST_ON_CPU
+    path, checkpoint = min(found, key=lambda pair: order.index(str(pair[1].model_type)))
+    return _sam(path, checkpoint, options, report)
+
+
+def _sam(path: Path, checkpoint: Checkpoint | None, options: EngineOptions, report: Report) -> Segmenter:
+    from sam_annotator.engine.sam import make_sam
+
+    return make_sam(path, device=options.device, report=report, checkpoint=checkpoint)
+
+
+def _sams() -> tuple[Checkpoint, ...]:
+    return tuple(checkpoint for checkpoint in load_manifest() if checkpoint.kind == "sam")
+
+
+def _found_sams(options: EngineOptions, report: Report) -> list[tuple[Path, Checkpoint]]:
+    """The SAM checkpoints that are there and whole, as far as their size tells."""
+    found = []
+    for checkpoint in _sams():
+        path = find_checkpoint(checkpoint, options.models)
+        if path is not None and has_right_size(checkpoint, path):
+            found.append((path, checkpoint))
+        elif path is not None:
+            report(f"{path} has the wrong size and is left out; download it again from {checkpoint.url}.")
+    return found
+
+
+def _named_checkpoint(options: EngineOptions) -> tuple[Path, Checkpoint | None]:
+    """The file that was asked for by name (with what the manifest knows of it) or by path."""
+    for checkpoint in _sams():
+        if options.segmenter == checkpoint.name:
+            return _checkpoint_file(checkpoint, options), checkpoint
+    path = Path(options.segmenter).expanduser()
+    if path.is_file() and path.suffix != ".part":
+        return path, None
+    if path.suffix == ".part":
+        raise InputError(f"{path} is an unfinished download; finish it, or choose --sam embedded.")
+    names = ", ".join(checkpoint.name for checkpoint in _sams())
+    raise InputError(
+        f"There is no segmenter '{options.segmenter}' and no file of that name; "
+        f"choose auto, embedded, one of {names}, or the file of a SAM checkpoint."
+    )
+
+
+def _checkpoint_file(checkpoint: Checkpoint, options: EngineOptions) -> Path:
+    path = find_checkpoint(checkpoint, options.models)
+    if path is None:
+        raise EngineError(
+            f"{checkpoint.file} ({checkpoint.size}) was not found; download it from {checkpoint.url} and put it into "
+            f"{search_folders(options.models)[0]}, or choose --sam embedded, which needs no weights."
+        )
+    return path
+
+
+def _check_models_folder(options: EngineOptions) -> None:
+    if options.models is not None and not options.models.expanduser().is_dir():
+        raise InputError(
+            f"The folder {options.models} given with --models does not exist; make it, or leave --models out."
+        )
