@@ -144,15 +144,15 @@ class FrameAnnotation:
         """Ids of the objects in this frame, ascending."""
         return tuple(sorted({s.object_id for s in self.shapes if s.object_id is not None}))
 
-    def shapes_of(self, object_id: int) -> tuple[Shape, ...]:
-        """The shapes (parts) of one object."""
+    def shapes_of(self, object_id: int | None) -> tuple[Shape, ...]:
+        """The shapes (parts) of one object; of None: those that belong to no object."""
         return tuple(s for s in self.shapes if s.object_id == object_id)
 
     def is_key_frame_of(self, object_id: int) -> bool:
         """True if a human made or approved this object here."""
         return any(s.is_protected for s in self.shapes_of(object_id))
 
-    def with_object(self, object_id: int, shapes: Iterable[Shape]) -> "FrameAnnotation":
+    def with_object(self, object_id: int | None, shapes: Iterable[Shape]) -> "FrameAnnotation":
         """The same frame with all shapes of one object replaced (none: removed), drawing order kept."""
         new = tuple(shapes)
         position = next((i for i, s in enumerate(self.shapes) if s.object_id == object_id), len(self.shapes))
@@ -203,8 +203,8 @@ def encode_annotation(annotation: FrameAnnotation) -> bytes:
         "shapes": [_shape_to_document(shape) for shape in annotation.shapes],
         "imagePath": annotation.image_path,
         "imageData": annotation.image_data,
-        "imageHeight": annotation.height,
-        "imageWidth": annotation.width,
+        "imageHeight": annotation.height or None,
+        "imageWidth": annotation.width or None,
     }
     if annotation.propagated_ids:
         document["propagated"] = sorted(annotation.propagated_ids)

@@ -1,0 +1,219 @@
+"""Where annotations live, and the rules of who may overwrite what.
+
+Beside the frames as `<frame>.json`, like labelme; or below an output folder as `<video>/<frame>.json`,
+so that videos with equal frame names do not land on each other.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from sam_annotator.core.annotation import FrameAnnotation, Shape, read_annotation, write_annotation
+from sam_annotator.core.errors import AnnotationError, InputError
+from sam_annotator.core.videos import Video
+
+
+class AnnotationStore:
+    """Reads and writes the annotations of videos. May be used from several threads.
+
+    The window and a propagation write to the same files. Each goes through here, and one lock makes
+    reading, changing and writing a file one step.
+
+    Attributes:
+        output: the folder that takes the annotations, or None: they lie beside the frames.
+    """
+
+    def __init__(self, output: Path | None = None) -> None:
+        """
+        Raises:
+            InputError: `output` is a file.
+        """
+        if output is not None and output.exists() and not output.is_dir():
+            raise InputError(f"{output} is a file; name a folder for the annotations (--output DIR).")
+        self.output = None if output is None else Path(os.path.abspath(output))
+        self._lock = threading.RLock()
+        # Where a file that is open can be replaced, a reader sees the old or the new one and need not wait for
+        # the disk; Windows refuses to replace a file while somebody reads it.
+        self._reading: AbstractContextManager[object] = self._lock if os.name == "nt" else nullcontext()
+        self._names: dict[Path, tuple[tuple[Path, ...], tuple[str, ...]]] = {}
+
+    def path(self, video: Video, index: int) -> Path:
+        """The JSON file of a frame, whether it is there or not."""
+        return self.folder(video) / self._file_names(video)[index]
+
+    def folder(self, video: Video) -> Path:
+        """The folder that takes the JSON files of a video."""
+        return video.folder if self.output is None else self.output.joinpath(*video.name.split("/"))
+
+    def read(self, video: Video, index: int) -> FrameAnnotation | None:
+        """What the file of a frame says; None if there is no file.
+
+        Raises:
+            AnnotationError: the file cannot be read, or is no annotation.
+        """
+        path = self.path(video, index)
+        try:
+            with self._reading:
+                return read_annotation(path)
+        except AnnotationError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def blank(self, video: Video, index: int, width: int, height: int) -> FrameAnnotation:
+        """An annotation without shapes for a frame of this size in pixels. Nothing is written."""
+        image_path = _relative(video.frame_paths[index], self.folder(video))
+        return FrameAnnotation(image_path=image_path, width=width, height=height)
+
+    def save(self, video: Video, index: int, mine: FrameAnnotation, base: FrameAnnotation | None) -> FrameAnnotation:
+        """Write what a person made of a frame, keeping what a propagation wrote to other objects meanwhile.
+
+        Object by object: where the person changed something since `base`, the person's version stands;
+        elsewhere what is in the file now. An annotation without shapes is written too: it says 'looked
+        at, nothing here'. A file that is as it should be is not touched.
+
+        Args:
+            mine: the frame as the person wants it.
+            base: the frame as it was loaded or last saved; None if there was no file.
+
+        Returns:
+            what the file says now.
+
+        Raises:
+            AnnotationError: the file became unreadable; it is left as it is.
+            SaveError: it could not be written; what stood there is unchanged.
+        """
+        with self._lock:
+            theirs = self.read(video, index)
+            merged = mine if theirs is None else merge(mine=mine, base=base, theirs=theirs)
+            if merged != theirs:
+                write_annotation(self.path(video, index), merged)
+            return merged
+
+    def update(
+        self,
+        video: Video,
+        index: int,
+        change: Callable[[FrameAnnotation], FrameAnnotation],
+        width: int,
+        height: int,
+    ) -> FrameAnnotation:
+        """Read a frame, change it and write it, in one step that no other thread can come between.
+
+        Args:
+            change: gets what the file says, or a blank annotation, and returns what it shall say. If it
+                returns an equal annotation, nothing is written.
+            width, height: of the frame in pixels.
+
+        Returns:
+            what the file says now; the blank annotation if there is still no file.
+
+        Raises:
+            AnnotationError: the file is unreadable, or made for an image of another size.
+            SaveError: it could not be written; what stood there is unchanged.
+        """
+        with self._lock:
+            current = self.read(video, index)
+            if current is None:
+                current = self.blank(video, index, width, height)
+            check_size(current, width, height, self.path(video, index))
+            changed = change(current)
+            if changed != current:
+                changed = replace(changed, width=width, height=height)
+                write_annotation(self.path(video, index), changed)
+            return changed
+
+    def annotated_frames(self, video: Video) -> frozenset[int]:
+        """Indices of the frames that have a file; costs one directory listing.
+
+        Raises:
+            InputError: the folder cannot be listed.
+        """
+        folder = self.folder(video)
+        try:
+            with os.scandir(folder) as entries:
+                present = {entry.name for entry in entries if entry.name.endswith(".json")}
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except OSError as error:
+            raise InputError(f"{folder} cannot be listed ({error.strerror}); check its permissions.") from error
+        if not present:
+            return frozenset()
+        return frozenset(index for index, name in enumerate(self._file_names(video)) if name in present)
+
+    def _file_names(self, video: Video) -> tuple[str, ...]:
+        frames = video.frame_paths
+        known = self._names.get(video.folder)
+        if known is None or known[0] is not frames:
+            known = (frames, _json_names(frames))
+            self._names[video.folder] = known
+        return known[1]
+
+
+def merge(*, mine: FrameAnnotation, base: FrameAnnotation | None, theirs: FrameAnnotation) -> FrameAnnotation:
+    """What two sides made of one frame, joined: `mine` and what `theirs` changed of objects that mine did not.
+
+    Shapes without an object id count as one object. Everything but shapes and propagated ids is mine.
+    """
+    if theirs == base:
+        return mine
+    merged = mine
+    for object_id in dict.fromkeys(shape.object_id for shape in (*mine.shapes, *theirs.shapes)):
+        before = () if base is None else base.shapes_of(object_id)
+        if mine.shapes_of(object_id) == before != theirs.shapes_of(object_id):
+            merged = merged.with_object(object_id, theirs.shapes_of(object_id))
+    answered = frozenset() if base is None else base.propagated_ids
+    added, removed = theirs.propagated_ids - answered, answered - theirs.propagated_ids
+    return replace(merged, propagated_ids=(mine.propagated_ids | added) - removed)
+
+
+def set_propagated(annotation: FrameAnnotation, object_id: int, shapes: Iterable[Shape]) -> FrameAnnotation:
+    """The frame with a propagation's answer for one object; no shapes: 'not here'.
+
+    A protected object stays as it is, and so does the whole annotation.
+    """
+    if annotation.is_key_frame_of(object_id):
+        return annotation
+    answered = annotation.propagated_ids | {object_id}
+    return replace(annotation.with_object(object_id, shapes), propagated_ids=answered)
+
+
+def check_size(annotation: FrameAnnotation, width: int, height: int, path: Path) -> None:
+    """Make sure that an annotation belongs to an image of this size. One that states no size always does.
+
+    Raises:
+        AnnotationError: it was made for an image of another size; the sentence names `path`.
+    """
+    for stated, actual in ((annotation.width, width), (annotation.height, height)):
+        if stated not in (0, actual):
+            raise AnnotationError(
+                f"{path} was made for an image of {annotation.width} x {annotation.height} pixels, but the frame has "
+                f"{width} x {height}. Nothing was changed; put back the image it was made for, or move the file away "
+                "to annotate this frame anew."
+            )
+
+
+def _json_names(frames: Iterable[Path]) -> tuple[str, ...]:
+    """One file name per frame: labelme's `<stem>.json`; where `a.jpg` took that, `a.png` gets `a.png.json`."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for frame in frames:
+        free = (name for name in (f"{frame.stem}.json", f"{frame.name}.json") if name.casefold() not in taken)
+        name = next(free, f"{frame.name}.{len(names)}.json")
+        taken.add(name.casefold())
+        names.append(name)
+    return tuple(names)
+
+
+def _relative(image: Path, folder: Path) -> str:
+    """The path from `folder` to an image, with forward slashes; absolute where there is none between them."""
+    if image.parent == folder:
+        return image.name
+    try:
+        # '..' leads out of where a linked folder really is, not out of where the link stands
+        return Path(os.path.relpath(image, os.path.realpath(folder))).as_posix()
+    except ValueError:  # different drives of Windows
+        return Path(os.path.abspath(image)).as_posix()
