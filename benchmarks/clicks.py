@@ -1,0 +1,180 @@
+"""How many clicks a segmenter needs: a simulated annotator against masks made by hand.
+
+    python benchmarks/clicks.py FOLDER [--segmenter NAME] [--every 10]
+
+FOLDER is laid out as DAVIS is: `JPEGImages/<video>/*.jpg` and `Annotations/<video>/*.png` (not 0: object).
+The annotator clicks the deepest point of the object, chooses the best of the proposals, and then clicks the deepest
+point of the largest error until 20 clicks are spent. NoC@85 is the mean number of clicks until IoU 0.85.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.segmenter import Segmenter
+
+MOST_CLICKS = 20
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Outcome:
+    """What one frame, or the mean of several, came to."""
+
+    ious: list[float]
+    box: float
+    set_image: float
+    first: list[float] = field(default_factory=list)
+    later: list[float] = field(default_factory=list)
+    worst_loss: float = 0.0
+    disobeyed: int = 0
+    pairs: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def clicks(self) -> int:
+        """Clicks until IoU 0.85; 20 if it was not reached."""
+        return next((i + 1 for i, iou in enumerate(self.ious) if iou >= 0.85), MOST_CLICKS)
+
+
+def main() -> None:
+    """Run and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="the folder with JPEGImages and Annotations")
+    parser.add_argument("--segmenter", default="embedded", help="embedded (default), or a name the program knows")
+    parser.add_argument("--models", type=Path, help="where the weights are")
+    parser.add_argument("--every", type=int, default=10, help="take every n-th frame")
+    parser.add_argument("--clicks", type=int, default=MOST_CLICKS, help="clicks at most")
+    args = parser.parse_args()
+    segmenter = load(args.segmenter, args.models)
+    print(f"{segmenter.name}; every {args.every}th frame of {args.folder.name}")
+    print_table(measure(segmenter, args.folder, args.every, args.clicks))
+
+
+def load(name: str, models: Path | None) -> Segmenter:
+    """The segmenter of that name."""
+    if name == "embedded":
+        from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+
+        return EmbeddedSegmenter()
+    from sam_annotator.engine.engines import EngineOptions, make_segmenter
+
+    return make_segmenter(EngineOptions(segmenter=name, models=models))
+
+
+def measure(segmenter: Segmenter, folder: Path, every: int, clicks: int) -> dict[str, list[Outcome]]:
+    """One outcome a frame, by video."""
+    outcomes: dict[str, list[Outcome]] = {}
+    for video, image, truth in frames(folder, every):
+        outcomes.setdefault(video, []).append(annotate(segmenter, image, truth, clicks))
+    return outcomes
+
+
+def frames(folder: Path, every: int) -> Iterator[tuple[str, NDArray[np.uint8], Mask]]:
+    """Video name, RGB image and mask of every n-th frame."""
+    for video in sorted(path for path in (folder / "Annotations").iterdir() if path.is_dir()):
+        for annotation in sorted(video.glob("*.png"))[::every]:
+            truth = cv2.imread(str(annotation), cv2.IMREAD_GRAYSCALE) > 0
+            image = cv2.imread(str(folder / "JPEGImages" / video.name / f"{annotation.stem}.jpg"))
+            if truth.any():
+                yield video.name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), truth
+
+
+def annotate(segmenter: Segmenter, image: NDArray[np.uint8], truth: Mask, clicks: int) -> Outcome:
+    """One frame, first by clicks and then by a box."""
+    started = time.perf_counter()
+    segmenter.set_image(image)
+    outcome = Outcome([], 0.0, time.perf_counter() - started)
+    prompt, previous = Prompt((deepest(truth),), (True,)), None
+    while True:
+        started = time.perf_counter()
+        proposals = segmenter.predict(prompt, previous)
+        (outcome.later if previous else outcome.first).append(time.perf_counter() - started)
+        previous = proposals[0] if previous else max(proposals, key=lambda proposal: iou(proposal.mask, truth))
+        record(outcome, prompt, previous, truth)
+        if len(prompt.points) == clicks or outcome.ious[-1] == 1.0:
+            break
+        point, include = next_click(previous.mask, truth)
+        prompt = Prompt((*prompt.points, point), (*prompt.includes, include))
+    outcome.box = iou(segmenter.predict(Prompt(box=box_of(truth)))[0].mask, truth)
+    return outcome
+
+
+def record(outcome: Outcome, prompt: Prompt, proposal: Proposal, truth: Mask) -> None:
+    """Note one answer: its IoU, what it lost to the one before, and the clicks it does not obey."""
+    outcome.ious.append(iou(proposal.mask, truth))
+    outcome.pairs.append((proposal.score, outcome.ious[-1]))
+    if len(outcome.ious) > 1:
+        outcome.worst_loss = max(outcome.worst_loss, outcome.ious[-2] - outcome.ious[-1])
+    for (x, y), include in zip(prompt.points, prompt.includes, strict=True):
+        outcome.disobeyed += bool(proposal.mask[int(y), int(x)] != include)
+
+
+def next_click(mask: Mask, truth: Mask) -> tuple[tuple[float, float], bool]:
+    """The deepest point of the largest error region, and whether the object is there."""
+    regions = []
+    for error, include in ((truth & ~mask, True), (mask & ~truth, False)):
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(error.astype(np.uint8), connectivity=8)
+        if count > 1:
+            largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+            regions.append((stats[largest, cv2.CC_STAT_AREA], labels == largest, include))
+    _, region, include = max(regions, key=lambda found: found[0])
+    return deepest(region), include
+
+
+def deepest(region: Mask) -> tuple[float, float]:
+    """(x, y) of the pixel farthest from the outside; what lies beyond the image counts as outside."""
+    padded = np.pad(region.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    return float(x), float(y)
+
+
+def box_of(truth: Mask) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) around the object."""
+    x, y, width, height = cv2.boundingRect(truth.astype(np.uint8))
+    return float(x), float(y), float(x + width), float(y + height)
+
+
+def iou(mask: Mask, truth: Mask) -> float:
+    """Intersection over union."""
+    return float(np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth))
+
+
+def print_table(outcomes: dict[str, list[Outcome]]) -> None:
+    """One row a video and one for all frames."""
+    print(
+        f"{'video':20} frames  IoU@1    @3    @5   @10  NoC@85   box  losses  disobeyed  set_image  first  later  score"
+    )
+    everything = [outcome for video in outcomes.values() for outcome in video]
+    for name, rows in [*outcomes.items(), ("all", everything)]:
+        reached = [np.mean([row.ious[min(n, len(row.ious)) - 1] for row in rows]) for n in (1, 3, 5, 10)]
+        print(
+            f"{name:20} {len(rows):6} " + " ".join(f"{value:5.3f}" for value in reached),
+            f"{np.mean([row.clicks for row in rows]):7.2f} {np.mean([row.box for row in rows]):5.3f}"
+            f" {sum(row.worst_loss > 0.1 for row in rows):7} {sum(row.disobeyed for row in rows):10}"
+            f" {mean(rows, lambda row: [row.set_image]):8.3f} s {mean(rows, lambda row: row.first):6.3f}"
+            f" {mean(rows, lambda row: row.later):6.3f} {correlation(rows):6.2f}",
+        )
+    print("losses: frames where a click lost more than 0.1 IoU; score: its correlation with the true IoU")
+
+
+def mean(rows, values) -> float:
+    """Mean over all values of all rows."""
+    return float(np.mean([value for row in rows for value in values(row)] or [0.0]))
+
+
+def correlation(rows: list[Outcome]) -> float:
+    """How well the segmenter's own scores follow the true IoU."""
+    pairs = np.array([pair for row in rows for pair in row.pairs])
+    return float(np.corrcoef(pairs.T)[0, 1]) if len(pairs) > 1 and pairs.std(axis=0).min() > 1e-6 else float("nan")
+
+
+if __name__ == "__main__":
+    main()

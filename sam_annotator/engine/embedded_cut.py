@@ -1,0 +1,143 @@
+"""From clicks to regions: geodesic distances, colours re-estimated in rounds, and a minimum cut over the regions.
+
+Geodesic distances follow Bai and Sapiro (2007), the rounds of colour and cut follow GrabCut (Rother et al. 2004).
+"""
+
+from dataclasses import dataclass, field
+
+import maxflow
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
+
+from sam_annotator.engine.embedded_regions import Floats, Regions
+
+Chosen = NDArray[np.bool_]  # one flag a region
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each piece of evidence counts. Found by measuring; see benchmarks/clicks.py."""
+
+    seed_colour: float = 0.8  # of unlike colour in the geodesic cost of a step, against edges
+    colour_cap: float = 2.0  # colour distance, in units of COLOUR_UNIT, above which all is equally unlike
+    step: float = 0.05  # cost of a step where nothing changes
+    rim: float = 3.0  # distance from the image's border to the regions at it: border clicks count less than real ones
+    geodesic: float = 1.0
+    geodesic_cap: float = 2.0
+    colour: float = 1.0
+    palette_cap: float = 2.0
+    prior: float = 1.5  # of the mask before, far from the new clicks
+    smoothness: float = 0.5
+    contrast: float = 1.0
+    rounds: int = 3
+
+
+COLOUR_UNIT = 12.0  # Lab distance
+HARD = 1e4  # a clicked region
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of the regions.
+
+    Attributes:
+        include, exclude: int (k,), clicked regions.
+        outside: bool (n,), regions that cannot belong to the object.
+        prior: float32 (n,), -1 surely not, 1 surely; 0 nothing known.
+        bias: above 0 asks for larger masks, below 0 for smaller ones.
+    """
+
+    include: NDArray[np.intp]
+    exclude: NDArray[np.intp]
+    outside: Chosen
+    prior: Floats
+    bias: float = 0.0
+
+
+@dataclass(eq=False)
+class RegionGraph:
+    """Regions as a graph; the node after the last region stands for everything beyond the image."""
+
+    regions: Regions
+    weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        regions, beyond = self.regions, len(self.regions)
+        low, high = regions.pairs.T
+        rim = np.flatnonzero(regions.border)
+        rows = np.concatenate([low, high, np.full(len(rim), beyond), rim])
+        columns = np.concatenate([high, low, rim, np.full(len(rim), beyond)])
+        steps = regions.strengths + self.weights.step
+        costs = np.concatenate([steps, steps, np.full(2 * len(rim), self.weights.rim)])
+        self._steps = sparse.coo_matrix((costs, (rows, columns)), shape=(beyond + 1, beyond + 1)).tocsr()
+        links = np.exp(-self.weights.contrast * regions.strengths) + 0.02
+        self._links = (self.weights.smoothness * regions.lengths * links).astype(np.float64)
+
+    def solve(self, question: Question, biases: tuple[float, ...]) -> list[Chosen]:
+        """The regions of the object for each bias, bool (n,)."""
+        nearness = self.nearness(question)
+        return [self._rounds(question, nearness + np.float32(bias)) for bias in biases]
+
+    def nearness(self, question: Question) -> Floats:
+        """Log ratio of the geodesic distances to the background's seeds and to the object's, (n,)."""
+        beyond = len(self.regions)
+        away = np.concatenate([question.exclude, np.flatnonzero(question.outside), [beyond]])
+        background = self._distances(away, question.exclude)
+        if len(question.include) == 0:
+            return np.zeros(beyond, np.float32)
+        own = self._distances(question.include, question.include)
+        return np.log((background + 1) / (own + 1)).astype(np.float32)
+
+    def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
+        """Geodesic distance of each region to the nearest source; steps into colours unlike the clicked cost more."""
+        costs = self._steps.copy()
+        if len(clicked):
+            unlike = np.append(self._unlikeness(clicked), np.float32(0))
+            costs.data = costs.data + np.float32(self.weights.seed_colour) * unlike[costs.indices]
+        found = dijkstra(costs, indices=sources, min_only=True)[:-1]
+        return np.asarray(found, np.float32)
+
+    def _unlikeness(self, clicked: NDArray[np.intp]) -> Floats:
+        """Colour distance of each region to the most alike of the clicked ones, capped, (n,)."""
+        colours = self.regions.colours
+        distances = np.stack([np.linalg.norm(colours - colours[one], axis=1) for one in clicked]).min(axis=0)
+        return np.minimum(distances / np.float32(COLOUR_UNIT), self.weights.colour_cap)
+
+    def _rounds(self, question: Question, nearness: Floats) -> Chosen:
+        """Cut, learn the colours of what was cut out, cut again."""
+        weights = self.weights
+        near = np.clip(nearness, -weights.geodesic_cap, weights.geodesic_cap)
+        fixed = weights.geodesic * near + weights.prior * question.prior
+        belief = 1 / (1 + np.exp(-3 * fixed))
+        for _ in range(weights.rounds):
+            belief[question.outside] = 0
+            evidence = fixed + weights.colour * self.colour_evidence(belief)
+            chosen = self._cut(evidence, question)
+            belief = chosen.astype(np.float32)
+        return chosen
+
+    def colour_evidence(self, belief: Floats) -> Floats:
+        """Log ratio of how often the object and the rest have a region's colours, (n,), capped."""
+        palette, areas = self.regions.palette, self.regions.areas
+        inside, outside = palette.T @ (areas * belief), palette.T @ (areas * (1 - belief))
+        inside = inside / max(float(inside.sum()), 1e-6) + 1e-3
+        outside = outside / max(float(outside.sum()), 1e-6) + 1e-3
+        ratio: Floats = palette @ np.log(inside / outside).astype(np.float32)
+        return np.clip(ratio, -self.weights.palette_cap, self.weights.palette_cap)
+
+    def _cut(self, evidence: Floats, question: Question) -> Chosen:
+        """The cheapest division of the regions, given evidence (n,) for (above 0) and against each."""
+        count = len(self.regions)
+        pull = (evidence * self.regions.areas / np.float32(self.regions.areas.mean())).astype(np.float64)
+        pull[question.outside] = -HARD
+        pull[question.exclude] = -HARD
+        pull[question.include] = HARD
+        graph = maxflow.GraphFloat(count, len(self._links))
+        nodes = graph.add_nodes(count)
+        graph.add_grid_tedges(nodes, np.maximum(pull, 0), np.maximum(-pull, 0))
+        low, high = self.regions.pairs.T
+        graph.add_edges(low, high, self._links, self._links)
+        graph.maxflow()
+        return ~np.asarray(graph.get_grid_segments(nodes), np.bool_)

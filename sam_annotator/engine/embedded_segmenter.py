@@ -1,0 +1,254 @@
+"""A segmenter without weights: superpixels, geodesic distances, colour models and a minimum cut.
+
+It makes the program whole on a machine that has no checkpoint and no network. It knows nothing of what objects look
+like; it follows edges and colours from where the person clicked, and so it needs more clicks than SAM does.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.core.errors import EngineError
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.embedded_cut import Chosen, Question, RegionGraph
+from sam_annotator.engine.embedded_regions import Floats, find_regions
+
+Mask = NDArray[np.bool_]
+Pixel = tuple[int, int]  # column and row
+
+LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
+SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
+BIASES = (0.0, 0.5, -0.4)  # in the order proposals are offered
+FADE = 0.17  # of the working height: how far a click loosens the mask before
+BOX_MARGIN = 0.02  # of the box's sides
+HOLE = 0.01  # of the mask's area: holes smaller than this are filled
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What a proposal carries to its refinement.
+
+    Attributes:
+        prompt: what it answered.
+        base: bool (height, width), the saved mask the refinement began with; its parts need no click. Or None.
+    """
+
+    prompt: Prompt
+    base: Mask | None = None
+
+
+class EmbeddedSegmenter:
+    """The `Segmenter` that needs no weights. Deterministic; one thread at a time."""
+
+    name = "embedded, cpu"
+
+    def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None  # height, width of the image
+        self._graph: RegionGraph | None = None
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """Prepare an image: uint8 (height, width, 3), RGB. Replaces the one before.
+
+        Raises:
+            EngineError: not such an array.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+            raise EngineError(
+                f"The segmenter was given an array of shape {image.shape} and type {image.dtype}; "
+                "it needs an RGB image, uint8 (height, width, 3)."
+            )
+        self._graph = RegionGraph(find_regions(at_working_size(image)))
+        self._size = (image.shape[0], image.shape[1])
+
+    def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
+        """Masks for a prompt: three without `previous` (middle, whole, part), one refinement with it.
+
+        Raises:
+            EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
+        """
+        if self._graph is None or self._size is None:
+            raise EngineError("No image was given to the segmenter yet; open a frame first.")
+        if prompt.is_empty and previous is None:
+            raise EngineError("There is nothing to segment yet: click on the object, or draw a box around it.")
+        if previous is not None and previous.mask.shape != self._size:
+            raise EngineError(
+                f"The mask to refine is {previous.mask.shape[1]} x {previous.mask.shape[0]} pixels, "
+                f"the image {self._size[1]} x {self._size[0]}; open the frame again."
+            )
+        session = _Session(self._graph, self._size, prompt, previous)
+        return session.refine(previous) if previous is not None else session.begin()
+
+
+class _Session:
+    """One call of `predict`."""
+
+    def __init__(self, graph: RegionGraph, size: tuple[int, int], prompt: Prompt, previous: Proposal | None) -> None:
+        self._graph, self._regions, self._size, self._prompt = graph, graph.regions, size, prompt
+        self._clicks = {pixel_of(point, size): flag for point, flag in zip(prompt.points, prompt.includes, strict=True)}
+        self._include = [pixel for pixel, flag in self._clicks.items() if flag]
+        self._memory = previous.state if previous is not None and isinstance(previous.state, Memory) else None
+
+    def begin(self) -> tuple[Proposal, ...]:
+        """Three proposals of different size."""
+        question = self._question(self._box_prior())
+        return tuple(self._proposal(self._upscaled(chosen), None) for chosen in self._graph.solve(question, BIASES))
+
+    def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
+        """The previous mask, changed where the new clicks ask for it."""
+        base = self._memory.base if self._memory is not None else previous.mask
+        share = self._regions.mean(shrunk(previous.mask, self._regions.labels.shape))
+        question = self._question((2 * share - 1) * self._firmness())
+        chosen = self._graph.solve(question, (0.0,))[0]
+        mask = self._merged(previous.mask, share > 0.5, chosen)
+        return (self._proposal(mask, base),)
+
+    def _question(self, prior: Floats) -> Question:
+        include, exclude = [], []
+        for (x, y), flag in self._clicks.items():
+            region = self._region_at(x, y)
+            (include if flag else exclude).append(region)
+        return Question(
+            np.array([one for one in include if one not in exclude[-1:]], np.intp),
+            np.array([one for one in exclude if one not in include], np.intp),
+            self._outside(),
+            prior,
+        )
+
+    def _region_at(self, x: int, y: int) -> int:
+        labels = self._regions.labels
+        row = min(int((y + 0.5) * labels.shape[0] / self._size[0]), labels.shape[0] - 1)
+        column = min(int((x + 0.5) * labels.shape[1] / self._size[1]), labels.shape[1] - 1)
+        return int(labels[row, column])
+
+    def _working_box(self, margin: float) -> tuple[float, float, float, float]:
+        """The prompt's box in working pixels, each side moved out by a share of the box's size."""
+        assert self._prompt.box is not None
+        x_scale = self._regions.labels.shape[1] / self._size[1]
+        y_scale = self._regions.labels.shape[0] / self._size[0]
+        left, top, right, bottom = ordered(self._prompt.box)
+        x_margin, y_margin = margin * (right - left) + 1, margin * (bottom - top) + 1
+        return (
+            (left - x_margin) * x_scale,
+            (top - y_margin) * y_scale,
+            (right + x_margin) * x_scale,
+            (bottom + y_margin) * y_scale,
+        )
+
+    def _outside(self) -> Chosen:
+        """Regions that the box leaves out, bool (n,)."""
+        if self._prompt.box is None:
+            return np.zeros(len(self._regions), np.bool_)
+        left, top, right, bottom = self._working_box(BOX_MARGIN)
+        x, y = self._regions.centres.T
+        outside: Chosen = (x < left) | (x > right) | (y < top) | (y > bottom)
+        return outside if not outside.all() else np.zeros(len(self._regions), np.bool_)
+
+    def _box_prior(self) -> Floats:
+        """Objects fill the middle of their box rather than its corners, (n,)."""
+        if self._prompt.box is None:
+            return np.zeros(len(self._regions), np.float32)
+        left, top, right, bottom = self._working_box(0.0)
+        x, y = self._regions.centres.T
+        away = np.hypot(
+            (x - (left + right) / 2) / max((right - left) / 2, 1), (y - (top + bottom) / 2) / max((bottom - top) / 2, 1)
+        )
+        return np.clip(1.0 - away, -1, 1).astype(np.float32)
+
+    def _firmness(self) -> Floats:
+        """How firmly the mask before stands, (n,): 1, but less near the clicks it has not seen."""
+        seen = set(self._memory.prompt.points) if self._memory is not None else set()
+        fresh = [point for point in self._prompt.points if point not in seen]
+        firm = np.ones(len(self._regions), np.float32)
+        labels = self._regions.labels
+        scale = np.float32([labels.shape[1] / self._size[1], labels.shape[0] / self._size[0]])
+        for point in fresh:
+            distances = np.linalg.norm(self._regions.centres - np.float32(point) * scale, axis=1)
+            firm *= 1 - np.exp(-0.5 * (distances / (FADE * min(labels.shape))) ** 2)
+        return firm
+
+    def _merged(self, before: Mask, was: Chosen, now: Chosen) -> Mask:
+        """The mask before, pixel for pixel, but for the regions that changed."""
+        changed = self._upscale((was != now)[self._regions.labels].astype(np.float32)) > 0.01
+        merged: Mask = np.where(changed, self._upscaled(now), before)
+        return merged
+
+    def _upscaled(self, chosen: Chosen) -> Mask:
+        """A smooth mask of the image's size from regions."""
+        soft = cv2.GaussianBlur(chosen[self._regions.labels].astype(np.float32), (0, 0), 0.8)
+        return self._upscale(soft) > 0.5
+
+    def _upscale(self, values: Floats) -> Floats:
+        return np.asarray(cv2.resize(values, self._size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def _proposal(self, mask: Mask, base: Mask | None) -> Proposal:
+        mask = self._kept(mask, base)
+        mask = filled(mask, HOLE, keep_out=[pixel for pixel, flag in self._clicks.items() if not flag])
+        obeyed(mask, self._clicks, self._size)
+        return Proposal(mask, 0.5, Memory(self._prompt, base))
+
+    def _kept(self, mask: Mask, base: Mask | None) -> Mask:
+        """The parts that were clicked; of a box the main ones; of a saved mask those that overlap it."""
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+        keep = np.zeros(count, np.bool_)
+        keep[[labels[y, x] for x, y in self._include]] = True
+        if self._prompt.box is not None and count > 1:
+            keep |= stats[:, cv2.CC_STAT_AREA] >= 0.1 * stats[1:, cv2.CC_STAT_AREA].max()
+        if base is not None:
+            overlap = np.bincount(labels[base], minlength=count)
+            keep |= overlap > 0.5 * stats[:, cv2.CC_STAT_AREA]
+        keep[0] = False
+        kept: Mask = keep[labels]
+        return kept
+
+
+def at_working_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image at a size that bounds the work, its shape kept."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    target = min(max(longest, SHORTEST_LONG_SIDE), LONGEST_SIDE)
+    if target == longest:
+        return image
+    size = (max(round(width * target / longest), 1), max(round(height * target / longest), 1))
+    interpolation = cv2.INTER_AREA if target < longest else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+
+
+def shrunk(mask: Mask, shape: tuple[int, ...]) -> Floats:
+    """How much of each working pixel a mask covers, float32 of that shape."""
+    return np.asarray(
+        cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32
+    )
+
+
+def pixel_of(point: tuple[float, float], size: tuple[int, int]) -> Pixel:
+    """The pixel of a click; one beyond the image counts at its border."""
+    return min(max(int(point[0]), 0), size[1] - 1), min(max(int(point[1]), 0), size[0] - 1)
+
+
+def ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A box from whichever corner it was drawn."""
+    left, top, right, bottom = box
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+
+
+def filled(mask: Mask, share: float, *, keep_out: list[Pixel]) -> Mask:
+    """The mask with holes filled that are smaller than a share of it and hold no exclude click."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    fill = stats[:, cv2.CC_STAT_AREA] < share * np.count_nonzero(mask)
+    fill[0] = False
+    fill[[labels[y, x] for x, y in keep_out]] = False
+    result: Mask = mask | fill[labels]
+    return result
+
+
+def obeyed(mask: Mask, clicks: dict[Pixel, bool], size: tuple[int, int]) -> None:
+    """Put right, in place, what no cut of whole regions could: a dot at each click that is not obeyed."""
+    radius = max(1, round(max(size) / LONGEST_SIDE))
+    for (x, y), include in clicks.items():
+        if mask[y, x] != include:
+            window = np.s_[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
+            mask[window] = include
+    for (x, y), include in clicks.items():
+        mask[y, x] = include
