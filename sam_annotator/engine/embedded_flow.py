@@ -1,0 +1,118 @@
+"""Optical flow between two frames, and a mask carried along it as a signed distance."""
+
+import math
+from dataclasses import dataclass
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+WORK_AREA: Final = 427 * 240
+"""Pixels at which masks are worked out: half of 480p. Bigger images are shrunk to it, smaller ones kept."""
+
+FLOW_AREA: Final = 854 * 480
+"""Pixels at which flow is computed: fine motion needs more of them than masks do."""
+
+SMALLEST_SIDE: Final = 24
+"""Pixels; the flow's coarsest pyramid level and the features need some room."""
+
+FAR: Final = 200.0
+"""Signed distances are clipped here, working pixels; it stands for 'nowhere' where a mask is empty."""
+
+FLOW_TOLERANCE: Final = 2.0
+"""Disagreement of forward and backward flow, working pixels, at which trust in it has fallen to 1/e."""
+
+
+def bounded_size(height: int, width: int, area: int) -> tuple[int, int]:
+    """(height, width) of about `area` pixels in the same proportions; no bigger than given but for tiny images."""
+    scale = min(1.0, math.sqrt(area / (height * width)))
+    return max(SMALLEST_SIDE, round(height * scale)), max(SMALLEST_SIDE, round(width * scale))
+
+
+def resize(array: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+    """An image or a field of floats at (height, width): averaged when shrunk, bilinear when enlarged."""
+    if array.shape[:2] == size:
+        return array
+    shrinks = size[0] * size[1] < array.shape[0] * array.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cast(NDArray[np.generic], cv2.resize(array, (size[1], size[0]), interpolation=interpolation))
+
+
+def shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """The mask at (height, width); one pixel of it survives however small the mask is."""
+    cover = cast(Floats, resize(mask.astype(np.float32), size))
+    small = cover >= 0.5
+    return small if small.any() or not mask.any() else cover >= cover.max()
+
+
+def enlarge_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """The mask at (height, width), edges smoothed by bilinear interpolation."""
+    return mask if mask.shape == size else cast(Floats, resize(mask.astype(np.float32), size)) > 0.5
+
+
+def signed_distance(mask: Mask) -> Floats:
+    """float32 (height, width): pixels to the mask's edge, positive inside, within +-FAR."""
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    distance = np.where(mask, inside - 0.5, 0.5 - outside)
+    return np.clip(distance, -FAR, FAR).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Motion between the frame before (A) and the present one (B), at working size.
+
+    Attributes:
+        source: float32 (height, width, 2), where each pixel of B was in A, as (x, y).
+        target: float32 (height, width, 2), where each pixel of A is in B, as (x, y).
+        trust: float32 (height, width), 0..1 for each pixel of B: how well both directions agree.
+    """
+
+    source: Floats
+    target: Floats
+    trust: Floats
+
+    def carry(self, distance: Floats) -> Floats:
+        """A's signed distance as B sees it."""
+        moved = cv2.remap(distance, self.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cast(Floats, moved)
+
+
+def pixel_grid(size: tuple[int, int]) -> Floats:
+    """float32 (height, width, 2): (x, y) of every pixel."""
+    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    return np.stack([columns, rows], axis=-1)
+
+
+class FlowEstimator:
+    """Dense inverse search (arXiv 1603.03590) in both directions."""
+
+    def __init__(self) -> None:
+        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8], size: tuple[int, int]) -> Flow:
+        """Flow from frame to frame.
+
+        Args:
+            before, now: uint8 (height, width), grey, same size.
+            size: (height, width) to work at.
+        """
+        forward = self._scaled(self._search.calc(before, now, None), size)
+        backward = self._scaled(self._search.calc(now, before, None), size)
+        pixels = pixel_grid(size)
+        source = pixels + backward
+        back_again = cv2.remap(forward, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        error = np.linalg.norm(backward + back_again, axis=-1)
+        limits = np.array([size[1] - 1, size[0] - 1], np.float32)
+        inside = ((source >= 0) & (source <= limits)).all(axis=-1)
+        trust = np.exp(-np.square(error / FLOW_TOLERANCE)) * inside
+        return Flow(source, pixels + forward, trust.astype(np.float32))
+
+    @staticmethod
+    def _scaled(flow: Floats, size: tuple[int, int]) -> Floats:
+        ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
+        return cast(Floats, resize(flow, size)) * ratio
