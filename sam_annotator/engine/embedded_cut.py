@@ -9,7 +9,7 @@ import maxflow
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from sam_annotator.engine.embedded_regions import Floats, Regions
 
@@ -89,6 +89,15 @@ class RegionGraph:
             return np.zeros(beyond, np.float32)
         own = self._distances(question.include, question.include)
         return np.log((background + 1) / (own + 1)).astype(np.float32)
+
+    def connected(self, among: Chosen, starts: list[int]) -> Chosen:
+        """Those regions of `among` that one can reach from the starts without leaving it, bool (n,)."""
+        low, high = self.regions.pairs[among[self.regions.pairs].all(axis=1)].T
+        size = len(self.regions)
+        links = sparse.coo_matrix((np.ones(len(low), np.bool_), (low, high)), shape=(size, size))
+        _, groups = connected_components(links, directed=False)
+        reached: Chosen = among & np.isin(groups, groups[starts])
+        return reached
 
     def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
         """Geodesic distance of each region to the nearest source; steps into colours unlike the clicked cost more."""

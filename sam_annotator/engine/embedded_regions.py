@@ -66,7 +66,7 @@ def find_regions(image: NDArray[np.uint8]) -> Regions:
     labels = grow(fine)
     areas = np.bincount(labels.ravel()).astype(np.float32)
     features = region_means(labels, areas, np.dstack([smooth, texture]))
-    pairs, lengths, along_fine, along_coarse = borders(labels, len(areas), fine, coarse)
+    pairs, lengths, (along_fine, along_coarse) = borders(labels, len(areas), [fine, coarse])
     step = np.linalg.norm(features[pairs[:, 0], :3] - features[pairs[:, 1], :3], axis=1)
     strengths = (scaled(along_fine) + scaled(along_coarse) + scaled(step)) / 3
     return Regions(
@@ -143,8 +143,8 @@ def border_lengths(labels: NDArray[np.int32], count: int) -> Floats:
 
 
 def borders(
-    labels: NDArray[np.int32], count: int, *maps: Floats
-) -> tuple[NDArray[np.int32], Floats, *tuple[Floats, ...]]:
+    labels: NDArray[np.int32], count: int, maps: list[Floats]
+) -> tuple[NDArray[np.int32], Floats, list[Floats]]:
     """Pairs of touching regions, the length of their common border, and the mean of each map along it."""
     sides = [(np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])]
     first = np.concatenate([labels[a].ravel() for a, _ in sides])
@@ -161,7 +161,7 @@ def borders(
         strongest = np.concatenate([np.maximum(one[a], one[b]).ravel() for a, b in sides])[apart]
         along.append(total(strongest).data / lengths.data)
     indices = lengths.tocoo()
-    return np.stack([indices.row, indices.col], axis=1).astype(np.int32), lengths.data, *along
+    return np.stack([indices.row, indices.col], axis=1).astype(np.int32), lengths.data, along
 
 
 def scaled(values: Floats) -> Floats:

@@ -21,7 +21,9 @@ Pixel = tuple[int, int]  # column and row
 LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
 SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
 BIASES = (0.0, 0.5, -0.4)  # in the order proposals are offered
-FADE = 0.17  # of the working height: how far a click loosens the mask before
+MOST_FADE = 0.17  # of the working image's shorter side: how far a click loosens the mask before, at most
+LEAST_FADE = 0.1  # of MOST_FADE
+FADE = 3.0  # times the distance from the click to the mask's edge
 BOX_MARGIN = 0.02  # of the box's sides
 HOLE = 0.01  # of the mask's area: holes smaller than this are filled
 
@@ -99,13 +101,30 @@ class _Session:
         """The previous mask, changed where the new clicks ask for it."""
         base = self._memory.base if self._memory is not None else previous.mask
         share = self._regions.mean(shrunk(previous.mask, self._regions.labels.shape))
-        question = self._question((2 * share - 1) * self._firmness())
+        was = share > 0.5
+        question = self._question((2 * share - 1) * self._firmness(was))
         chosen = self._graph.solve(question, (0.0,))[0]
-        mask = self._merged(previous.mask, share > 0.5, chosen)
+        mask = self._merged(previous.mask, was, self._asked_for(was, chosen))
         return (self._proposal(mask, base),)
 
+    def _asked_for(self, was: Chosen, chosen: Chosen) -> Chosen:
+        """Of the changes to the mask those that a new click touches: include clicks add, exclude clicks take away."""
+        result = was.copy()
+        for include in (True, False):
+            changed = (chosen != was) & (chosen == include)
+            clicked = [self._region_at(*pixel_of(point, self._size)) for point, flag in self._fresh() if flag == include]
+            result[self._graph.connected(changed, clicked)] = include
+        return result
+
+    def _fresh(self) -> list[tuple[tuple[float, float], bool]]:
+        """The clicks that the mask before does not answer yet."""
+        seen = set(self._memory.prompt.points) if self._memory is not None else set()
+        clicks = zip(self._prompt.points, self._prompt.includes, strict=True)
+        return [(point, flag) for point, flag in clicks if point not in seen]
+
     def _question(self, prior: Floats) -> Question:
-        include, exclude = [], []
+        include: list[int] = []
+        exclude: list[int] = []
         for (x, y), flag in self._clicks.items():
             region = self._region_at(x, y)
             (include if flag else exclude).append(region)
@@ -156,17 +175,30 @@ class _Session:
         )
         return np.clip(1.0 - away, -1, 1).astype(np.float32)
 
-    def _firmness(self) -> Floats:
-        """How firmly the mask before stands, (n,): 1, but less near the clicks it has not seen."""
-        seen = set(self._memory.prompt.points) if self._memory is not None else set()
-        fresh = [point for point in self._prompt.points if point not in seen]
+    def _firmness(self, was: Chosen) -> Floats:
+        """How firmly the mask before stands, (n,): 1, but less near the clicks it does not answer.
+
+        A click lies in the middle of what is wrong, so what is wrong reaches about as far as the mask's edge is away.
+        """
         firm = np.ones(len(self._regions), np.float32)
-        labels = self._regions.labels
-        scale = np.float32([labels.shape[1] / self._size[1], labels.shape[0] / self._size[0]])
-        for point in fresh:
-            distances = np.linalg.norm(self._regions.centres - np.float32(point) * scale, axis=1)
-            firm *= 1 - np.exp(-0.5 * (distances / (FADE * min(labels.shape))) ** 2)
+        for point, include in self._fresh():
+            distances = self._distances_to(point)
+            depth = distances[was == include].min(initial=self._reach)
+            reach = np.clip(FADE * depth, LEAST_FADE * self._reach, self._reach)
+            firm *= 1 - np.exp(-0.5 * (distances / reach) ** 2)
         return firm
+
+    def _distances_to(self, point: tuple[float, float]) -> Floats:
+        """Working pixels from a click to each region's centre, (n,)."""
+        height, width = self._regions.labels.shape
+        at = np.array([(point[0] + 0.5) * width / self._size[1], (point[1] + 0.5) * height / self._size[0]], np.float32)
+        distances: Floats = np.linalg.norm(self._regions.centres - at, axis=1)
+        return distances
+
+    @property
+    def _reach(self) -> float:
+        """How far a click loosens the mask before, at most, in working pixels."""
+        return MOST_FADE * min(self._regions.labels.shape)
 
     def _merged(self, before: Mask, was: Chosen, now: Chosen) -> Mask:
         """The mask before, pixel for pixel, but for the regions that changed."""
