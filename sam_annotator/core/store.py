@@ -38,11 +38,10 @@ class AnnotationStore:
         # Where a file that is open can be replaced, a reader sees the old or the new one and need not wait for
         # the disk; Windows refuses to replace a file while somebody reads it.
         self._reading: AbstractContextManager[object] = self._lock if os.name == "nt" else nullcontext()
-        self._names: dict[Path, tuple[tuple[Path, ...], tuple[str, ...]]] = {}
 
     def path(self, video: Video, index: int) -> Path:
         """The JSON file of a frame, whether it is there or not."""
-        return self.folder(video) / self._file_names(video)[index]
+        return self.folder(video) / _json_name(video.frame_paths[index])
 
     def folder(self, video: Video) -> Path:
         """The folder that takes the JSON files of a video."""
@@ -142,15 +141,7 @@ class AnnotationStore:
             raise InputError(f"{folder} cannot be listed ({error.strerror}); check its permissions.") from error
         if not present:
             return frozenset()
-        return frozenset(index for index, name in enumerate(self._file_names(video)) if name in present)
-
-    def _file_names(self, video: Video) -> tuple[str, ...]:
-        frames = video.frame_paths
-        known = self._names.get(video.folder)
-        if known is None or known[0] is not frames:
-            known = (frames, _json_names(frames))
-            self._names[video.folder] = known
-        return known[1]
+        return frozenset(index for index, frame in enumerate(video.frame_paths) if _json_name(frame) in present)
 
 
 def merge(*, mine: FrameAnnotation, base: FrameAnnotation | None, theirs: FrameAnnotation) -> FrameAnnotation:
@@ -196,16 +187,9 @@ def check_size(annotation: FrameAnnotation, width: int, height: int, path: Path)
             )
 
 
-def _json_names(frames: Iterable[Path]) -> tuple[str, ...]:
-    """One file name per frame: labelme's `<stem>.json`; where `a.jpg` took that, `a.png` gets `a.png.json`."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for frame in frames:
-        free = (name for name in (f"{frame.stem}.json", f"{frame.name}.json") if name.casefold() not in taken)
-        name = next(free, f"{frame.name}.{len(names)}.json")
-        taken.add(name.casefold())
-        names.append(name)
-    return tuple(names)
+def _json_name(frame: Path) -> str:
+    """As labelme names it. A video never has two frames that differ only in the suffix."""
+    return f"{frame.stem}.json"
 
 
 def _relative(image: Path, folder: Path) -> str:

@@ -1,0 +1,264 @@
+"""Masks, bool (height, width): from shapes and back to shapes, run-length encoding, small measures."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from sam_annotator.core.annotation import Point, Shape
+from sam_annotator.core.raster import AREA_TYPES, Box, Mask, draw_polygon, object_mask, shape_to_mask
+
+__all__ = [
+    "AREA_TYPES",
+    "Box",
+    "Mask",
+    "bounding_box",
+    "decode_rle",
+    "encode_rle",
+    "iou",
+    "label_map",
+    "mask_to_shapes",
+    "object_mask",
+    "remove_specks",
+    "rle_area",
+    "rle_box",
+    "shape_to_mask",
+]
+
+_FEW_POINTS: Final = 32
+"""A part of an object may have as many points as this without being simplified further."""
+
+_TOLERANCES: Final = (0.5, 0.7, 0.9, 1.2, 1.6, 2.0, 2.5, 3.2, 4.0)
+"""How far, in pixels, a simplified outline may leave the true one; ascending."""
+
+_LONGEST_COUNT: Final = 7
+"""Characters that a run length below 2**31 takes at most in a compressed RLE."""
+
+
+def mask_to_shapes(
+    mask: Mask,
+    *,
+    label: str,
+    object_id: int | None,
+    source: str,
+    score: float | None = None,
+    style: Literal["auto", "mask"] = "auto",
+    min_iou: float = 0.99,
+) -> tuple[Shape, ...]:
+    """The shapes that store one object's mask.
+
+    Args:
+        mask: bool (height, width); empty: no shapes.
+        style: `auto`: one polygon a part, of few points, where `object_mask` of the result comes within
+            `min_iou` of the mask; else, and always for a mask with holes, one `mask` shape, which is exact.
+            `mask`: one `mask` shape.
+        min_iou: intersection over union, 0..1.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return ()
+    facts: dict[str, Any] = {"label": label, "object_id": object_id, "source": source, "score": score}
+    left, top, right, bottom = box
+    crop = np.ascontiguousarray(mask[top:bottom, left:right])
+    outlines = _outlines(crop, (left, top)) if style == "auto" else None
+    if outlines is not None:
+        polygons = tuple(Shape(points=_simplified(outline, min_iou), **facts) for outline in outlines)
+        height, width = mask.shape
+        if iou(object_mask(polygons, height, width), mask) >= min_iou:
+            return polygons
+    points = ((float(left), float(top)), (float(right - 1), float(bottom - 1)))
+    return (Shape(points=points, shape_type="mask", mask=crop, **facts),)
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Intersection over union, 0..1, of two masks of one size; 1 for two empty ones."""
+    common = int(np.count_nonzero(first & second))
+    union = int(np.count_nonzero(first)) + int(np.count_nonzero(second)) - common
+    return common / union if union else 1.0
+
+
+def bounding_box(mask: Mask) -> Box | None:
+    """(left, top, right, bottom) of the True pixels, right and bottom outside; None for an empty mask."""
+    if not mask.size:
+        return None
+    left, top, width, height = cv2.boundingRect(_bytes(mask))
+    return (left, top, left + width, top + height) if width else None
+
+
+def remove_specks(mask: Mask, min_area: int) -> Mask:
+    """The mask without parts of fewer than `min_area` pixels, and with holes smaller than that filled.
+
+    Pixels that touch at a corner belong to one part; a hole is closed by such a corner, too.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return mask.copy()
+    left, top, right, bottom = box
+    crop = np.pad(mask[top:bottom, left:right], 1)
+    crop = _large_parts(crop, min_area, 8)
+    crop = ~_large_parts(~crop, min_area, 4, keep=(0, 0))
+    result = np.zeros_like(mask)
+    result[top:bottom, left:right] = crop[1:-1, 1:-1]
+    return result
+
+
+def label_map(masks: Mapping[int, Mask], height: int, width: int) -> NDArray[np.int32]:
+    """int32 (height, width): the object id at each pixel, 0 where there is none; later masks win."""
+    labels = np.zeros((height, width), np.int32)
+    for object_id, mask in masks.items():
+        labels[mask] = object_id
+    return labels
+
+
+def encode_rle(mask: Mask) -> dict[str, Any]:
+    """COCO's compressed run-length encoding: {'size': [height, width], 'counts': text}."""
+    height, width = mask.shape
+    if not mask.size:
+        raise ValueError("a mask without pixels has no run-length encoding")
+    edges = _run_edges(mask)
+    counts = np.diff(edges, prepend=0, append=height * width)
+    if counts[-1] == 0 and len(counts) > 1:
+        counts = counts[:-1]
+    rle = coco.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+
+
+def decode_rle(rle: Mapping[str, Any]) -> Mask:
+    """The mask of a COCO run-length encoding, compressed (text or bytes) or not (list of counts).
+
+    Raises:
+        ValueError: it is not an encoding, or its runs do not fill its size exactly.
+    """
+    height, width, counts = _checked_runs(rle)
+    inside = (np.arange(len(counts)) & 1).astype(bool)
+    columns = np.repeat(inside, counts).reshape(width, height)
+    return np.asarray(cv2.transpose(_bytes(columns))).view(np.bool_)
+
+
+def rle_area(rle: Mapping[str, Any]) -> int:
+    """Number of pixels inside. Raises ValueError as `decode_rle` does."""
+    return int(_checked_runs(rle)[2][1::2].sum())
+
+
+def rle_box(rle: Mapping[str, Any]) -> Box:
+    """(x, y, width, height) of the pixels inside, as COCO's `bbox`; zeros if there are none.
+
+    Raises:
+        ValueError: as `decode_rle`.
+    """
+    height, _, counts = _checked_runs(rle)
+    edges = np.cumsum(counts)
+    first, last = edges[0:-1:2], edges[1::2] - 1
+    first, last = first[first <= last], last[first <= last]
+    if not len(first):
+        return (0, 0, 0, 0)
+    left, right = int(first[0] // height), int(last[-1] // height)
+    top, bottom = int((first % height).min()), int((last % height).max())
+    if np.any(first // height != last // height):  # a run that goes on in the next column
+        top, bottom = 0, height - 1
+    return (left, top, right - left + 1, bottom - top + 1)
+
+
+def _bytes(mask: Mask) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(mask, dtype=np.bool_).view(np.uint8)
+
+
+def _outlines(crop: Mask, origin: tuple[int, int]) -> list[NDArray[np.int32]] | None:
+    """The boundary pixels of each part, int32 (n, 1, 2) in the image; None if the mask has a hole."""
+    contours, hierarchy = cv2.findContours(_bytes(crop), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=origin)
+    return None if np.any(hierarchy[0, :, 3] >= 0) else list(contours)
+
+
+def _simplified(outline: NDArray[np.int32], min_iou: float) -> tuple[Point, ...]:
+    """The points of the polygon for one part: few, but close; the outline itself if nothing simpler will do.
+
+    Points lie in the middle of boundary pixels: drawn by labelme they cover these pixels.
+    """
+    if len(outline) > _FEW_POINTS:
+        outline = _coarsest(outline, min_iou)
+    points = [(float(x) + 0.5, float(y) + 0.5) for x, y in outline[:, 0].tolist()]
+    while len(points) < 3:  # one pixel, or a straight line: labelme wants three points
+        points.append(points[0])
+    return tuple(points)
+
+
+def _coarsest(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]:
+    """The outline simplified until it has few points, or until `min_iou` would be missed."""
+    left, top, width, height = cv2.boundingRect(outline)
+    box = (left, top, left + width, top + height)
+    truth = np.zeros((height, width), np.uint8)
+    cv2.drawContours(truth, [outline], 0, 1, cv2.FILLED, offset=(-left, -top))
+    best, low, high = outline, 0, len(_TOLERANCES)
+    while low < high:
+        middle = (low + high) // 2
+        simpler = cv2.approxPolyDP(outline, _TOLERANCES[middle], closed=True)
+        close = iou(draw_polygon(simpler[:, 0].tolist(), box), truth.view(np.bool_)) >= min_iou
+        if close:
+            best = simpler
+        if close and len(simpler) > _FEW_POINTS:
+            low = middle + 1
+        else:
+            high = middle
+    return best
+
+
+def _large_parts(mask: Mask, min_area: int, connectivity: int, keep: tuple[int, int] | None = None) -> Mask:
+    """The connected parts of at least `min_area` pixels, and the part at the pixel `keep`."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(_bytes(mask), connectivity=connectivity)
+    large = np.asarray(stats[:, cv2.CC_STAT_AREA]) >= min_area
+    if keep is not None:
+        large[labels[keep]] = True
+    large[0] = False
+    return np.asarray(large[labels])
+
+
+def _run_edges(mask: Mask) -> NDArray[np.int64]:
+    """Where runs of True begin and end, one after the other, counted down the columns."""
+    box = bounding_box(mask)
+    if box is None:
+        return np.zeros(0, np.int64)
+    left, top, right, bottom = box
+    height = mask.shape[0]
+    padded = np.zeros((right - left, bottom - top + 1), np.int8)
+    padded[:, :-1] = mask[top:bottom, left:right].T
+    columns, rows = np.nonzero(np.diff(padded, axis=1, prepend=0))
+    edges = (columns + left) * height + rows + top
+    goes_on = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1  # a run over the foot of a column
+    return np.delete(edges, np.concatenate([goes_on, goes_on + 1]))
+
+
+def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
+    """(height, width, run lengths: outside, inside, outside, ...), safe to decode."""
+    try:
+        height, width = (int(number) for number in rle["size"])
+        counts = rle["counts"]
+        runs = _parsed(counts) if isinstance(counts, str | bytes) else np.asarray(counts, np.int64)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"this is not a run-length encoding: {error}") from error
+    if height < 1 or width < 1 or runs.ndim != 1 or np.any(runs < 0) or np.any(runs > height * width):
+        raise ValueError("a run-length encoding with negative or too long runs, or without a size")
+    if int(runs.sum()) != height * width:
+        raise ValueError(f"the runs add up to {runs.sum()} pixels, but the size is {height} x {width}")
+    return height, width, runs
+
+
+def _parsed(text: str | bytes) -> NDArray[np.int64]:
+    """The run lengths in COCO's compressed form: 5 bits a character from '0' on, then differences of every second."""
+    raw = text.encode("ascii", "replace") if isinstance(text, str) else text
+    codes = np.frombuffer(raw, np.uint8).astype(np.int64) - ord("0")
+    if not len(codes) or np.any((codes < 0) | (codes > 63)) or codes[-1] & 0x20:
+        raise ValueError("the counts of a run-length encoding are cut off or hold foreign characters")
+    ends = np.flatnonzero(codes & 0x20 == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > _LONGEST_COUNT:
+        raise ValueError("the counts of a run-length encoding hold a number that is too large")
+    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
+    values = np.add.reduceat((codes & 0x1F) << shifts, starts)
+    values -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * lengths), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
