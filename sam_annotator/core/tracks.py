@@ -1,0 +1,240 @@
+"""The objects of one video over time, and changes to a whole track."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+
+from sam_annotator.core.annotation import FrameAnnotation, Shape
+from sam_annotator.core.errors import AnnotationError, InputError
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object through one video.
+
+    Attributes:
+        object_id: unique in the video.
+        label: the category; the most frequent one where frames disagree.
+        key_frames: indices of the frames where a human made or approved the object's mask.
+        propagated_frames: indices of the frames that show it as a propagation left it.
+        answered_frames: indices of the frames that a propagation has answered for, also with 'not here'.
+    """
+
+    object_id: int
+    label: str
+    key_frames: frozenset[int]
+    propagated_frames: frozenset[int]
+    answered_frames: frozenset[int]
+
+    @cached_property
+    def frames(self) -> frozenset[int]:
+        """Indices of all frames that show the object."""
+        return self.key_frames | self.propagated_frames
+
+    @property
+    def first(self) -> int | None:
+        """The first frame that shows it; None if none does."""
+        return min(self.frames, default=None)
+
+    @property
+    def last(self) -> int | None:
+        """The last frame that shows it; None if none does."""
+        return max(self.frames, default=None)
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """One object in one frame."""
+
+    labels: tuple[str, ...]
+    is_key: bool
+
+
+class VideoTracks:
+    """What is known of the objects of one video; kept up to date frame by frame. Reads no files but in `scan`.
+
+    Not thread-safe: whoever shows it owns it.
+
+    Attributes:
+        problems: frames whose annotation cannot be read, with the sentence that says why.
+    """
+
+    def __init__(self) -> None:
+        self.problems: dict[int, str] = {}
+        self._sights: dict[int, dict[int, _Sight]] = {}  # object id -> frame index -> what is there
+        self._answered: dict[int, set[int]] = {}
+        self._ids_in: dict[int, frozenset[int]] = {}  # frame index -> ids it says something about
+        self._highest = 0
+        self._made: dict[int, Track] = {}
+
+    def scan(self, video: Video, store: AnnotationStore) -> Iterator[int]:
+        """Read all annotations of a video; yields the number of frames done so far. May be stopped at any point."""
+        for done, index in enumerate(sorted(store.annotated_frames(video)), start=1):
+            try:
+                self.set_frame(index, store.read(video, index))
+            except AnnotationError as error:
+                self.set_frame(index, None)
+                self.problems[index] = str(error)
+            yield done
+
+    def set_frame(self, index: int, annotation: FrameAnnotation | None) -> None:
+        """Take over what a frame says now; None: it has no annotation."""
+        self.problems.pop(index, None)
+        for object_id in self._ids_in.pop(index, frozenset()):
+            self._made.pop(object_id, None)
+            self._answered.get(object_id, set()).discard(index)
+            self._sights.get(object_id, {}).pop(index, None)
+        if annotation is None:
+            return
+        for object_id, shapes in _by_object(annotation).items():
+            sight = _Sight(tuple(shape.label for shape in shapes), any(shape.is_protected for shape in shapes))
+            self._sights.setdefault(object_id, {})[index] = sight
+        for object_id in annotation.propagated_ids:
+            self._answered.setdefault(object_id, set()).add(index)
+        mentioned = annotation.propagated_ids.union(annotation.object_ids())
+        self._ids_in[index] = mentioned
+        self._highest = max(self._highest, *mentioned, 0)
+        for object_id in mentioned:
+            self._made.pop(object_id, None)
+
+    def tracks(self) -> tuple[Track, ...]:
+        """The objects that some frame shows, by id."""
+        return tuple(self._track(object_id) for object_id in sorted(self._sights) if self._sights[object_id])
+
+    def get(self, object_id: int) -> Track | None:
+        """One object; None if no frame shows it."""
+        return self._track(object_id) if self._sights.get(object_id) else None
+
+    @property
+    def label_conflicts(self) -> Mapping[int, Mapping[str, int]]:
+        """Objects whose frames disagree on the category: object id -> category -> number of shapes."""
+        counted = {object_id: self._labels_of(object_id) for object_id in sorted(self._sights)}
+        return MappingProxyType({object_id: labels for object_id, labels in counted.items() if len(labels) > 1})
+
+    def next_object_id(self) -> int:
+        """An id that no frame has, and that was not handed out before, even if its object was deleted since."""
+        self._highest += 1
+        return self._highest
+
+    def _labels_of(self, object_id: int) -> Counter[str]:
+        return Counter(label for sight in self._sights[object_id].values() for label in sight.labels)
+
+    def _track(self, object_id: int) -> Track:
+        track = self._made.get(object_id)
+        if track is None:
+            sights = self._sights[object_id]
+            labels = self._labels_of(object_id)
+            keys = frozenset(index for index, sight in sights.items() if sight.is_key)
+            track = Track(
+                object_id=object_id,
+                label=min(labels, key=lambda label: (-labels[label], label)),
+                key_frames=keys,
+                propagated_frames=frozenset(sights) - keys,
+                answered_frames=frozenset(self._answered.get(object_id, ())),
+            )
+            self._made[object_id] = track
+        return track
+
+
+def relabel_object(
+    video: Video, store: AnnotationStore, object_id: int, label: str, frames: Iterable[int]
+) -> Iterator[int]:
+    """Give an object another category in these frames; yields each frame that was changed, once it is written.
+
+    May be stopped at any point. Frames without the object are left alone. A frame that cannot be read does
+    not keep the others from being changed.
+
+    Raises:
+        InputError: there is no text in `label`.
+        AnnotationError: after the last frame, for the first one that could not be read.
+        SaveError: a frame could not be written; those before it are.
+    """
+    if not label.strip():
+        raise InputError("A category needs a name.")
+
+    def change(annotation: FrameAnnotation) -> FrameAnnotation:
+        shapes = [replace(shape, label=label) for shape in annotation.shapes_of(object_id)]
+        return annotation.with_object(object_id, shapes)
+
+    yield from _change_frames(video, store, frames, change)
+
+
+def delete_object(video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int]) -> Iterator[int]:
+    """Take an object out of these frames, and the note that a propagation answered for it.
+
+    Yields and raises as `relabel_object` does. A frame that holds nothing else keeps its file.
+    """
+
+    def change(annotation: FrameAnnotation) -> FrameAnnotation:
+        answered = annotation.propagated_ids - {object_id}
+        return replace(annotation.with_object(object_id, ()), propagated_ids=answered)
+
+    yield from _change_frames(video, store, frames, change)
+
+
+def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, frames: Iterable[int]) -> Iterator[int]:
+    """Make one object's shapes in these frames those of another: for two ids that are one thing, or swapped ones.
+
+    Nothing is changed before all frames have been looked at. Yields as `relabel_object` does.
+
+    Raises:
+        InputError: a frame shows `new` already.
+        AnnotationError: a frame cannot be read; nothing was changed.
+        SaveError: a frame could not be written; those before it are.
+    """
+    chosen = list(frames)
+
+    def change(annotation: FrameAnnotation) -> FrameAnnotation:
+        return _with_id_changed(annotation, old, new)
+
+    for index in chosen:
+        annotation = store.read(video, index)
+        if annotation is not None and annotation.shapes_of(new):
+            raise InputError(
+                f"{store.path(video, index)} shows object {new} already, so object {old} cannot become {new} there. "
+                f"Delete one of them in that frame, or choose other frames."
+            )
+    yield from _change_frames(video, store, chosen, change)
+
+
+def _with_id_changed(annotation: FrameAnnotation, old: int, new: int) -> FrameAnnotation:
+    if annotation.shapes_of(new):  # somebody drew it since all frames were looked at
+        return annotation
+    shapes = tuple(replace(s, object_id=new) if s.object_id == old else s for s in annotation.shapes)
+    answered = annotation.propagated_ids
+    if old in answered:
+        answered = (answered - {old}) | {new}
+    return replace(annotation, shapes=shapes, propagated_ids=answered)
+
+
+def _change_frames(
+    video: Video,
+    store: AnnotationStore,
+    frames: Iterable[int],
+    change: Callable[[FrameAnnotation], FrameAnnotation],
+) -> Iterator[int]:
+    unreadable: AnnotationError | None = None
+    for index in frames:
+        try:
+            annotation = store.read(video, index)
+            if annotation is None or change(annotation) == annotation:
+                continue
+            store.update(video, index, change, annotation.width, annotation.height)
+        except AnnotationError as error:
+            unreadable = unreadable or error
+            continue
+        yield index
+    if unreadable is not None:
+        raise unreadable
+
+
+def _by_object(annotation: FrameAnnotation) -> dict[int, list[Shape]]:
+    groups: dict[int, list[Shape]] = {}
+    for shape in annotation.shapes:
+        if shape.object_id is not None:
+            groups.setdefault(shape.object_id, []).append(shape)
+    return groups
