@@ -1,0 +1,145 @@
+"""Frames on their way into a dataset: looked at before anything is written, then linked, copied or re-encoded.
+
+A dataset holds plain JPEGs: what is written there has the size its pixels have, whoever reads it. A frame that is one
+goes in as it is, bit for bit; any other format, and a JPEG that EXIF turns, is encoded anew.
+"""
+
+import io
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from PIL import Image
+
+from sam_annotator.core.errors import ImageError, SaveError
+from sam_annotator.core.files import write_atomically
+from sam_annotator.core.images import image_size, read_image
+
+ImageMode = Literal["link", "copy", "none"]
+Placed = Literal["linked", "copied", "encoded", "left"]
+
+JPEG_QUALITY: Final = 95
+
+_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final = 1
+_TURNED: Final = range(2, 9)
+_END_OF_IMAGE: Final = b"\xff\xd9"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameImage:
+    """One frame's image as it was found.
+
+    Attributes:
+        path: the file.
+        width, height: in pixels, EXIF rotation applied.
+        is_plain_jpeg: it can stand in a dataset as it is.
+    """
+
+    path: Path
+    width: int
+    height: int
+    is_plain_jpeg: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.width, self.height
+
+
+def examine_image(path: Path) -> FrameImage:
+    """Look at one frame. Pixels are decoded only where the file does not end as a whole JPEG does.
+
+    Raises:
+        ImageError: cannot be read, or is not whole; the sentence names the file.
+    """
+    width, height = image_size(path)
+    is_plain_jpeg, ends_well = _look_at_jpeg(path)
+    if not (is_plain_jpeg and ends_well):
+        read_image(path)  # raises if it cannot be decoded: better now than when half a dataset is written
+    return FrameImage(path, width, height, is_plain_jpeg)
+
+
+def _look_at_jpeg(path: Path) -> tuple[bool, bool]:
+    """Whether it is a JPEG that EXIF does not turn; whether the file ends where a JPEG ends."""
+    try:
+        with path.open("rb") as stream, Image.open(stream) as image:
+            is_upright = image.getexif().get(_ORIENTATION, _UPRIGHT) not in _TURNED
+            is_jpeg = image.format in ("JPEG", "MPO")
+            stream.seek(-len(_END_OF_IMAGE), os.SEEK_END)
+            return is_jpeg and is_upright, stream.read() == _END_OF_IMAGE
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"{path} cannot be read as an image ({error}).") from error
+
+
+def stands_for_another(image: FrameImage, target: Path) -> bool:
+    """True if `target` exists and is not what placing `image` there would give, as far as sizes tell."""
+    try:
+        if os.path.samefile(image.path, target):
+            return False
+        if image.is_plain_jpeg:
+            return target.stat().st_size != image.path.stat().st_size
+        return image_size(target) != image.size
+    except FileNotFoundError:
+        return False
+    except ImageError:
+        return True
+
+
+def place_image(image: FrameImage, target: Path, mode: ImageMode) -> Placed:
+    """Put `image` at `target`, whole or not at all; what stands there already is left.
+
+    `link` makes a hard link, so that the dataset takes no space and outlives a moved or deleted source; between file
+    systems, and where links cannot be made, it copies. Who paints into a linked image paints into both.
+
+    Raises:
+        ImageError: cannot be decoded, where it has to be encoded anew.
+        SaveError: cannot be written.
+    """
+    if target.exists():
+        return "left"
+    if not image.is_plain_jpeg:
+        write_atomically(target, _encode(image.path))
+        return "encoded"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if mode == "link" and _link(image.path, target):
+            return "linked"
+        _copy(image.path, target)
+    except OSError as error:
+        raise SaveError(
+            f"{image.path} could not be put into the dataset as {target} ({error.strerror or error}). "
+            "Free some space or choose a folder that can be written, then convert again: it goes on where it stopped."
+        ) from error
+    return "copied"
+
+
+def _encode(path: Path) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(read_image(path)).save(stream, format="JPEG", quality=JPEG_QUALITY)
+    return stream.getvalue()
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        os.link(os.path.realpath(source), target)  # of what a symbolic link points at, not of the link
+    except OSError:
+        return False
+    return True
+
+
+def _copy(source: Path, target: Path) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        os.close(handle)
+        shutil.copyfile(source, temporary)
+        shutil.copymode(source, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,150 @@
+"""The command `convert` as a person runs it: what it prints, where, and its exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam_annotator.cli import main
+from sam_annotator.core.annotation import FrameAnnotation, Shape, write_annotation
+from tests.youtube_vis_reader import YoutubeVis, check_consistency
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """`videos` with the videos `duck` and `swan`; `annotations` of two frames of `swan`."""
+    for name in ("swan", "duck"):
+        (tmp_path / "videos" / name).mkdir(parents=True)
+        for index in range(4):
+            pixels = np.full((48, 64, 3), 20 * index, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "videos" / name / f"{index:05d}.jpg")
+    for index in (1, 2):
+        annotate(tmp_path / "annotations" / "swan" / f"{index:05d}.json")
+    return tmp_path
+
+
+def annotate(path: Path, object_id: int | None = 1) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = Shape("swan", ((5.0, 5.0), (30.0, 5.0), (30.0, 30.0)), object_id=object_id)
+    write_annotation(path, FrameAnnotation("frame.jpg", 64, 48, (shape,)))
+
+
+def arguments(folder: Path, *more: str) -> list[str]:
+    parts = (folder / "annotations", "--videos", folder / "videos", "--output", folder / "dataset", *more)
+    return ["convert", *map(str, parts)]
+
+
+def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(folder)) == 0
+    path = folder / "dataset" / "Annotations" / "train_instances.json"
+    assert capsys.readouterr().out.splitlines() == [
+        f"Wrote {path}",
+        "  videos      1 (4 frames)",
+        "  objects     1",
+        "  masks       2",
+        "  categories  1",
+        "  images      4 linked",
+        "Left out: videos without annotation: 1 (duck)",
+    ]
+    reader = YoutubeVis(path)
+    check_consistency(reader)
+    for name in reader.videos[1]["file_names"]:
+        assert (folder / "dataset" / "JPEGImages" / "train" / name).is_file()
+
+
+def test_annotations_beside_the_frames_need_no_videos_option(folder: Path) -> None:
+    annotate(folder / "videos" / "duck" / "00000.json")
+    for more in ([], ["--videos", str(folder / "videos" / "..") + "/videos", "--force"]):
+        assert main(["convert", str(folder / "videos"), "--output", str(folder / "dataset"), *more]) == 0
+    reader = YoutubeVis(folder / "dataset" / "Annotations" / "train_instances.json")
+    assert [video["file_names"][0] for video in reader.videos.values()] == ["duck/00000.jpg"]
+
+
+def test_options_reach_the_conversion(folder: Path) -> None:
+    categories = folder / "categories.json"
+    categories.write_text(json.dumps({"categories": [{"id": 5, "name": "swan"}]}))
+    options = ["--split", "val", "--categories", str(categories), "--images", "none"]
+    assert main(arguments(folder, *options)) == 0
+    assert not (folder / "dataset" / "JPEGImages").exists()
+    reader = YoutubeVis(folder / "dataset" / "Annotations" / "val_instances.json")
+    assert list(reader.categories) == [5]
+
+
+def test_what_cannot_be_used_is_told_on_stderr_with_exit_code_2(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = folder / "annotations" / "swan" / "00000.json"
+    bad.write_text("{")
+    annotate(folder / "annotations" / "swan" / "00003.json", object_id=None)
+    assert main(arguments(folder)) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert lines[0] == "sam-annotator: 2 problems were found and nothing was written:"
+    assert lines[1].startswith(f"  {bad} is not valid JSON")
+    assert "00003.json has shapes without an object id" in lines[2]
+    assert not (folder / "dataset").exists()
+
+
+def test_a_second_run_needs_force(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(folder)) == 0
+    assert main(arguments(folder)) == 2
+    assert "is there already; write over it with --force" in capsys.readouterr().err
+    assert main(arguments(folder, "--force")) == 0
+    assert "  images      4 left" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (
+            ["{}/nowhere", "--output", "{}/dataset"],
+            "nowhere does not exist; name the folder that holds the annotations.",
+        ),
+        (["{}/annotations", "--videos", "{}/nowhere", "--output", "{}/dataset"], "nowhere does not exist."),
+        (
+            ["{}/annotations", "--output", "{}/dataset"],
+            "If the annotations are kept apart from the frames, add --videos",
+        ),
+        (["{}/annotations", "--videos", "{}/videos", "--output", "{}/videos/new"], "would lie among the videos"),
+        (["{}/videos", "--output", "{}/dataset"], "No frame of the videos has an annotation beside it."),
+        (["{}/videos/swan/00000.jpg", "--videos", "{}/videos", "--output", "{}/dataset"], "00000.jpg is a file"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_told_in_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str], sentence: str
+) -> None:
+    assert main(["convert", *(part.format(folder) for part in command)]) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
+    assert not (folder / "dataset").exists()
+
+
+def test_convert_loads_neither_qt_nor_torch_nor_labelme(folder: Path) -> None:
+    code = (
+        "import sys\nfrom sam_annotator.cli import main\n"
+        f"assert main({arguments(folder)!r}) == 0\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "assert not loaded & {'PyQt5', 'torch', 'labelme', 'onnxruntime', 'rapidfuzz'}, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "no progress bars where nobody looks"
+
+
+def test_help_has_examples_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom sam_annotator.cli import main\n"
+        "try:\n    main(['convert', '--help'])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "assert not loaded & {'numpy', 'cv2', 'PIL', 'tqdm', 'orjson', 'PyQt5', 'torch', 'labelme'}, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "sam-annotator convert /data/ann --videos /data/videos --output /data/dataset" in done.stdout
