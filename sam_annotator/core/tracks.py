@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any, Final
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, InputError
@@ -46,12 +47,17 @@ class Track:
         return max(self.frames, default=None)
 
 
+DOUBTFUL_SCORE: Final = 0.5
+"""A propagated mask with a lower score should be looked at."""
+
+
 @dataclass(frozen=True)
 class _Sight:
     """One object in one frame."""
 
     labels: tuple[str, ...]
     is_key: bool
+    score: float  # of the least sure part; 1 for what a human made or approved
 
 
 class VideoTracks:
@@ -91,8 +97,7 @@ class VideoTracks:
         if annotation is None:
             return
         for object_id, shapes in _by_object(annotation).items():
-            sight = _Sight(tuple(shape.label for shape in shapes), any(shape.is_protected for shape in shapes))
-            self._sights.setdefault(object_id, {})[index] = sight
+            self._sights.setdefault(object_id, {})[index] = _sight(shapes)
         for object_id in annotation.propagated_ids:
             self._answered.setdefault(object_id, set()).add(index)
         mentioned = annotation.propagated_ids.union(annotation.object_ids())
@@ -114,6 +119,11 @@ class VideoTracks:
         """Objects whose frames disagree on the category: object id -> category -> number of shapes."""
         counted = {object_id: self._labels_of(object_id) for object_id in sorted(self._sights)}
         return MappingProxyType({object_id: labels for object_id, labels in counted.items() if len(labels) > 1})
+
+    def doubtful_frames(self, below: float = DOUBTFUL_SCORE) -> frozenset[int]:
+        """Indices of the frames with a propagated mask that may have drifted: its score is `below` this."""
+        sights = (item for frames in self._sights.values() for item in frames.items())
+        return frozenset(index for index, sight in sights if sight.score < below)
 
     def next_object_id(self) -> int:
         """An id that no frame has, and that was not handed out before, even if its object was deleted since."""
@@ -140,6 +150,13 @@ class VideoTracks:
         return track
 
 
+def _sight(shapes: Iterable[Shape]) -> _Sight:
+    parts = tuple(shapes)
+    is_key = any(shape.is_protected for shape in parts)
+    scores = [shape.score for shape in parts if shape.score is not None and not is_key]
+    return _Sight(tuple(shape.label for shape in parts), is_key, min(scores, default=1.0))
+
+
 def relabel_object(
     video: Video, store: AnnotationStore, object_id: int, label: str, frames: Iterable[int]
 ) -> Iterator[int]:
@@ -157,8 +174,7 @@ def relabel_object(
         raise InputError("A category needs a name.")
 
     def change(annotation: FrameAnnotation) -> FrameAnnotation:
-        shapes = [replace(shape, label=label) for shape in annotation.shapes_of(object_id)]
-        return annotation.with_object(object_id, shapes)
+        return replace(annotation, shapes=_mapped(annotation, object_id, label=label))
 
     yield from _change_frames(video, store, frames, change)
 
@@ -193,7 +209,7 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
 
     for index in chosen:
         annotation = store.read(video, index)
-        if annotation is not None and annotation.shapes_of(new):
+        if old != new and annotation is not None and annotation.shapes_of(new):
             raise InputError(
                 f"{store.path(video, index)} shows object {new} already, so object {old} cannot become {new} there. "
                 f"Delete one of them in that frame, or choose other frames."
@@ -204,11 +220,16 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
 def _with_id_changed(annotation: FrameAnnotation, old: int, new: int) -> FrameAnnotation:
     if annotation.shapes_of(new):  # somebody drew it since all frames were looked at
         return annotation
-    shapes = tuple(replace(s, object_id=new) if s.object_id == old else s for s in annotation.shapes)
+    shapes = _mapped(annotation, old, object_id=new)
     answered = annotation.propagated_ids
     if old in answered:
         answered = (answered - {old}) | {new}
     return replace(annotation, shapes=shapes, propagated_ids=answered)
+
+
+def _mapped(annotation: FrameAnnotation, of: int, **facts: Any) -> tuple[Shape, ...]:
+    """All shapes of the frame, those of one object with other facts; drawing order kept."""
+    return tuple(replace(shape, **facts) if shape.object_id == of else shape for shape in annotation.shapes)
 
 
 def _change_frames(
