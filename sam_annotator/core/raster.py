@@ -30,14 +30,18 @@ def shape_to_mask(shape: Shape, height: int, width: int) -> Mask:
 
     Points, lines and polygons of fewer than three points cover nothing.
     """
-    return _paste([_rasterise(shape, height, width)], height, width)
+    return _paste([_rasterise(shape, height, width)], (0, 0, width, height))
 
 
-def object_mask(shapes: Iterable[Shape], height: int, width: int) -> Mask:
+def object_mask(shapes: Iterable[Shape], height: int, width: int, box: Box | None = None) -> Mask:
     """The pixels of one object: all its parts joined.
 
     A polygon that lies wholly within another polygon of the object is a hole in it, one within a hole
     an island, and so on. The outline of a hole belongs to the object, as with cv2.findContours.
+
+    Args:
+        height, width: of the image in pixels.
+        box: return the pixels in this box alone; None: of the whole image.
     """
     parts: list[_Patch | None] = []
     polygons: list[tuple[Shape, _Patch]] = []
@@ -47,16 +51,24 @@ def object_mask(shapes: Iterable[Shape], height: int, width: int) -> Mask:
             polygons.append((shape, patch))
         else:
             parts.append(patch)
-    return _paste(parts + _with_holes(polygons), height, width)
+    return _paste(parts + _with_holes(polygons), box or (0, 0, width, height))
 
 
-def _paste(patches: Iterable[_Patch | None], height: int, width: int) -> Mask:
-    mask = np.zeros((height, width), np.bool_)
+def _paste(patches: Iterable[_Patch | None], box: Box) -> Mask:
+    """The union of patches, in a box of the image."""
+    x, y = box[:2]
+    mask = np.zeros((box[3] - y, box[2] - x), np.bool_)
     for patch in patches:
-        if patch is not None:
-            left, top, right, bottom = patch.box
-            mask[top:bottom, left:right] |= patch.pixels
+        if patch is not None and (inside := _common(patch.box, box)) is not None:
+            left, top, right, bottom = inside
+            mask[top - y : bottom - y, left - x : right - x] |= _window(patch, inside)
     return mask
+
+
+def _common(first: Box, second: Box) -> Box | None:
+    left, top = max(first[0], second[0]), max(first[1], second[1])
+    right, bottom = min(first[2], second[2]), min(first[3], second[3])
+    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _rasterise(shape: Shape, height: int, width: int) -> _Patch | None:
@@ -114,11 +126,9 @@ def _filled_circle(points: Sequence[Point], height: int, width: int) -> _Patch |
 
 def _clipped(crop: Mask, left: int, top: int, height: int, width: int) -> _Patch | None:
     """A crop laid into the image at (left, top), and cut off where it leaves the image."""
-    right, bottom = min(left + crop.shape[1], width), min(top + crop.shape[0], height)
-    x, y = max(left, 0), max(top, 0)
-    if x >= right or y >= bottom:
-        return None
-    return _Patch(crop[y - top : bottom - top, x - left : right - left], (x, y, right, bottom))
+    patch = _Patch(crop, (left, top, left + crop.shape[1], top + crop.shape[0]))
+    box = _common(patch.box, (0, 0, width, height))
+    return None if box is None else _Patch(_window(patch, box), box)
 
 
 def _with_holes(polygons: Sequence[tuple[Shape, _Patch]]) -> list[_Patch | None]:
