@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sam_annotator.core.convert_report import ConvertProgress, ConvertReport
+    from sam_annotator.core.videos import Video
 
 DESCRIPTION = "Make a YouTube-VIS dataset, in the layout of LV-VIS, from the annotations of a folder of videos."
 
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _find_videos(root: Path, options: argparse.Namespace) -> list:
+def _find_videos(root: Path, options: argparse.Namespace) -> "list[Video]":
     from sam_annotator.core.errors import InputError
     from sam_annotator.core.videos import find_videos
 
