@@ -1,0 +1,118 @@
+"""Open a file of weights safely, and say in one sentence what is wrong with one that does not fit."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sam_annotator.core.errors import EngineError
+from sam_annotator.core.manifest import Checkpoint, has_right_size
+from sam_annotator.engine.torchvision_standin import import_segment_anything
+
+State = dict[str, torch.Tensor]
+
+_SAM_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+_SAM_WIDTH_KEY = "image_encoder.pos_embed"
+_WRAPPERS = ("model", "state_dict")  # where training scripts put the weights beside an optimizer's
+
+
+def read_state(path: Path, checkpoint: Checkpoint | None = None) -> State:
+    """The tensors of a file of weights, by name, on the CPU. Runs no code that the file may hold.
+
+    Args:
+        path: the file.
+        checkpoint: what is known of the file, if it is a published one.
+
+    Raises:
+        EngineError: it is not there, cut short, or no file of weights.
+    """
+    if checkpoint is not None and path.is_file() and not has_right_size(checkpoint, path):
+        raise EngineError(
+            f"{path} has {path.stat().st_size:,} bytes instead of {checkpoint.bytes:,}, so it was cut short or is "
+            f"another file; download it again from {checkpoint.url}."
+        )
+    try:
+        path.open("rb").close()  # apart from reading: torch raises OSError for damaged files as well
+    except OSError as error:
+        raise EngineError(f"{path} cannot be opened ({error.strerror or error}); check the file's name.") from error
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged pickle may raise anything
+        raise EngineError(
+            f"{path} cannot be read as a file of weights: it was cut short, or is something else, such as a web page "
+            f"saved in its place. {_advice(checkpoint)}"
+        ) from error
+    return _tensors(loaded, path)
+
+
+def load_sam(path: Path, checkpoint: Checkpoint | None = None) -> tuple[Any, str]:
+    """Make the SAM that a file of weights is for.
+
+    The kind is told from the weights, so that a file of one's own, tuned from a published one, works too.
+
+    Returns:
+        The model (`segment_anything.modeling.Sam`; CPU, float32, eval, no gradients) and its type, `vit_b` or so.
+
+    Raises:
+        EngineError: the file is damaged, or its weights are not those of a SAM.
+    """
+    state = read_state(path, checkpoint)
+    model_type = _sam_type(state, path)
+    registry = import_segment_anything().sam_model_registry
+    with torch.device("meta"):  # initial weights would be drawn for seconds and then thrown away
+        model = registry[model_type]()
+    check_state(state, model, path, what=f"SAM {model_type}", advice=_advice(checkpoint))
+    model.load_state_dict(state, assign=True)
+    return model.float().eval().requires_grad_(False), model_type
+
+
+def check_state(state: State, model: torch.nn.Module, path: Path, *, what: str, advice: str) -> None:
+    """See that the weights are exactly those of the model: each name, each shape.
+
+    Raises:
+        EngineError: they are not; says how many and the first.
+    """
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    problems = {
+        "missing": sorted(expected.keys() - state.keys()),
+        "unknown": sorted(state.keys() - expected.keys()),
+        "of another shape": sorted(
+            name for name in expected.keys() & state.keys() if expected[name] != state[name].shape
+        ),
+    }
+    found = [f"{len(names)} are {problem} (such as {names[0]})" for problem, names in problems.items() if names]
+    if found:
+        raise EngineError(f"{path} does not hold the weights of {what}: {', '.join(found)}. {advice}")
+
+
+def _sam_type(state: State, path: Path) -> str:
+    position = state.get(_SAM_WIDTH_KEY)
+    width = position.shape[-1] if position is not None and position.ndim else None
+    if width not in _SAM_WIDTHS:
+        reason = f"there is no {_SAM_WIDTH_KEY} in it" if width is None else f"its encoder is {width} wide"
+        raise EngineError(
+            f"{path} is not a checkpoint of Segment Anything's vit_b, vit_l or vit_h ({reason}); "
+            "choose one that `sam-annotator models list` shows."
+        )
+    return _SAM_WIDTHS[width]
+
+
+def _tensors(loaded: Any, path: Path) -> State:
+    for wrapper in _WRAPPERS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
+            loaded = loaded[wrapper]
+    if (
+        not isinstance(loaded, dict)
+        or not loaded
+        or not all(isinstance(value, torch.Tensor) for value in loaded.values())
+    ):
+        raise EngineError(
+            f"{path} holds no weights by name; choose a checkpoint that `sam-annotator models list` shows."
+        )
+    return {str(name): tensor for name, tensor in loaded.items()}
+
+
+def _advice(checkpoint: Checkpoint | None) -> str:
+    if checkpoint is None:
+        return "Choose another file; `sam-annotator models list` shows the published ones."
+    return f"Download it again from {checkpoint.url}."

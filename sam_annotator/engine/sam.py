@@ -1,0 +1,183 @@
+"""Segment Anything behind the segmenter contract, with the unmodified package `segment-anything`.
+
+Paper: Kirillov et al., Segment Anything, arXiv 2304.02643.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sam_annotator.core.errors import EngineError
+from sam_annotator.core.manifest import Checkpoint, describe_bytes
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.checkpoints import load_sam
+from sam_annotator.engine.device import choose_device
+from sam_annotator.engine.torchvision_standin import import_segment_anything
+
+_SURE = 10.0
+"""Logit for a pixel that a saved mask holds, of the size that SAM itself gives to pixels it is sure of."""
+
+
+def make_sam(
+    path: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[str], None] = lambda _text: None,
+    checkpoint: Checkpoint | None = None,
+) -> "SamSegmenter":
+    """Load a SAM from its file of weights.
+
+    Args:
+        path: the file.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        report: is told what is being loaded.
+        checkpoint: what the manifest knows of the file, if it is a published one.
+
+    Raises:
+        InputError: no such device.
+        EngineError: the file is damaged or not SAM's, or the model does not fit into the device's memory.
+    """
+    chosen = choose_device(device)
+    size = f" ({describe_bytes(path.stat().st_size)})" if path.is_file() else ""
+    report(f"Loading Segment Anything from {path.name}{size} ...")
+    model, model_type = load_sam(path, checkpoint)
+    precision = encoder_precision(chosen)
+    name = f"SAM {model_type}, {chosen} {str(precision).removeprefix('torch.')}"
+    with _failures_explained(name):
+        return SamSegmenter(model.to(chosen), name=name, precision=precision)
+
+
+def encoder_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 on CUDA devices that compute with it (Ampere and later), else float32."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+        return torch.bfloat16
+    return torch.float32
+
+
+class SamSegmenter:
+    """A segmenter that asks SAM.
+
+    Attributes:
+        name: model, device and precision, such as `SAM vit_b, cpu float32`.
+    """
+
+    def __init__(self, model: Any, *, name: str, precision: torch.dtype = torch.float32) -> None:
+        """
+        Args:
+            model: a `segment_anything.modeling.Sam` on its device.
+            name: for people.
+            precision: of the image encoder; the decoder, which is quick, always computes in float32.
+        """
+        self.name = name
+        self._precision = precision
+        self._predictor = import_segment_anything().SamPredictor(model.eval())
+        self._low_size: tuple[int, int] = tuple(model.prompt_encoder.mask_input_size)
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """Encode an image: uint8 (height, width, 3), RGB.
+
+        Raises:
+            EngineError: it is no such array, or the model failed; then no image is set.
+        """
+        self._predictor.reset_image()
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise EngineError(
+                f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
+            )
+        device = self._predictor.device.type
+        half = self._precision != torch.float32
+        with self._computing(), torch.autocast(device, dtype=self._precision if half else None, enabled=half):
+            self._predictor.set_image(np.ascontiguousarray(image))
+        self._predictor.features = self._predictor.features.float()
+
+    def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
+        """Three proposals for a prompt, best first; one if `previous` is to be refined.
+
+        Points and box count together. A `previous` without SAM's own state (a saved mask) is taken up by its
+        mask; one whose mask is empty says nothing and is left out. `state` of each proposal: low-resolution
+        logits, float32 (256, 256), in the frame of the image scaled to 1024 pixels on its longest side.
+
+        Raises:
+            EngineError: no image was set, there is nothing to segment by, `previous` is of another size, or the
+                model failed.
+        """
+        mask_input = self._mask_input(previous)
+        if mask_input is None and prompt.is_empty:
+            raise EngineError("There is nothing to segment by: click on the object, or draw a box around it.")
+        with self._computing():
+            masks, scores, states = self._predictor.predict(
+                point_coords=np.array(prompt.points, np.float64) if prompt.points else None,
+                point_labels=np.array(prompt.includes, np.int64) if prompt.points else None,
+                box=None if prompt.box is None else np.array(prompt.box, np.float64),
+                mask_input=mask_input,
+                multimask_output=mask_input is None,
+            )
+        return tuple(
+            Proposal(mask=masks[index], score=float(np.clip(scores[index], 0, 1)), state=states[index])
+            for index in np.argsort(-scores, kind="stable")
+        )
+
+    def _mask_input(self, previous: Proposal | None) -> NDArray[np.float32] | None:
+        """What SAM takes as a mask prompt, float32 (1, 256, 256), or None."""
+        if not self._predictor.is_image_set:
+            raise EngineError("The segmenter has no frame yet: set an image before asking for masks.")
+        if previous is None:
+            return None
+        if previous.mask.shape != tuple(self._predictor.original_size):
+            raise EngineError(
+                f"The mask to refine is of an image of another size, {previous.mask.shape} instead of "
+                f"{tuple(self._predictor.original_size)} (height, width); choose a mask of this frame."
+            )
+        if isinstance(previous.state, np.ndarray) and previous.state.shape == self._low_size:
+            return previous.state[None].astype(np.float32, copy=False)
+        if not previous.mask.any():
+            return None
+        return mask_to_logits(previous.mask, self._predictor.input_size, self._low_size)[None]
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        with _failures_explained(self.name), torch.inference_mode():
+            yield
+
+
+def mask_to_logits(
+    mask: NDArray[np.bool_], input_size: tuple[int, int], low_size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """A mask as SAM's mask prompt.
+
+    The mask is scaled as the image was, a quarter of that, and padded at the right and at the bottom. The logit
+    rises with the part of the low-resolution pixel that the mask covers: -10 outside, 0 at one half, +10 inside,
+    so that scaling the logits up again gives the mask's outline.
+
+    Args:
+        mask: bool (height, width).
+        input_size: (height, width) of the image as the encoder saw it, without padding; 1024 on the longest side.
+        low_size: (height, width) of the result, (256, 256) in the published models.
+
+    Returns:
+        float32 of `low_size`.
+    """
+    scale = max(low_size) / max(input_size)
+    height, width = (max(1, round(side * scale)) for side in input_size)
+    cover = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    logits = np.full(low_size, -_SURE, np.float32)
+    logits[:height, :width] = (2 * cover - 1) * _SURE
+    return logits
+
+
+@contextmanager
+def _failures_explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise EngineError(
+            f"{name} failed: {reason.rstrip('.')}. If memory is short, choose a smaller checkpoint (--sam sam_vit_b) "
+            "or --device cpu."
+        ) from error

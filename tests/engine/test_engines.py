@@ -1,0 +1,218 @@
+"""Options become engines in one place."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sam_annotator.core import manifest
+from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.manifest import load_manifest
+from sam_annotator.core.prompt import Prompt
+from sam_annotator.engine import sam
+from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter
+from sam_annotator.engine.torchvision_standin import import_segment_anything
+from tests.conftest import REPOSITORY
+from tests.engine.small_sam import small_sam
+
+FILES = {checkpoint.name: checkpoint for checkpoint in load_manifest()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The models/ of a checkout without weights, whatever lies in the one that is tested."""
+    (tmp_path / "checkout/models").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "models/checkpoints.json", tmp_path / "checkout/models")
+    monkeypatch.setattr(manifest, "_PACKAGE", tmp_path / "checkout/sam_annotator")
+    return tmp_path / "checkout/models"
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files of weights that were asked for; none of them is opened."""
+    asked: list[str] = []
+
+    def make(path: Path, **_options: Any) -> Any:
+        asked.append(path.name)
+        return object()
+
+    monkeypatch.setattr(sam, "make_sam", make)
+    return asked
+
+
+def put(folder: Path, name: str, size: int | None = None) -> Path:
+    path = folder / FILES[name].file
+    with open(path, "wb") as stream:
+        stream.truncate(FILES[name].bytes if size is None else size)  # sparse: takes no space on the disk
+    return path
+
+
+@pytest.mark.parametrize("choice", ["auto", "embedded"])
+def test_without_weights_the_embedded_segmenter_works(choice: str) -> None:
+    told: list[str] = []
+    segmenter = make_segmenter(EngineOptions(segmenter=choice), told.append)
+    assert segmenter.name.startswith("embedded")
+    assert len(told) == (choice == "auto")
+    segmenter.set_image(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    assert segmenter.predict(Prompt(box=(10, 10, 30, 30)))[0].mask.shape == (40, 60)
+
+
+@pytest.mark.parametrize("choice", ["auto", "embedded"])
+def test_the_embedded_propagator_works_without_weights(choice: str) -> None:
+    assert make_propagator(EngineOptions(propagator=choice)).name.startswith("embedded")
+
+
+@pytest.mark.parametrize(
+    ("there", "has_cuda", "expected"),
+    [
+        (("sam_vit_b", "sam_vit_l", "sam_vit_h"), False, "sam_vit_b"),
+        (("sam_vit_b", "sam_vit_l", "sam_vit_h"), True, "sam_vit_h"),
+        (("sam_vit_l", "sam_vit_h"), False, "sam_vit_l"),
+        (("sam_vit_b", "sam_vit_l"), True, "sam_vit_l"),
+        (("sam_vit_h",), False, "sam_vit_h"),
+    ],
+)
+def test_auto_takes_the_fastest_sam_on_a_cpu_and_the_most_exact_on_a_gpu(
+    models: Path,
+    loaded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    there: tuple[str, ...],
+    has_cuda: bool,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_cuda)
+    for name in there:
+        put(models, name)
+    make_segmenter(EngineOptions())
+    assert loaded == [FILES[expected].file]
+    assert describe_missing(EngineOptions()) is None
+
+
+def test_auto_leaves_out_a_file_of_the_wrong_size_and_says_so(models: Path, loaded: list[str]) -> None:
+    short = put(models, "sam_vit_b", size=100)
+    put(models, "sam_vit_l")
+    told: list[str] = []
+    make_segmenter(EngineOptions(device="cpu"), told.append)
+    assert loaded == [FILES["sam_vit_l"].file]
+    assert len(told) == 1
+    assert told[0].startswith(f"{short} has the wrong size")
+
+
+def test_a_name_takes_that_checkpoint(models: Path, loaded: list[str]) -> None:
+    put(models, "sam_vit_b")
+    put(models, "sam_vit_h")
+    make_segmenter(EngineOptions(segmenter="sam_vit_h", device="cpu"))
+    assert loaded == [FILES["sam_vit_h"].file]
+
+
+def test_the_models_folder_that_was_given_comes_first(models: Path, tmp_path: Path, loaded: list[str]) -> None:
+    (tmp_path / "other").mkdir()
+    put(tmp_path / "other", "sam_vit_l")
+    make_segmenter(EngineOptions(models=tmp_path / "other"))
+    assert loaded == [FILES["sam_vit_l"].file]
+
+
+def test_a_file_of_ones_own_becomes_a_sam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        import_segment_anything().sam_model_registry, "vit_b", lambda: small_sam(width=768, depth=1, seed=0)
+    )
+    torch.save(small_sam(width=768, depth=1, seed=1).state_dict(), tmp_path / "tuned.pth")
+    segmenter = make_segmenter(EngineOptions(segmenter=str(tmp_path / "tuned.pth"), device="cpu"))
+    assert segmenter.name == "SAM vit_b, cpu float32"
+    segmenter.set_image(np.zeros((40, 60, 3), np.uint8))
+    assert len(segmenter.predict(Prompt(box=(10, 10, 30, 30)))) == 3
+
+
+def test_a_named_checkpoint_that_is_missing_says_where_to_get_it_and_where_to_put_it(models: Path) -> None:
+    options = EngineOptions(segmenter="sam_vit_l")
+    with pytest.raises(EngineError) as caught:
+        make_segmenter(options)
+    for fact in (FILES["sam_vit_l"].url, str(models), "1.2 GB", "--sam embedded"):
+        assert fact in str(caught.value)
+    assert describe_missing(options) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (EngineOptions(segmenter="sam_vit_x"), "sam_vit_b, sam_vit_l, sam_vit_h"),
+        (EngineOptions(segmenter="stcn"), "no segmenter 'stcn'"),
+        (EngineOptions(segmenter=""), "no segmenter ''"),
+        (EngineOptions(segmenter="weights.pth.part"), "unfinished download"),
+        (EngineOptions(models=Path("no such folder")), "no such folder given with --models does not exist"),
+    ],
+)
+def test_a_choice_that_does_not_exist_says_what_does(options: EngineOptions, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make_segmenter(options)
+    assert words in (describe_missing(options) or "")
+
+
+def test_a_device_that_is_not_there_is_an_error(models: Path) -> None:
+    put(models, "sam_vit_b")
+    with pytest.raises(InputError, match="--device cpu"):
+        make_segmenter(EngineOptions(device="cuda:99"))
+
+
+def test_stcn_is_said_to_be_missing_and_what_to_use_instead() -> None:
+    with pytest.raises(EngineError, match=r"does not have STCN's network yet.*--propagator embedded"):
+        make_propagator(EngineOptions(propagator="stcn"))
+
+
+def test_an_unknown_propagator_says_which_there_are() -> None:
+    with pytest.raises(InputError, match="choose auto or embedded"):
+        make_propagator(EngineOptions(propagator="xmem"))
+
+
+def test_the_banner_says_what_works_and_how_to_get_the_weights(models: Path) -> None:
+    assert describe_missing(EngineOptions()) == (
+        "Working with the embedded segmenter, which needs no weights. For Segment Anything put sam_vit_b_01ec64.pth "
+        f"(375 MB, Apache-2.0) into {models}: `sam-annotator models list` tells more."
+    )
+
+
+def test_the_banner_tells_of_a_file_that_was_cut_short(models: Path) -> None:
+    path = put(models, "sam_vit_h", size=7)
+    assert f"{path} has the wrong size" in (describe_missing(EngineOptions()) or "")
+
+
+def test_who_asks_for_the_embedded_segmenter_is_not_told_about_weights() -> None:
+    assert describe_missing(EngineOptions(segmenter="embedded")) is None
+
+
+@pytest.mark.parametrize("segmenter", ["auto", "embedded", "sam_vit_b"])
+def test_asking_what_is_missing_loads_no_model_code(segmenter: str) -> None:
+    script = (
+        "import sys; from sam_annotator.engine.engines import EngineOptions, describe_missing; "
+        f"describe_missing(EngineOptions(segmenter='{segmenter}')); "
+        "print(sorted({'torch', 'cv2', 'scipy', 'PyQt5', 'labelme', 'segment_anything'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_embedded_engines_need_no_torch() -> None:
+    script = (
+        "import sys; from sam_annotator.engine.engines import EngineOptions, make_propagator, make_segmenter; "
+        "make_segmenter(EngineOptions(segmenter='embedded')); make_propagator(EngineOptions()); "
+        "print('torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == "False"
