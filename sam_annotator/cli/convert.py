@@ -32,7 +32,11 @@ examples:
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --images none --force
 """
 
-_STAGES = {"videos": ("looking for annotations", "video"), "masks": ("reading", "frame"), "images": ("images", "frame")}
+_STAGES = {
+    "videos": ("looking for annotations", " videos"),
+    "masks": ("reading", " frames"),
+    "images": ("images", " frames"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
