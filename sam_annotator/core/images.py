@@ -13,6 +13,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sam_annotator.core.errors import ImageError
 
+# OpenCV would print its own complaints about a broken image beside our one sentence.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 _ORIENTATION_TAG: Final = 0x0112
 _WIDTH_TAG: Final = 256
 _HEIGHT_TAG: Final = 257

@@ -19,6 +19,7 @@ JPEG_QUALITY: Final = 95
 
 # FFmpeg and OpenCV would print their own complaints about a broken file beside our one sentence.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @dataclass(frozen=True)
@@ -81,25 +82,14 @@ def _opened(source: Path) -> Iterator[cv2.VideoCapture]:
         source.open("rb").close()
     except OSError as error:
         raise InputError(f"{source} cannot be read ({error.strerror}).") from error
-    with _silence():
-        # FFmpeg alone: OpenCV's other readers take names with digits for numbered images.
-        capture = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
+    # FFmpeg alone: OpenCV's other readers take names with digits for numbered images.
+    capture = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise InputError(_not_a_video(source))
         yield capture
     finally:
         capture.release()
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 def _not_a_video(source: Path) -> str:

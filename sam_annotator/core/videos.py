@@ -91,7 +91,7 @@ def find_videos(root: Path) -> list[Video]:
         raise InputError(f"{root} does not exist. Give a folder of videos, or one video.") from error
     except OSError as error:
         raise InputError(f"{root} cannot be read ({error.strerror}).") from error
-    return _named_apart(sorted(videos, key=lambda video: _path_order(video.name)), root)
+    return sorted(_named_apart(videos, root), key=lambda video: _path_order(video.name))
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,11 @@ def _list(folder: Path, to_the_end: bool) -> _Listing:
     with os.scandir(folder) as entries:
         for entry in entries:
             names.append(entry.name)
-            suffix = _suffix(entry.name)
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
                 folders.append(entry.name)
-            elif suffix in VIDEO_SUFFIXES:
+            elif (suffix := _suffix(entry.name)) in VIDEO_SUFFIXES:
                 sources.append(entry.name)
             elif suffix in IMAGE_SUFFIXES:
                 has_images = True
