@@ -245,11 +245,10 @@ def _run_edges(mask: Mask) -> NDArray[np.int64]:
 def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
     """(height, width, run lengths: outside, inside, outside, ...), safe to decode."""
     try:
-        height, width = (int(number) for number in rle["size"])
-        counts = rle["counts"]
+        (height, width), counts = map(int, rle["size"]), rle["counts"]
         runs = _parsed(counts) if isinstance(counts, str | bytes) else np.asarray(counts, np.int64)
-    except (KeyError, TypeError, OverflowError) as error:
-        raise ValueError(f"this is not a run-length encoding: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"this is no run-length encoding ({error})") from error
     if height < 1 or width < 1 or runs.ndim != 1 or np.any(runs < 0) or np.any(runs > height * width):
         raise ValueError("a run-length encoding with negative or too long runs, or without a size")
     if int(runs.sum()) != height * width:
@@ -262,12 +261,12 @@ def _parsed(text: str | bytes) -> NDArray[np.int64]:
     raw = text.encode("ascii", "replace") if isinstance(text, str) else text
     codes = np.frombuffer(raw, np.uint8).astype(np.int64) - ord("0")
     if not len(codes) or np.any((codes < 0) | (codes > 63)) or codes[-1] & 0x20:
-        raise ValueError("the counts of a run-length encoding are cut off or hold foreign characters")
+        raise ValueError("the counts are cut off or hold foreign characters")
     ends = np.flatnonzero(codes & 0x20 == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > _LONGEST_COUNT:
-        raise ValueError("the counts of a run-length encoding hold a number that is too large")
+        raise ValueError("the counts hold a number that is too large")
     shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
     values = np.add.reduceat((codes & 0x1F) << shifts, starts)
     values -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * lengths), 0)
