@@ -79,7 +79,10 @@ class VideoTracks:
 
     def scan(self, video: Video, store: AnnotationStore) -> Iterator[int]:
         """Read all annotations of a video; yields the number of frames done so far. May be stopped at any point."""
-        for done, index in enumerate(sorted(store.annotated_frames(video)), start=1):
+        annotated = store.annotated_frames(video)
+        for gone in self._ids_in.keys() - annotated:
+            self.set_frame(gone, None)
+        for done, index in enumerate(sorted(annotated), start=1):
             try:
                 self.set_frame(index, store.read(video, index))
             except AnnotationError as error:
