@@ -37,7 +37,7 @@ def read_state(path: Path, checkpoint: Checkpoint | None = None) -> State:
         raise EngineError(f"{path} cannot be opened ({error.strerror or error}); check the file's name.") from error
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle may raise anything; fuzzing it found eight kinds
+    except Exception as error:  # a damaged pickle raises anything, struct.error and AssertionError too
         raise EngineError(
             f"{path} cannot be read as a file of weights: it was cut short, or is something else, such as a web page "
             f"saved in its place. {_advice(checkpoint)}"
