@@ -1,0 +1,151 @@
+"""Our own actions, and where they and labelme's stand in menus and toolbars."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from PyQt5 import QtCore, QtWidgets
+
+from sam_annotator.gui.keymaps import Keys
+from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+Actions = dict[str, QtWidgets.QAction]
+
+_FAR = 10**9
+
+
+def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actions:
+    """Our actions by the names of `keymaps.OWN_KEYS`, with their keys."""
+    actions: Actions = {}
+
+    def add(name: str, text: str, slot: Callable[[], object], tip: str = "", icon: str | None = None) -> None:
+        action = new_action(window, text, lambda _checked=False: slot(), list(keys[name]), icon, tip or text)
+        action.setToolTip(_with_keys(tip or text, keys[name]))
+        actions[name] = action
+
+    add("next_frame", "Next frame", lambda: window.step_frame(1), icon="phosphor/arrow-fat-right.svg")
+    add("previous_frame", "Previous frame", lambda: window.step_frame(-1), icon="phosphor/arrow-fat-left.svg")
+    add("forward_10", "10 frames on", lambda: window.step_frame(10))
+    add("back_10", "10 frames back", lambda: window.step_frame(-10))
+    add("first_frame", "First frame", lambda: window.step_frame(-_FAR))
+    add("last_frame", "Last frame", lambda: window.step_frame(_FAR))
+    add("next_video", "Next video", lambda: window.step_video(1))
+    add("previous_video", "Previous video", lambda: window.step_video(-1))
+    add(
+        "sam_points", "SAM points", lambda: window.draw_mode(SAM_POINTS_MODE),
+        "Click on an object; right click takes away; drag a box", "ai-points.svg",
+    )  # fmt: skip
+    add(
+        "sam_box", "SAM box", lambda: window.draw_mode(SAM_BOX_MODE),
+        "Drag a box around an object", "ai-box.svg",
+    )  # fmt: skip
+    add("undo_click", "Take the last click back", window.canvas.undo_prompt)
+    for number in (1, 2, 3):
+        add(f"proposal_{number}", f"Proposal {number}", lambda number=number: window.sam_tool.choose(number - 1))
+    add("next_proposal", "Next proposal", window.sam_tool.choose_next)
+    add("accept", "Accept proposal", window.accept_proposal, "Accept the mask and name the object")
+    add("reject", "Reject proposal", window.sam_tool.forget, "Forget the clicks")
+    add(
+        "propagate", "Propagate", window.toggle_propagation,
+        "Carry the masks of the checked objects through the video; again: pause", "phosphor/arrow-fat-right.svg",
+    )  # fmt: skip
+    actions["propagate"].setIcon(window.style().standardIcon(QtWidgets.QStyle.SP_MediaPlay))
+    add(
+        "key_frame", "Key frame", window.toggle_key_frame,
+        "Approve the objects of this frame (the selected ones, if any): propagation will not change them",
+    )  # fmt: skip
+    add("next_object", "Next object", lambda: window.objects_panel.step(1))
+    add("previous_object", "Previous object", lambda: window.objects_panel.step(-1))
+    add("next_doubtful", "Next doubtful frame", window.go_to_doubtful)
+    return actions
+
+
+def show_prompt_state(actions: Actions, has_prompt: bool, has_proposal: bool) -> None:
+    """Keys of the SAM tool mean something only while it has something to act on."""
+    for name in ("undo_click", "reject"):
+        actions[name].setEnabled(has_prompt)
+    for name in ("proposal_1", "proposal_2", "proposal_3", "next_proposal", "accept"):
+        actions[name].setEnabled(has_proposal)
+
+
+def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
+    """Add our menus to labelme's."""
+    bar, help_action = window.menuBar(), window.labelme_menus.help.menuAction()
+    video = QtWidgets.QMenu("&Video", window)
+    names = ("next_frame", "previous_frame", "forward_10", "back_10", "first_frame", "last_frame")
+    _fill(video, actions, (*names, None, "next_doubtful", None, "next_video", "previous_video", None, "propagate"))
+    objects = QtWidgets.QMenu("&Object", window)
+    prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")
+    _fill(objects, actions, (*prompts, "accept", "reject", None, "key_frame", "next_object", "previous_object"))
+    bar.insertMenu(help_action, video)
+    bar.insertMenu(help_action, objects)
+    window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))
+    view = window.labelme_menus.view
+    first = view.actions()[0]
+    for dock in window.own_docks:
+        view.insertAction(first, dock.toggleViewAction())
+    view.insertSeparator(first)
+
+
+def build_toolbars(window: "AnnotationWindow", actions: Actions) -> None:
+    """The toolbar on top and the tools at the left."""
+    ours = window.labelme_actions
+    top = LabelmeToolBar(
+        title="Tools",
+        actions=[
+            ours.open_dir, ours.save, ours.undo, None,
+            actions["previous_frame"], actions["next_frame"], None,
+            ours.delete, ours.edit, ours.brightness_contrast, None,
+            ours.fit_window, ours.zoom_widget_action, None, actions["propagate"],
+        ],
+        font_base=window.font(),
+    )  # fmt: skip
+    drawing = [action for mode, action in ours.draw if not mode.startswith("ai_")]
+    left = LabelmeToolBar(
+        title="CreateShapeTools",
+        actions=[actions["sam_points"], actions["sam_box"], None, ours.edit_mode, None, *drawing],
+        orientation=QtCore.Qt.Vertical,
+        font_base=window.font(),
+    )
+    window.addToolBar(QtCore.Qt.TopToolBarArea, top)
+    window.addToolBar(QtCore.Qt.LeftToolBarArea, left)
+
+
+def replace_labelme_ai(window: "AnnotationWindow", actions: Actions) -> None:
+    """Our SAM tools stand where labelme's AI tools stood, in its menus and in its modes."""
+    theirs = window.labelme_actions
+    for old, name in (
+        (theirs.create_ai_points_to_shape_mode, "sam_points"),
+        (theirs.create_ai_box_to_shape_mode, "sam_box"),
+    ):
+        old.setText(actions[name].text())
+        old.setToolTip(actions[name].toolTip())
+        old.setIcon(new_icon("ai-points.svg" if name == "sam_points" else "ai-box.svg"))
+    for name in ("sam_points", "sam_box"):
+        actions[name].setCheckable(True)
+
+
+def describe_keys(window: "AnnotationWindow") -> str:
+    """All actions with their keys, as an HTML table."""
+    rows = []
+    for action in window.findChildren(QtWidgets.QAction):
+        keys = [sequence.toString(sequence.NativeText) for sequence in action.shortcuts()]
+        if keys and action.text():
+            name = action.text().replace("&", "").replace("\n", " ")
+            rows.append((name, ", ".join(keys)))
+    lines = (f"<tr><td>{name}&nbsp;&nbsp;</td><td><b>{keys}</b></td></tr>" for name, keys in sorted(set(rows)))
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _fill(menu: QtWidgets.QMenu, actions: Actions, names: tuple[str | None, ...]) -> None:
+    for name in names:
+        if name is None:
+            menu.addSeparator()
+        else:
+            menu.addAction(actions[name])
+
+
+def _with_keys(tip: str, keys: Keys) -> str:
+    return f"{tip} ({', '.join(keys)})" if keys else tip

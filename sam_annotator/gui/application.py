@@ -1,0 +1,44 @@
+"""The Qt application: its look, the same on every platform."""
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+
+from PyQt5 import QtGui, QtWidgets
+
+import sam_annotator.gui.labelme_seam as seam
+
+logger = logging.getLogger(__name__)
+
+
+def make_application() -> QtWidgets.QApplication:
+    """The application, made once."""
+    application = QtWidgets.QApplication.instance()
+    if application is None:
+        application = QtWidgets.QApplication(sys.argv[:1])
+        sys.excepthook = _log_exception
+    application.setApplicationName("sam_annotator")
+    application.setStyle("Fusion")
+    application.setPalette(_palette())
+    application.setWindowIcon(seam.new_icon("icon"))
+    return application
+
+
+def _palette() -> QtGui.QPalette:
+    """Light: labelme's icons are dark lines, which a dark palette would swallow."""
+    palette = QtWidgets.QStyleFactory.create("Fusion").standardPalette()
+    palette.setColor(QtGui.QPalette.Highlight, QtGui.QColor(38, 108, 214))
+    return palette
+
+
+def _log_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error in a slot is a bug: log it and go on, since PyQt would abort and lose what is not saved."""
+    if issubclass(kind, KeyboardInterrupt):
+        QtWidgets.QApplication.quit()
+        return
+    logger.critical("unexpected error\n%s", "".join(traceback.format_exception(kind, error, trace)))
+    for window in QtWidgets.QApplication.topLevelWidgets():
+        if hasattr(window, "show_error"):
+            window.show_error("Unexpected error", f"{kind.__name__}: {error}. The log has the details.")
+            return

@@ -1,0 +1,222 @@
+"""The canvas: labelme's, with SAM prompts, proposals, and masks drawn by object."""
+
+from PyQt5 import QtCore, QtGui
+from PyQt5.QtCore import Qt
+
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
+from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_vertices
+from sam_annotator.gui.overlay import MaskPicture, picture_of
+from sam_annotator.gui.paint import MaskPictures, paint_object, paint_prompt
+
+_DRAG_PIXELS = 6
+_PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
+
+
+class AnnotationCanvas(LabelmeCanvas):
+    """Where a person points at things.
+
+    In a SAM mode: left click includes, right click excludes, dragging with the left button draws a box.
+
+    Signals:
+        prompt_changed(Prompt): a click or a box was added or taken back; empty when the last one was.
+    """
+
+    prompt_changed = QtCore.pyqtSignal(object)
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        self.notice = ""
+        self.prompt = Prompt()
+        self._history: list[Prompt] = []
+        self._proposal: MaskPicture | None = None
+        self._pictures = MaskPictures()
+        self._press: QtCore.QPointF | None = None
+        self._drag: QtCore.QRectF | None = None
+
+    # --- prompts -------------------------------------------------------------------------------------------
+
+    @property
+    def is_prompting(self) -> bool:
+        """True in the SAM tools."""
+        return self.is_creating and self.create_mode in (SAM_POINTS_MODE, SAM_BOX_MODE)
+
+    @property
+    def has_prompt(self) -> bool:
+        return bool(self.prompt.points) or self.prompt.box is not None
+
+    @property
+    def previous_prompt(self) -> Prompt | None:
+        """The prompt before the last click or box; None at the first."""
+        return self._history[-1] if self._history else None
+
+    def clear_prompt(self) -> None:
+        """Forget clicks, box and the shown proposal; emits nothing."""
+        self.prompt, self._history, self._proposal = Prompt(), [], None
+        self._press = self._drag = None
+        self.update()
+        self.refresh_hint()
+
+    def undo_prompt(self) -> None:
+        """Take the last click or box back."""
+        if self._history:
+            self._set_prompt(self._history.pop())
+
+    def show_proposal(self, proposal: Proposal | None) -> None:
+        """Draw a proposal over the image, or none."""
+        self._proposal = None if proposal is None else picture_of(proposal.mask)
+        self.update()
+        self.refresh_hint()
+
+    def show_notice(self, text: str) -> None:
+        """Write a sentence in the middle of the canvas (empty: none), such as why a frame cannot be shown."""
+        self.notice = text
+        self.update()
+
+    def hint(self) -> str | None:
+        if not self.is_prompting:
+            return None
+        if self._proposal is not None:
+            return "Enter accepts  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Z undoes  ·  Esc rejects"
+        if self.has_prompt:
+            return "Looking for the object…"
+        if self.create_mode == SAM_BOX_MODE:
+            return "Drag a box around an object"
+        return "Click on an object, or drag a box around it"
+
+    def _set_prompt(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+        self.update()
+        self.refresh_hint()
+        self.prompt_changed.emit(prompt)
+
+    def _add_click(self, position: QtCore.QPointF, include: bool) -> None:
+        self._history.append(self.prompt)
+        point = (position.x(), position.y())
+        self._set_prompt(Prompt((*self.prompt.points, point), (*self.prompt.includes, include), self.prompt.box))
+
+    def _add_box(self, box: QtCore.QRectF) -> None:
+        self._history.append(self.prompt)
+        corners = (box.left(), box.top(), box.right(), box.bottom())
+        self._set_prompt(Prompt(self.prompt.points, self.prompt.includes, corners))
+
+    # --- mouse and keys ------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        if not self.is_prompting or event.button() not in (Qt.LeftButton, Qt.RightButton):
+            super().mousePressEvent(event)
+            return
+        position = self.to_image(event.localPos())
+        if self.pixmap.isNull() or self.is_out_of_pixmap(position):
+            return
+        if event.button() == Qt.LeftButton:
+            self._press = position
+        elif self.create_mode == SAM_POINTS_MODE or self.has_prompt:
+            self._add_click(self._inside(position), include=False)
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        if not self.is_prompting or self.is_panning or self.pixmap.isNull():
+            super().mouseMoveEvent(event)
+            return
+        position = self.to_image(event.localPos())
+        self.mouse_moved.emit(position)
+        self._prev_move_point = position
+        self.show_cursor(Qt.CrossCursor)
+        if self._press is not None and event.buttons() & Qt.LeftButton:
+            self._drag = self._box_to(position)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
+        if not self.is_prompting or event.button() not in (Qt.LeftButton, Qt.RightButton):
+            super().mouseReleaseEvent(event)
+            return
+        press, box = self._press, self._drag
+        self._press = self._drag = None
+        if press is None or event.button() != Qt.LeftButton:
+            return
+        if box is not None:
+            self._add_box(box)
+        elif self.create_mode == SAM_POINTS_MODE or self.prompt.box is not None:
+            self._add_click(self._inside(press), include=True)
+
+    def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self.is_prompting:
+            self.mousePressEvent(event)  # two quick clicks are two clicks
+        else:
+            super().mouseDoubleClickEvent(event)
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.ShortcutOverride and self._wants_key(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _wants_key(self, event: QtGui.QKeyEvent) -> bool:
+        """True for keys that mean something on the canvas before they mean a shortcut."""
+        if self.is_drawing:
+            return event.key() in (Qt.Key_Return, Qt.Key_Enter, Qt.Key_Space, Qt.Key_Escape)
+        arrows = (Qt.Key_Left, Qt.Key_Right, Qt.Key_Up, Qt.Key_Down)
+        return not self.is_creating and bool(self.selected_shapes) and event.key() in arrows and not event.modifiers()
+
+    def _box_to(self, position: QtCore.QPointF) -> QtCore.QRectF | None:
+        box = QtCore.QRectF(self._press, self._inside(position)).normalized()
+        if self._drag is None and max(box.width(), box.height()) * self.scale < _DRAG_PIXELS:
+            return None  # a click with a trembling hand
+        return box
+
+    def _inside(self, position: QtCore.QPointF) -> QtCore.QPointF:
+        x = min(max(position.x(), 0.0), self.pixmap.width() - 0.01)
+        y = min(max(position.y(), 0.0), self.pixmap.height() - 0.01)
+        return QtCore.QPointF(x, y)
+
+    # --- painting ------------------------------------------------------------------------------------------
+
+    def load_pixmap(self, pixmap: QtGui.QPixmap, clear_shapes: bool = True) -> None:
+        self._pictures.clear()
+        super().load_pixmap(pixmap, clear_shapes)
+
+    def paint_shapes(self, painter: QtGui.QPainter) -> None:
+        for shape in self.shapes:
+            if not shape.visible:
+                continue
+            strong = shape.selected or shape is self.hovered_shape
+            if shape.shape_type in ("polygon", "mask") and shape.is_closed():
+                paint_object(painter, shape, self.scale, self._pictures, strong=strong)
+            if shape.shape_type not in ("polygon", "mask") or (strong and not self.is_prompting):
+                self._paint_as_labelme(painter, shape)
+
+    def _paint_as_labelme(self, painter: QtGui.QPainter, shape: LabelmeShape) -> None:
+        if shape.shape_type == "mask":
+            return
+        shape.fill = False
+        paint_with_vertices(shape=shape, painter=painter)
+
+    def paint_overlays(self, painter: QtGui.QPainter) -> None:
+        if self._proposal is not None:
+            pen = QtGui.QPen(_PROPOSAL_COLOR, 2)
+            pen.setCosmetic(True)
+            self._proposal.paint(painter, self.scale, _PROPOSAL_COLOR, 90, pen)
+        if self.is_prompting:
+            paint_prompt(painter, self.prompt, self._drag, self.scale)
+        if self.notice:
+            self._paint_notice(painter)
+
+    def _paint_notice(self, painter: QtGui.QPainter) -> None:
+        painter.save()
+        painter.resetTransform()
+        area = self.visibleRegion().boundingRect().adjusted(24, 24, -24, -24)
+        flags = int(Qt.AlignCenter | Qt.TextWordWrap)
+        box = painter.boundingRect(area, flags, self.notice).adjusted(-16, -12, 16, 12)
+        painter.setPen(Qt.NoPen)
+        painter.setBrush(QtGui.QColor(30, 30, 34, 225))
+        painter.drawRoundedRect(box, 8, 8)
+        painter.setPen(QtGui.QColor(255, 255, 255))
+        painter.drawText(box, flags, self.notice)
+        painter.restore()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.pixmap.isNull() and self.notice:
+            painter = QtGui.QPainter(self)
+            self._paint_notice(painter)
+            painter.end()

@@ -1,0 +1,142 @@
+"""The objects of the video: colour, id, category, in how many frames."""
+
+from collections.abc import Iterable
+
+from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5.QtCore import Qt
+
+from sam_annotator.core.tracks import Track
+from sam_annotator.gui.colors import object_color
+
+_ID = Qt.UserRole
+_NAME, _FRAMES = 0, 1
+
+
+class ObjectsPanel(QtWidgets.QWidget):
+    """A list of the video's objects. Those with a check mark take part in a propagation.
+
+    Signals:
+        selected(int): an object was chosen; its id.
+        opened(int): an object was double-clicked: show where it is.
+        rename_wanted(int), delete_wanted(int, str), renumber_wanted(int): from the context menu or keys;
+            the text is where: 'frame', 'onward' or 'video'.
+    """
+
+    selected = QtCore.pyqtSignal(int)
+    opened = QtCore.pyqtSignal(int)
+    rename_wanted = QtCore.pyqtSignal(int)
+    renumber_wanted = QtCore.pyqtSignal(int)
+    delete_wanted = QtCore.pyqtSignal(int, str)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tree = QtWidgets.QTreeWidget()
+        self.tree.setHeaderLabels(["Object", "Frames"])
+        self.tree.setRootIsDecorated(False)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setContextMenuPolicy(Qt.CustomContextMenu)
+        self.tree.header().setStretchLastSection(False)
+        self.tree.header().setSectionResizeMode(_NAME, QtWidgets.QHeaderView.Stretch)
+        self.tree.header().setSectionResizeMode(_FRAMES, QtWidgets.QHeaderView.ResizeToContents)
+        self.tree.customContextMenuRequested.connect(self._show_menu)
+        self.tree.currentItemChanged.connect(self._on_current_changed)
+        self.tree.itemDoubleClicked.connect(lambda item: self.opened.emit(item.data(_NAME, _ID)))
+        self._empty = QtWidgets.QLabel("No objects yet.\nPress Q and click on one.")
+        self._empty.setAlignment(Qt.AlignCenter)
+        self._empty.setStyleSheet("color: palette(mid); padding: 12px;")
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.tree)
+        self.show_tracks((), 0, frozenset())
+
+    def show_tracks(self, tracks: Iterable[Track], total: int, here: frozenset[int]) -> None:
+        """Show the tracks of a video of `total` frames; `here` are the ids in the frame that is shown."""
+        tracks = tuple(tracks)
+        known = {item.data(_NAME, _ID): item for item in self._items()}
+        with QtCore.QSignalBlocker(self.tree):
+            for object_id in known.keys() - {track.object_id for track in tracks}:
+                self.tree.takeTopLevelItem(self.tree.indexOfTopLevelItem(known[object_id]))
+            for row, track in enumerate(tracks):
+                item = known.get(track.object_id) or self._new_item(row, track.object_id)
+                self._fill(item, track, total, track.object_id in here)
+        self.tree.setVisible(bool(tracks))
+        self._empty.setVisible(not tracks)
+
+    def checked_ids(self) -> tuple[int, ...]:
+        """Ids of the objects that take part in a propagation."""
+        return tuple(item.data(_NAME, _ID) for item in self._items() if item.checkState(_NAME) == Qt.Checked)
+
+    def current_id(self) -> int | None:
+        item = self.tree.currentItem()
+        return None if item is None else item.data(_NAME, _ID)
+
+    def select(self, object_id: int | None) -> None:
+        """Mark an object as the current one; emits nothing."""
+        with QtCore.QSignalBlocker(self.tree):
+            item = next((item for item in self._items() if item.data(_NAME, _ID) == object_id), None)
+            self.tree.setCurrentItem(item)
+
+    def step(self, by: int) -> None:
+        """Select the next or previous object."""
+        items = self._items()
+        if items:
+            current = self.tree.currentItem()
+            row = (items.index(current) + by) if current in items else (0 if by > 0 else -1)
+            self.tree.setCurrentItem(items[row % len(items)])
+
+    def _items(self) -> list[QtWidgets.QTreeWidgetItem]:
+        return [self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount())]
+
+    def _new_item(self, row: int, object_id: int) -> QtWidgets.QTreeWidgetItem:
+        item = QtWidgets.QTreeWidgetItem()
+        item.setData(_NAME, _ID, object_id)
+        item.setIcon(_NAME, _swatch(object_color(object_id)))
+        item.setCheckState(_NAME, Qt.Checked)
+        item.setToolTip(_NAME, "Checked objects take part in a propagation.\nRight click: rename, delete, ...")
+        self.tree.insertTopLevelItem(row, item)
+        return item
+
+    @staticmethod
+    def _fill(item: QtWidgets.QTreeWidgetItem, track: Track, total: int, is_here: bool) -> None:
+        item.setText(_NAME, f"{track.object_id}  {track.label}")
+        item.setText(_FRAMES, f"{len(track.frames)}/{total}")
+        keys = len(track.key_frames)
+        item.setToolTip(_FRAMES, f"{len(track.frames)} of {total} frames, {keys} made or approved by hand")
+        font = item.font(_NAME)
+        font.setBold(is_here)
+        item.setFont(_NAME, font)
+
+    def _on_current_changed(self, item: QtWidgets.QTreeWidgetItem | None) -> None:
+        if item is not None:
+            self.selected.emit(item.data(_NAME, _ID))
+
+    def _show_menu(self, position: QtCore.QPoint) -> None:
+        item = self.tree.itemAt(position)
+        if item is None:
+            return
+        object_id = item.data(_NAME, _ID)
+        menu = QtWidgets.QMenu(self)
+        menu.addAction("Rename…", lambda: self.rename_wanted.emit(object_id))
+        menu.addAction("Change id…", lambda: self.renumber_wanted.emit(object_id))
+        menu.addAction("Go to first frame", lambda: self.opened.emit(object_id))
+        menu.addSeparator()
+        for text, where in (
+            ("Delete in this frame", "frame"),
+            ("Delete from this frame on", "onward"),
+            ("Delete in the whole video", "video"),
+        ):
+            menu.addAction(text, lambda where=where: self.delete_wanted.emit(object_id, where))
+        menu.popup(self.tree.viewport().mapToGlobal(position))
+
+
+def _swatch(color: QtGui.QColor) -> QtGui.QIcon:
+    pixmap = QtGui.QPixmap(14, 14)
+    pixmap.fill(Qt.transparent)
+    painter = QtGui.QPainter(pixmap)
+    painter.setRenderHint(QtGui.QPainter.Antialiasing)
+    painter.setBrush(color)
+    painter.setPen(color.darker(140))
+    painter.drawRoundedRect(QtCore.QRectF(0.5, 0.5, 13, 13), 3, 3)
+    painter.end()
+    return QtGui.QIcon(pixmap)

@@ -1,0 +1,235 @@
+"""The frames of the video as a slider that shows what is annotated, and the controls of a propagation."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5.QtCore import Qt
+
+_MARGIN = 8
+_EMPTY, _FILLED = QtGui.QColor(205, 208, 213), QtGui.QColor(126, 178, 140)
+_KEY, _DOUBTFUL = QtGui.QColor(38, 108, 214), QtGui.QColor(230, 126, 34)
+
+
+@dataclass(frozen=True)
+class FrameMarks:
+    """What the slider shows of a video: indices of frames.
+
+    Attributes:
+        filled: frames with a mask of an object.
+        keys: frames where a human made or approved one.
+        doubtful: frames where a mask may have drifted.
+    """
+
+    filled: frozenset[int] = frozenset()
+    keys: frozenset[int] = frozenset()
+    doubtful: frozenset[int] = frozenset()
+
+
+class FrameSlider(QtWidgets.QWidget):
+    """A bar with one place a frame; click or drag to go there.
+
+    Signals:
+        moved(int): the person wants this frame.
+    """
+
+    moved = QtCore.pyqtSignal(int)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._total, self._index = 0, 0
+        self._marks = FrameMarks()
+        self._range: tuple[int, int] | None = None
+        self.setMinimumHeight(30)
+        self.setMinimumWidth(160)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
+        self.setToolTip("Blue: made by hand. Green: propagated. Orange: doubtful. Grey: nothing yet.")
+
+    def show_frames(self, total: int, index: int) -> None:
+        self._total, self._index = total, index
+        self.update()
+
+    def show_marks(self, marks: FrameMarks) -> None:
+        self._marks = marks
+        self.update()
+
+    def show_range(self, frames: tuple[int, int] | None) -> None:
+        """Underline the range of a propagation, both ends inside."""
+        self._range = frames
+        self.update()
+
+    def x_of(self, index: int) -> float:
+        """The middle of a frame's place, in pixels."""
+        return _MARGIN + (index + 0.5) * self._step()
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        self.mouseMoveEvent(event)
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self._total and event.buttons() & Qt.LeftButton:
+            index = int((event.localPos().x() - _MARGIN) / self._step())
+            self.moved.emit(min(max(index, 0), self._total - 1))
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        painter.setPen(Qt.NoPen)
+        middle = self.height() / 2
+        bar = QtCore.QRectF(_MARGIN, middle - 4, max(self.width() - 2 * _MARGIN, 1), 8)
+        painter.setBrush(_EMPTY)
+        painter.drawRoundedRect(bar, 3, 3)
+        if not self._total:
+            return
+        self._fill(painter, self._marks.filled, _FILLED, bar)
+        self._fill(painter, self._marks.doubtful, _DOUBTFUL, bar)
+        self._fill(painter, self._marks.keys, _KEY, bar.adjusted(0, -4, 0, 4), least=3.0)
+        if self._range:
+            painter.setBrush(QtGui.QColor(90, 90, 100))
+            left, right = self.x_of(self._range[0]), self.x_of(self._range[1])
+            painter.drawRect(QtCore.QRectF(left, bar.bottom() + 5, max(right - left, 2), 2))
+        self._paint_handle(painter, middle)
+
+    def _fill(
+        self, painter: QtGui.QPainter, frames: Iterable[int], color: QtGui.QColor, bar: QtCore.QRectF, least: float = 1
+    ) -> None:
+        painter.setBrush(color)
+        width = max(self._step(), least)
+        for index in frames:
+            painter.drawRect(QtCore.QRectF(self.x_of(index) - width / 2, bar.top(), width, bar.height()))
+
+    def _paint_handle(self, painter: QtGui.QPainter, middle: float) -> None:
+        painter.setBrush(QtGui.QColor(255, 255, 255))
+        painter.setPen(QtGui.QPen(QtGui.QColor(60, 60, 66), 1.5))
+        painter.drawRoundedRect(QtCore.QRectF(self.x_of(self._index) - 5, middle - 11, 10, 22), 3, 3)
+
+    def _step(self) -> float:
+        return max(self.width() - 2 * _MARGIN, 1) / max(self._total, 1)
+
+
+class Timeline(QtWidgets.QWidget):
+    """Step buttons, frame number, slider; below them range, direction, start, pause, cancel and progress.
+
+    Signals:
+        frame_wanted(int): go to this frame.
+        step_wanted(int): go this many frames on.
+        start_wanted(), pause_wanted(), cancel_wanted(): the propagation's buttons.
+    """
+
+    frame_wanted = QtCore.pyqtSignal(int)
+    step_wanted = QtCore.pyqtSignal(int)
+    start_wanted = QtCore.pyqtSignal()
+    pause_wanted = QtCore.pyqtSignal()
+    cancel_wanted = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.slider = FrameSlider()
+        self.slider.moved.connect(self.frame_wanted)
+        self.number = QtWidgets.QSpinBox(keyboardTracking=False, minimum=1)
+        self.number.setToolTip("Frame number, from 1")
+        self.number.setFixedWidth(82)
+        self.number.valueChanged.connect(lambda value: self.frame_wanted.emit(value - 1))
+        self.total_label = QtWidgets.QLabel("of 0")
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(6, 2, 6, 4)
+        layout.setSpacing(2)
+        layout.addLayout(self._frame_row())
+        layout.addLayout(self._run_row())
+        self.show_idle()
+
+    def _frame_row(self) -> QtWidgets.QHBoxLayout:
+        row = QtWidgets.QHBoxLayout()
+        style = self.style()
+        for icon, tip, by in (
+            (QtWidgets.QStyle.SP_MediaSkipBackward, "First frame (Home)", -(10**9)),
+            (QtWidgets.QStyle.SP_MediaSeekBackward, "10 frames back (Shift+Left)", -10),
+            (QtWidgets.QStyle.SP_MediaSeekForward, "10 frames on (Shift+Right)", 10),
+            (QtWidgets.QStyle.SP_MediaSkipForward, "Last frame (End)", 10**9),
+        ):
+            button = QtWidgets.QToolButton(autoRaise=True, toolTip=tip)
+            button.setIcon(style.standardIcon(icon))
+            button.setFocusPolicy(Qt.NoFocus)
+            button.clicked.connect(lambda _=False, by=by: self.step_wanted.emit(by))
+            row.addWidget(button)
+        row.addWidget(self.number)
+        row.addWidget(self.total_label)
+        row.addSpacing(8)
+        row.addWidget(self.slider, 1)
+        return row
+
+    def _run_row(self) -> QtWidgets.QHBoxLayout:
+        self.direction = QtWidgets.QComboBox()
+        for text, value in (("Forward", "forward"), ("Backward", "backward"), ("Both ways", "both")):
+            self.direction.addItem(text, value)
+        self.first = QtWidgets.QSpinBox(minimum=1, toolTip="First frame that the propagation may fill")
+        self.last = QtWidgets.QSpinBox(minimum=1, toolTip="Last frame that the propagation may fill")
+        self.follow = QtWidgets.QCheckBox("Follow", checked=True, toolTip="Show each frame as it is computed")
+        self.start = QtWidgets.QPushButton("Propagate")
+        self.start.setToolTip("Carry the masks of the checked objects through the video (Space)")
+        self.start.clicked.connect(self.start_wanted)
+        self.pause = QtWidgets.QPushButton("Pause")
+        self.pause.clicked.connect(self.pause_wanted)
+        self.cancel = QtWidgets.QPushButton("Cancel")
+        self.cancel.setToolTip("Stop; what was computed is kept")
+        self.cancel.clicked.connect(self.cancel_wanted)
+        self.progress = QtWidgets.QProgressBar(textVisible=True)
+        self.progress.setMinimumWidth(220)
+        row = QtWidgets.QHBoxLayout()
+        row.addWidget(self.direction)
+        row.addWidget(QtWidgets.QLabel("from"))
+        row.addWidget(self.first)
+        row.addWidget(QtWidgets.QLabel("to"))
+        row.addWidget(self.last)
+        row.addWidget(self.follow)
+        row.addStretch(1)
+        row.addWidget(self.progress, 1)
+        for button in (self.start, self.pause, self.cancel):
+            button.setFocusPolicy(Qt.NoFocus)
+            row.addWidget(button)
+        return row
+
+    def show_video(self, total: int) -> None:
+        """A new video: the range is the whole of it."""
+        with QtCore.QSignalBlocker(self.number):
+            self.number.setMaximum(max(total, 1))
+        self.total_label.setText(f"of {total}")
+        for box, value in ((self.first, 1), (self.last, max(total, 1))):
+            box.setMaximum(max(total, 1))
+            box.setValue(value)
+        self.start.setEnabled(total > 1)
+
+    def show_frame(self, total: int, index: int) -> None:
+        with QtCore.QSignalBlocker(self.number):
+            self.number.setValue(index + 1)
+        self.slider.show_frames(total, index)
+
+    def frame_range(self) -> tuple[int, int]:
+        """First and last frame index a propagation may fill, both inside."""
+        first, last = self.first.value() - 1, self.last.value() - 1
+        return min(first, last), max(first, last)
+
+    def show_idle(self, text: str = "") -> None:
+        """No propagation is running; `text` tells how the last one ended."""
+        self._show_running(False)
+        self.progress.setRange(0, 1)
+        self.progress.setValue(0)
+        self.progress.setFormat(text)
+        self.progress.setVisible(bool(text))
+        self.slider.show_range(None)
+
+    def show_run(self, done: int, total: int, text: str, paused: bool) -> None:
+        """A propagation is running."""
+        self._show_running(True)
+        self.progress.setVisible(True)
+        self.progress.setRange(0, max(total, 1))
+        self.progress.setValue(done)
+        self.progress.setFormat(text)
+        self.pause.setText("Go on" if paused else "Pause")
+        self.pause.setToolTip("Go on (Space)" if paused else "Pause (Space)")
+
+    def _show_running(self, running: bool) -> None:
+        self.start.setVisible(not running)
+        self.pause.setVisible(running)
+        self.cancel.setVisible(running)
+        for widget in (self.direction, self.first, self.last):
+            widget.setEnabled(not running)

@@ -1,0 +1,85 @@
+"""Between a frame's annotation and what stands on the canvas and in labelme's lists."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt5 import QtCore, QtGui
+
+from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.gui.labelme_seam import LabelmeShape
+from sam_annotator.gui.session import LoadedFrame
+from sam_annotator.gui.shapes import from_labelme, to_labelme
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+
+class FrameView:
+    """Shows frames in the window, and reads back what the person made of them."""
+
+    def __init__(self, window: "AnnotationWindow") -> None:
+        self._window = window
+        self._size = QtCore.QSize()
+
+    def show(self, frame: LoadedFrame) -> None:
+        """Show another frame. Zoom and scroll stay, unless the image has another size than the one before."""
+        window, canvas = self._window, self._window.canvas
+        image = QtGui.QImage() if frame.image is None else to_qimage(frame.image)
+        window.clear_frame()
+        window.set_image(frame.path if frame.image is not None else None, image)
+        canvas.load_pixmap(QtGui.QPixmap.fromImage(image))
+        canvas.show_notice(frame.problem)
+        canvas.setEnabled(not frame.problem)
+        self.show_annotation(frame.annotation)
+        if not image.isNull():
+            self._zoom(image.size())
+            window.restore_brightness()
+        window.update_action_states(not frame.problem)
+
+    def show_annotation(self, annotation: FrameAnnotation | None) -> None:
+        """Show other shapes on the same image; what was undone or selected before is forgotten."""
+        self._window.canvas.shape_backups.clear()
+        shapes = () if annotation is None else annotation.shapes
+        self._window.load_shapes([to_labelme(shape) for shape in shapes])
+        self._window.load_flags({} if annotation is None else dict(annotation.flags))
+
+    def collect(self, start: FrameAnnotation) -> FrameAnnotation:
+        """What stands on the canvas now; everything else is as in `start`."""
+        image = self._window.image_data if self._window.config["with_image_data"] else None
+        return replace(
+            start,
+            shapes=tuple(from_labelme(shape) for shape in self._window.listed_shapes()),
+            flags=self._window.checked_flags(),
+            width=self._size.width(),
+            height=self._size.height(),
+            image_data=base64.b64encode(image).decode("ascii") if image is not None else start.image_data,
+        )
+
+    def shapes_of(self, object_id: int) -> list[LabelmeShape]:
+        return [shape for shape in self._window.listed_shapes() if shape.group_id == object_id]
+
+    def object_ids(self) -> frozenset[int]:
+        """Objects in the frame that is shown."""
+        return frozenset(s.group_id for s in self._window.listed_shapes() if s.group_id is not None)
+
+    def replace_object(self, object_id: int, shapes: Iterable[LabelmeShape]) -> None:
+        """Put new shapes in the place of an object's shapes; one step of labelme's undo."""
+        kept = [shape for shape in self._window.listed_shapes() if shape.group_id != object_id]
+        self._window.load_shapes([*kept, *shapes])
+
+    def _zoom(self, size: QtCore.QSize) -> None:
+        if size == self._size:
+            self._window.refresh_zoom()
+        else:
+            self._size = size
+            self._window.fit_image()
+
+
+def to_qimage(image: NDArray[np.uint8]) -> QtGui.QImage:
+    """Qt's copy of an RGB image, uint8 (height, width, 3)."""
+    height, width, _ = image.shape
+    return QtGui.QImage(image.data, width, height, 3 * width, QtGui.QImage.Format_RGB888).copy()

@@ -1,0 +1,163 @@
+"""Naming what was segmented or drawn, and renaming it: the dialog and what follows from its answer."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PyQt5 import QtGui
+
+from sam_annotator.core.annotation import SAM
+from sam_annotator.core.masks import mask_to_shapes
+from sam_annotator.core.prompt import Proposal
+from sam_annotator.gui.labelme_seam import LabelmeShape
+from sam_annotator.gui.name_dialog import KnownObject, Name, NameDialog, center_on
+from sam_annotator.gui.shapes import to_labelme
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+_RECENT_KEY = "recent_categories"
+_RECENT = 12
+
+
+class Naming:
+    """Asks for category and object id. One dialog at a time.
+
+    Attributes:
+        dialog: the one that is open, or None.
+    """
+
+    def __init__(self, window: "AnnotationWindow", categories: Sequence[str]) -> None:
+        self._window = window
+        self._categories = list(categories)
+        self._offered: tuple[object, int] | None = None
+        self.dialog: NameDialog | None = None
+
+    def name_proposal(self, proposal: Proposal) -> None:
+        """Ask what a proposal is, and put it on the canvas as that object."""
+        self._ask(None, partial(self._add_proposal, proposal))
+
+    def name_drawn(self) -> None:
+        """Ask what was just drawn by hand; give the drawing up when the person cancels."""
+        self._ask(None, self._name_drawn, self._window.canvas.drop_unnamed_shapes)
+
+    def rename(self, shapes: Sequence[LabelmeShape]) -> None:
+        """Ask for a new category and id of one object's shapes in this frame."""
+        first = shapes[0]
+        name = Name(first.label or "", first.group_id or 0, first.description or "", dict(first.flags or {}))
+        self._ask(name, partial(self._rename, list(shapes)))
+
+    def rename_object(self, object_id: int) -> None:
+        """Ask for a new category of an object, wherever it is."""
+        shapes = self._window.view.shapes_of(object_id)
+        if shapes:
+            self.rename(shapes)
+            return
+        track = self._window.session.tracks.get(object_id)
+        self._ask(Name(track.label, object_id), lambda name: self._window.commands.rename(object_id, name.label))
+
+    def _ask(
+        self, name: Name | None, answer: Callable[[Name], None], give_up: Callable[[], None] = lambda: None
+    ) -> None:
+        window = self._window
+        if window.session.tracks is None:
+            window.show_hint("Still reading the annotations of this video; try again in a moment.")
+            give_up()
+            return
+        if self.dialog is not None:
+            return
+        self.dialog = NameDialog(
+            categories=self._known_categories(),
+            recent=self._recent(),
+            objects=self._known_objects(),
+            new_id=self._next_id(),
+            name=name,
+            parent=window,
+        )
+        self.dialog.accepted.connect(lambda: self._close(answer))
+        self.dialog.rejected.connect(lambda: self._close(lambda _name: give_up()))
+        center_on(self.dialog, QtGui.QCursor.pos())
+        self.dialog.open()
+
+    def _close(self, then: Callable[[Name], None]) -> None:
+        dialog, self.dialog = self.dialog, None
+        dialog.deleteLater()
+        then(dialog.result_name())
+        self._window.canvas.setFocus()
+        self._window.catch_up()
+
+    def _add_proposal(self, proposal: Proposal, name: Name) -> None:
+        shapes = mask_to_shapes(
+            proposal.mask,
+            label=self._settle(name),
+            object_id=name.object_id,
+            source=SAM,
+            score=round(float(proposal.score), 4),
+        )
+        living = [to_labelme(shape) for shape in shapes]
+        for shape in living:
+            shape.description = name.description
+        self._window.sam_tool.forget()
+        self._window.view.replace_object(name.object_id, living)
+        self._window.mark_dirty()
+        self._window.objects_panel.select(name.object_id)
+
+    def _name_drawn(self, name: Name) -> None:
+        window = self._window
+        label = self._settle(name)
+        for shape in window.canvas.set_last_label(label, dict(name.flags)):
+            shape.group_id, shape.description = name.object_id, name.description
+            window.add_label(shape)
+        window.labelme_actions.edit_mode.setEnabled(True)
+        window.labelme_actions.undo_last_point.setEnabled(False)
+        window.mark_dirty()
+
+    def _rename(self, shapes: list[LabelmeShape], name: Name) -> None:
+        window = self._window
+        old_id = shapes[0].group_id
+        label = self._settle(name, renaming=True)
+        for shape in shapes:
+            shape.label, shape.group_id = label, name.object_id
+            shape.description, shape.flags = name.description, dict(name.flags)
+            window.refresh_listed_shape(shape)
+        window.canvas.backup_shapes()
+        window.canvas.update()
+        window.mark_dirty()
+        if name.object_id == old_id:
+            window.commands.rename(name.object_id, label)
+
+    def _settle(self, name: Name, renaming: bool = False) -> str:
+        """The category to use: one per track, so an object of the video keeps its own unless it is renamed."""
+        self._remember(name.label)
+        track = self._window.session.tracks.get(name.object_id)
+        if track is None or track.label == name.label:
+            return name.label
+        if not renaming:
+            self._window.show_hint(f"Object {name.object_id} is a {track.label}; rename it in the list of objects.")
+        return name.label if renaming else track.label
+
+    def _next_id(self) -> int:
+        """An id nobody has; the same one again while it was offered but not used."""
+        tracks = self._window.session.tracks
+        used = self._offered is None or self._offered[0] is not tracks
+        if used or tracks.get(self._offered[1]) is not None:
+            self._offered = (tracks, tracks.next_object_id())
+        return self._offered[1]
+
+    def _known_objects(self) -> list[KnownObject]:
+        here = self._window.view.object_ids()
+        return [
+            KnownObject(track.object_id, track.label, track.object_id in here)
+            for track in self._window.session.tracks.tracks()
+        ]
+
+    def _known_categories(self) -> list[str]:
+        used = (track.label for track in self._window.session.tracks.tracks())
+        return list(dict.fromkeys([*self._categories, *sorted(set(used)), *self._recent()]))
+
+    def _recent(self) -> list[str]:
+        return list(self._window.settings.value(_RECENT_KEY, []) or [])
+
+    def _remember(self, label: str) -> None:
+        recent = [label, *(item for item in self._recent() if item != label)]
+        self._window.settings.setValue(_RECENT_KEY, recent[:_RECENT])

@@ -1,0 +1,89 @@
+"""Changes to an object over many frames: done on the thread for files, then shown."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PyQt5 import QtCore, QtWidgets
+
+from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
+from sam_annotator.gui.engine_thread import Priority
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+
+class ObjectCommands(QtCore.QObject):
+    """Rename, renumber and delete objects of the video that is open."""
+
+    def __init__(self, window: "AnnotationWindow") -> None:
+        super().__init__(window)
+        self._window = window
+
+    def rename(self, object_id: int, label: str) -> None:
+        """Give an object another category in all frames: a track has one."""
+        self._start(f"renaming object {object_id}", partial(self._change, relabel_object, object_id, label))
+
+    def ask_renumber(self, object_id: int) -> None:
+        """Ask for another object id, for all frames."""
+        dialog = QtWidgets.QInputDialog(self._window)
+        dialog.setInputMode(QtWidgets.QInputDialog.IntInput)
+        dialog.setWindowTitle("Change the object id")
+        dialog.setLabelText(f"New id of object {object_id}, in the whole video:")
+        dialog.setIntRange(0, 10**6)
+        dialog.setIntValue(object_id)
+        dialog.intValueSelected.connect(lambda new_id: self.renumber(object_id, new_id))
+        dialog.open()
+
+    def renumber(self, object_id: int, new_id: int) -> None:
+        """Give an object another id in all frames; refused where that id is taken."""
+        if new_id != object_id:
+            work = partial(self._change, change_object_id, object_id, new_id)
+            self._start(f"changing object {object_id} to {new_id}", work)
+
+    def delete(self, object_id: int, where: str) -> None:
+        """Delete an object: in this `frame`, from it `onward`, or in the whole `video`."""
+        if where == "frame":
+            self._window.view.replace_object(object_id, ())
+            self._window.mark_dirty()
+            return
+        index = self._window.session.index
+        self._start(
+            f"deleting object {object_id}",
+            partial(self._change, delete_object, object_id, first=index if where == "onward" else 0),
+        )
+
+    def _change(
+        self, change: Callable[..., Iterator[int]], object_id: int, *arguments: object, first: int = 0
+    ) -> Iterator[int]:
+        session = self._window.session
+        return change(session.video, session.store, object_id, *arguments, self._frames(object_id, first))
+
+    def _frames(self, object_id: int, first: int) -> Iterable[int]:
+        track = self._window.session.tracks.get(object_id)
+        known = () if track is None else track.frames | track.answered_frames
+        return [index for index in sorted(known) if index >= first]
+
+    def _start(self, doing: str, work: Callable[[], Iterator[int]]) -> None:
+        window = self._window
+        if window.propagation.is_running:
+            window.show_error("Not now", "A propagation is running; cancel it or let it end, then try again.")
+            return
+        if window.session.tracks is None or not window.leave_frame():
+            return
+        steps = work()
+        window.setEnabled(False)  # for the moment that this takes, so that no edit comes between
+        window.status.show_doing(doing)
+        job = window.files.submit(lambda: steps, Priority.CLICK)
+        job.succeeded.connect(lambda _result: self._end(None))
+        job.cancelled.connect(lambda: self._end(None))
+        job.failed.connect(self._end)
+
+    def _end(self, message: str | None) -> None:
+        window = self._window
+        window.setEnabled(True)
+        window.status.show_doing("")
+        window.canvas.setFocus()
+        window.reread_video()
+        if message:
+            window.show_error("Not everything could be changed", message)

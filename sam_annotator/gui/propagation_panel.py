@@ -1,0 +1,116 @@
+"""Propagation in the window: what starts it, what is shown while it runs, and the frame that is taken along."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PyQt5 import QtCore, QtWidgets
+
+from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.gui.docks.timeline import FrameMarks
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+
+class PropagationPanel(QtCore.QObject):
+    """Connects the timeline's buttons with the propagation, and its frames with what the window shows."""
+
+    def __init__(self, window: "AnnotationWindow") -> None:
+        super().__init__(window)
+        self._window = window
+        self._run = window.propagation
+        self._timeline = window.timeline
+        self._is_following = False
+        self._is_behind = False
+        self._timeline.start_wanted.connect(self.toggle)
+        self._timeline.pause_wanted.connect(self.toggle)
+        self._timeline.cancel_wanted.connect(self._run.cancel)
+        self._run.busy.connect(window.status.show_doing)
+        self._run.frame_done.connect(self._on_frame)
+        self._run.changed.connect(self._show_run)
+        self._run.ended.connect(self._on_ended)
+        self._run.failed.connect(partial(window.show_error, "The propagation stopped"))
+
+    def toggle(self) -> None:
+        """Start; or pause and go on."""
+        if self._run.is_running:
+            self._run.toggle_pause()
+        else:
+            self._start()
+
+    def stop_following(self) -> None:
+        """The person looks at something else."""
+        self._is_following = False
+
+    def catch_up(self) -> None:
+        """Show what came for the current frame while the person was busy with it."""
+        if self._is_behind and not self._person_is_busy():
+            self._is_behind = False
+            self._window.reload_frame()
+
+    def show_marks(self) -> None:
+        """Show on the slider what is annotated."""
+        tracks = self._window.session.tracks
+        if tracks is None:
+            self._timeline.slider.show_marks(FrameMarks())
+            return
+        every = tracks.tracks()
+        filled = frozenset[int]().union(*(track.frames for track in every))
+        keys = frozenset[int]().union(*(track.key_frames for track in every))
+        self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames()))
+
+    def _start(self) -> None:
+        window, session = self._window, self._window.session
+        if session.tracks is None or not session.can_annotate or not window.leave_frame():
+            return
+        object_ids = window.objects_panel.checked_ids()
+        if not object_ids:
+            window.show_hint("Nothing to propagate: accept a mask first, and leave its object checked in the list.")
+            return
+        first, last = self._timeline.frame_range()
+        request = {
+            "object_ids": object_ids,
+            "start": session.index,
+            "first": min(first, session.index),
+            "last": max(last, session.index),
+            "direction": self._timeline.direction.currentData(),
+        }
+        window.sam_tool.forget()
+        self._is_following = self._timeline.follow.isChecked()
+        self._timeline.slider.show_range((request["first"], request["last"]))
+        self._run.start(partial(window.jobs.propagate, session.video, session.store, **request))
+
+    def _on_frame(self, step: Any) -> None:
+        """A frame was saved by the run."""
+        window, session = self._window, self._window.session
+        if session.tracks is None:
+            return
+        try:
+            session.tracks.set_frame(step.index, session.store.read(session.video, step.index))
+        except AnnotatorError:
+            return  # said by the run itself, in step.problem
+        window.mark_file_annotated(step.index, True)
+        if not self._person_is_busy() and self._is_following and step.index != session.index:
+            window.show_frame(step.index)
+        elif step.index == session.index:
+            self._is_behind = True
+            self.catch_up()
+        window.schedule_refresh()
+
+    def _person_is_busy(self) -> bool:
+        """True while a change of what is shown would take something from under the person's hands."""
+        window, canvas = self._window, self._window.canvas
+        if QtWidgets.QApplication.activeModalWidget() is not None or window.naming.dialog is not None:
+            return True
+        return canvas.has_prompt or canvas.is_drawing or canvas.is_dragging_shape or window.is_dirty
+
+    def _show_run(self) -> None:
+        if self._run.is_running:
+            self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
+            self._window.show_doing("paused" if self._run.is_paused else f"propagating {self._run.describe()}")
+
+    def _on_ended(self, how: str) -> None:
+        self._is_following = False
+        self._timeline.show_idle(how)
+        self._window.show_doing("")
+        self._window.refresh_panels()

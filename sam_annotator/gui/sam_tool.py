@@ -1,0 +1,147 @@
+"""From clicks to proposals: asks the engine thread, and keeps answers apart by frame and prompt."""
+
+from functools import partial
+from pathlib import Path
+
+from PyQt5 import QtCore
+
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.gui.canvas import AnnotationCanvas
+from sam_annotator.gui.engine_jobs import EngineJobs
+from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
+
+Proposals = tuple[Proposal, ...]
+
+_PREPARE_AFTER_MS = 150
+
+
+class SamTool(QtCore.QObject):
+    """The proposals for what was clicked on the frame that is shown.
+
+    An answer belongs to the frame and the prompt it was asked for; one that comes late is never shown
+    on another frame.
+
+    Signals:
+        changed(): the proposals, or which of them is chosen.
+        busy(str): what the engine is doing; empty when it has done it.
+        failed(str): one sentence.
+    """
+
+    changed = QtCore.pyqtSignal()
+    busy = QtCore.pyqtSignal(str)
+    failed = QtCore.pyqtSignal(str)
+
+    def __init__(
+        self, canvas: AnnotationCanvas, jobs: EngineJobs, thread: EngineThread, parent: QtCore.QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._canvas, self._jobs, self._thread = canvas, jobs, thread
+        self._path: Path | None = None
+        self._job: Job | None = None
+        self._preparing: Job | None = None
+        self._answers: dict[Prompt, Proposals] = {}
+        self._choices: dict[Prompt, int] = {}
+        self._timer = QtCore.QTimer(self, singleShot=True, interval=_PREPARE_AFTER_MS)
+        self._timer.timeout.connect(self._prepare)
+        canvas.prompt_changed.connect(self._on_prompt)
+
+    @property
+    def proposals(self) -> Proposals:
+        """For the current prompt; empty while there is no answer."""
+        return self._answers.get(self._canvas.prompt, ())
+
+    @property
+    def chosen(self) -> int:
+        """Index of the chosen proposal."""
+        return self._choices.get(self._canvas.prompt, 0)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The chosen proposal."""
+        return self.proposals[self.chosen] if self.proposals else None
+
+    def set_frame(self, path: Path | None) -> None:
+        """Another frame is shown (None: one that cannot be annotated): what was clicked is forgotten."""
+        self.forget()
+        if self._preparing is not None:
+            self._preparing.cancel()
+            self._preparing = None
+        self._path = path
+        self._timer.stop()
+        if path is not None:
+            self._timer.start()
+
+    def forget(self) -> None:
+        """Drop prompt, proposals and the question under way."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            self.busy.emit("")
+        self._answers, self._choices = {}, {}
+        self._canvas.clear_prompt()
+        self._show()
+
+    def choose(self, index: int) -> None:
+        """Choose a proposal by its index; one that is not there is ignored."""
+        if index < len(self.proposals):
+            self._choices[self._canvas.prompt] = index
+            self._show()
+
+    def choose_next(self) -> None:
+        if self.proposals:
+            self.choose((self.chosen + 1) % len(self.proposals))
+
+    def _on_prompt(self, prompt: Prompt) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            self.busy.emit("")
+        self._show()
+        if prompt in self._answers or prompt.is_empty or self._path is None:
+            return
+        work = partial(self._jobs.predict, self._path, prompt, self._previous())
+        self._job = self._thread.submit(work, Priority.CLICK)
+        self._job.progressed.connect(self._on_step)
+        self._job.succeeded.connect(partial(self._on_answer, self._path, prompt))
+        self._job.failed.connect(self._on_failed)
+
+    def _previous(self) -> Proposal | None:
+        """The proposal that was chosen before the last click, to be refined."""
+        before = self._canvas.previous_prompt
+        answers = self._answers.get(before, ()) if before is not None else ()
+        return answers[self._choices.get(before, 0)] if answers else None
+
+    def _on_answer(self, path: Path, prompt: Prompt, proposals: Proposals) -> None:
+        if path != self._path:
+            return
+        self._answers[prompt] = proposals
+        if prompt == self._canvas.prompt:
+            self._job = None
+            self.busy.emit("")
+            self._show()
+
+    def _on_step(self, doing: str) -> None:
+        self.busy.emit(doing)
+
+    def _on_failed(self, message: str) -> None:
+        self._job = None
+        self.busy.emit("")
+        self.failed.emit(message)
+
+    def _show(self) -> None:
+        self._canvas.show_proposal(self.proposal)
+        self.changed.emit()
+
+    def _prepare(self) -> None:
+        """Use the quiet after a frame change to make its first click fast."""
+        if self._path is None or not self._canvas.is_prompting:
+            return
+        self._preparing = self._thread.submit(partial(self._jobs.prepare, self._path), Priority.IDLE)
+        self._preparing.progressed.connect(self._on_step)
+        self._preparing.succeeded.connect(lambda _result: self.busy.emit(""))
+        self._preparing.cancelled.connect(lambda: self.busy.emit(""))
+        self._preparing.failed.connect(self._on_failed)
+
+    def prepare_soon(self) -> None:
+        """The SAM tool was chosen: make the frame ready."""
+        self._timer.start()

@@ -1,0 +1,123 @@
+"""What is open: the folder, the video, the frame, and what its file said when it was read. No Qt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.core.errors import AnnotationError, ImageError
+from sam_annotator.core.images import read_image
+from sam_annotator.core.store import AnnotationStore, check_size
+from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.videos import Video
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedFrame:
+    """One frame as it was read.
+
+    Attributes:
+        image: uint8 (height, width, 3), RGB; None where it cannot be read.
+        annotation: what the file says; None: there is none, or it cannot be read.
+        problem: why the frame cannot be annotated, a sentence; empty: it can.
+    """
+
+    path: Path
+    image: NDArray[np.uint8] | None
+    annotation: FrameAnnotation | None
+    problem: str = ""
+
+
+class Session:
+    """The state of the window's work. The window shows it; it knows nothing of the window.
+
+    Attributes:
+        videos: of the folder that is open.
+        row: which of them is open; None: none.
+        index: the frame that is shown.
+        frame: that frame as it was read.
+        base: what the frame's file says, as far as the window knows: saving is relative to it.
+        tracks: the objects of the video; None until its annotations were read.
+    """
+
+    def __init__(self, store: AnnotationStore) -> None:
+        self.store = store
+        self.videos: Sequence[Video] = ()
+        self.row: int | None = None
+        self.index = 0
+        self.frame: LoadedFrame | None = None
+        self.base: FrameAnnotation | None = None
+        self.tracks: VideoTracks | None = None
+
+    @property
+    def video(self) -> Video | None:
+        return None if self.row is None else self.videos[self.row]
+
+    @property
+    def total(self) -> int:
+        """Frames of the video."""
+        return 0 if self.video is None else len(self.video.frame_paths)
+
+    @property
+    def can_annotate(self) -> bool:
+        """True if the frame was read, and so was its file."""
+        return self.frame is not None and not self.frame.problem
+
+    def close_video(self) -> None:
+        self.row, self.index, self.frame, self.base, self.tracks = None, 0, None, None, None
+
+    def load_frame(self, index: int) -> LoadedFrame:
+        """Read a frame and make it the current one. Never raises for what is wrong with its files."""
+        assert self.video is not None
+        self.index = index
+        self.frame = _read(self.video, self.store, index)
+        self.base = self.frame.annotation
+        return self.frame
+
+    def reload_annotation(self) -> FrameAnnotation | None:
+        """Read the current frame's file again, after somebody else wrote it.
+
+        Raises:
+            AnnotationError: it cannot be read any more.
+        """
+        assert self.video is not None
+        self.base = self.store.read(self.video, self.index)
+        return self.base
+
+    def save(self, mine: FrameAnnotation) -> FrameAnnotation:
+        """Save the current frame; returns what its file says now, which may be more than `mine`.
+
+        Raises:
+            SaveError, AnnotationError: nothing was changed.
+        """
+        assert self.video is not None
+        self.base = self.store.save(self.video, self.index, mine, self.base)
+        if self.tracks is not None:
+            self.tracks.set_frame(self.index, self.base)
+        return self.base
+
+    def starting_point(self) -> FrameAnnotation:
+        """The current frame's annotation, or an empty one."""
+        assert self.video is not None
+        assert self.frame is not None
+        assert self.frame.image is not None
+        height, width = self.frame.image.shape[:2]
+        return self.base or self.store.blank(self.video, self.index, width, height)
+
+
+def _read(video: Video, store: AnnotationStore, index: int) -> LoadedFrame:
+    path = video.frame_paths[index]
+    try:
+        image = read_image(path)
+    except ImageError as error:
+        return LoadedFrame(path, None, None, str(error))
+    try:
+        annotation = store.read(video, index)
+        if annotation is not None:
+            check_size(annotation, image.shape[1], image.shape[0], store.path(video, index))
+    except AnnotationError as error:
+        return LoadedFrame(path, image, None, str(error))
+    return LoadedFrame(path, image, annotation)
