@@ -79,7 +79,8 @@ class AnnotationStore:
             base: the frame as it was loaded or last saved; None if there was no file.
 
         Returns:
-            what the file says now.
+            what the file says now: show this, and pass it as `base` the next time, or what was added by
+            others would look deleted by the person.
 
         Raises:
             AnnotationError: the file became unreadable; it is left as it is.
