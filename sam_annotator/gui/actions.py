@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.gui.editing import toggle_key_frame
 from sam_annotator.gui.keymaps import Keys
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 
@@ -31,8 +32,8 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     add("back_10", "10 frames back", lambda: window.step_frame(-10))
     add("first_frame", "First frame", lambda: window.step_frame(-_FAR))
     add("last_frame", "Last frame", lambda: window.step_frame(_FAR))
-    add("next_video", "Next video", lambda: window.step_video(1))
-    add("previous_video", "Previous video", lambda: window.step_video(-1))
+    add("next_video", "Next video", lambda: window.navigator.step_video(1))
+    add("previous_video", "Previous video", lambda: window.navigator.step_video(-1))
     add(
         "sam_points", "SAM points", lambda: window.draw_mode(SAM_POINTS_MODE),
         "Click on an object; right click takes away; drag a box", "ai-points.svg",
@@ -53,12 +54,12 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     )  # fmt: skip
     actions["propagate"].setIcon(window.style().standardIcon(QtWidgets.QStyle.SP_MediaPlay))
     add(
-        "key_frame", "Key frame", window.toggle_key_frame,
+        "key_frame", "Key frame", lambda: toggle_key_frame(window),
         "Approve the objects of this frame (the selected ones, if any): propagation will not change them",
     )  # fmt: skip
     add("next_object", "Next object", lambda: window.objects_panel.step(1))
     add("previous_object", "Previous object", lambda: window.objects_panel.step(-1))
-    add("next_doubtful", "Next doubtful frame", window.go_to_doubtful)
+    add("next_doubtful", "Next doubtful frame", lambda: window.navigator.go_to_doubtful())
     return actions
 
 

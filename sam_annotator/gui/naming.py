@@ -84,7 +84,7 @@ class Naming:
         dialog.deleteLater()
         then(dialog.result_name())
         self._window.canvas.setFocus()
-        self._window.catch_up()
+        self._window.propagation_panel.catch_up()
 
     def _add_proposal(self, proposal: Proposal, name: Name) -> None:
         shapes = mask_to_shapes(

@@ -69,7 +69,7 @@ class ObjectCommands(QtCore.QObject):
         if window.propagation.is_running:
             window.show_error("Not now", "A propagation is running; cancel it or let it end, then try again.")
             return
-        if window.session.tracks is None or not window.leave_frame():
+        if window.session.tracks is None or not window.navigator.leave_frame():
             return
         steps = work()
         window.setEnabled(False)  # for the moment that this takes, so that no edit comes between
@@ -84,6 +84,6 @@ class ObjectCommands(QtCore.QObject):
         window.setEnabled(True)
         window.status.show_doing("")
         window.canvas.setFocus()
-        window.reread_video()
+        window.navigator.reread_video()
         if message:
             window.show_error("Not everything could be changed", message)

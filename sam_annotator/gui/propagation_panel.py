@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.timeline import FrameMarks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class PropagationPanel(QtCore.QObject):
         self._window = window
         self._run = window.propagation
         self._timeline = window.timeline
+        self._video: Video | None = None
         self._is_following = False
         self._is_behind = False
         self._timeline.start_wanted.connect(self.toggle)
@@ -46,7 +48,7 @@ class PropagationPanel(QtCore.QObject):
         """Show what came for the current frame while the person was busy with it."""
         if self._is_behind and not self._person_is_busy():
             self._is_behind = False
-            self._window.reload_frame()
+            self._window.navigator.reload_frame()
 
     def show_marks(self) -> None:
         """Show on the slider what is annotated."""
@@ -61,7 +63,7 @@ class PropagationPanel(QtCore.QObject):
 
     def _start(self) -> None:
         window, session = self._window, self._window.session
-        if session.tracks is None or not session.can_annotate or not window.leave_frame():
+        if session.tracks is None or not session.can_annotate or not window.navigator.leave_frame():
             return
         object_ids = window.objects_panel.checked_ids()
         if not object_ids:
@@ -76,6 +78,7 @@ class PropagationPanel(QtCore.QObject):
             "direction": self._timeline.direction.currentData(),
         }
         window.sam_tool.forget()
+        self._video = session.video
         self._is_following = self._timeline.follow.isChecked()
         self._timeline.slider.show_range((request["first"], request["last"]))
         self._run.start(partial(window.jobs.propagate, session.video, session.store, **request))
@@ -83,15 +86,15 @@ class PropagationPanel(QtCore.QObject):
     def _on_frame(self, step: Any) -> None:
         """A frame was saved by the run."""
         window, session = self._window, self._window.session
-        if session.tracks is None:
-            return
+        if session.video is not self._video or session.tracks is None:
+            return  # another video was opened; the run's last frame comes late
         try:
             session.tracks.set_frame(step.index, session.store.read(session.video, step.index))
         except AnnotatorError:
             return  # said by the run itself, in step.problem
         window.mark_file_annotated(step.index, True)
         if not self._person_is_busy() and self._is_following and step.index != session.index:
-            window.show_frame(step.index)
+            window.navigator.show_frame(step.index)
         elif step.index == session.index:
             self._is_behind = True
             self.catch_up()

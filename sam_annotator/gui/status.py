@@ -7,12 +7,11 @@ from PyQt5.QtCore import Qt
 class StatusLine(QtCore.QObject):
     """Permanent texts at the right of the status bar; the hint at its left is the canvas's own."""
 
-    def __init__(self, bar: QtWidgets.QStatusBar, position: QtWidgets.QLabel) -> None:
+    def __init__(self, bar: QtWidgets.QStatusBar) -> None:
         super().__init__(bar)
         self._segmenter, self._propagator, self._doing = "", "", ""
         self.engine = QtWidgets.QLabel()
         self.saved = QtWidgets.QLabel()
-        position.setMinimumWidth(190)
         for label in (self.engine, self.saved):
             label.setContentsMargins(8, 0, 8, 0)
             bar.addPermanentWidget(label)
@@ -32,9 +31,8 @@ class StatusLine(QtCore.QObject):
         self.saved.setStyleSheet("" if good else "color: white; background: #c0392b; font-weight: bold;")
 
     def _refresh(self) -> None:
-        segmenter = self._segmenter or "not loaded yet"
-        propagator = f"  ·  propagator: {self._propagator}" if self._propagator else ""
-        self.engine.setText(f"segmenter: {segmenter}{propagator}  ·  {self._doing or 'ready'}")
+        names = dict.fromkeys(name for name in (self._segmenter, self._propagator) if name)
+        self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or 'ready'}")
 
 
 class _WrappingLabel(QtWidgets.QLabel):

@@ -107,7 +107,7 @@ class VideosPanel(QtWidgets.QWidget):
         self.view.header().setStretchLastSection(False)
         self.view.header().setSectionResizeMode(0, QtWidgets.QHeaderView.Stretch)
         self.view.header().setSectionResizeMode(1, QtWidgets.QHeaderView.Fixed)
-        self.view.header().resizeSection(1, 90)
+        self.view.header().resizeSection(1, 104)
         self.view.selectionModel().currentRowChanged.connect(self._on_current_changed)
         self.search = QtWidgets.QLineEdit(placeholderText="Search videos")
         self.search.setClearButtonEnabled(True)
