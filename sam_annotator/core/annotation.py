@@ -7,18 +7,18 @@ which labelme carries along: `source` and `score` on a shape, `propagated` at th
 import base64
 import io
 import math
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 from PIL import Image
 
-from sam_annotator.core.errors import AnnotationError
+from sam_annotator.core.errors import AnnotationError, SaveError
 from sam_annotator.core.files import write_atomically
 
 Source = Literal["manual", "sam", "propagated", "imported"]
@@ -40,11 +40,19 @@ _FRAME_KEYS: Final = frozenset(
     {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "propagated"}
 )
 
+# What Pillow raises for bytes that are no image, or half of one.
+_BROKEN_PNG: Final = (
+    OSError,
+    SyntaxError,
+    EOFError,
+    ValueError,
+    LookupError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
 Point = tuple[float, float]
-
-
-def _no_items() -> Mapping[str, Any]:
-    return MappingProxyType({})
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +78,9 @@ class Shape:
     mask: NDArray[np.bool_] | None = None
     source: str = MANUAL
     score: float | None = None
-    flags: Mapping[str, bool] = field(default_factory=_no_items)
+    flags: Mapping[str, bool] = field(default_factory=dict)
     description: str = ""
-    extra: Mapping[str, Any] = field(default_factory=_no_items)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_protected(self) -> bool:
@@ -82,9 +90,7 @@ class Shape:
     def same_geometry(self, other: "Shape") -> bool:
         """True if both cover the same pixels by the same points."""
         return (
-            self.shape_type == other.shape_type
-            and self.points == other.points
-            and _equal_masks(self.mask, other.mask)
+            self.shape_type == other.shape_type and self.points == other.points and _equal_masks(self.mask, other.mask)
         )
 
     def __eq__(self, other: object) -> bool:
@@ -134,11 +140,11 @@ class FrameAnnotation:
     width: int
     height: int
     shapes: tuple[Shape, ...] = ()
-    flags: Mapping[str, bool] = field(default_factory=_no_items)
+    flags: Mapping[str, bool] = field(default_factory=dict)
     propagated_ids: frozenset[int] = frozenset()
     image_data: str | None = None
     version: str = LABELME_VERSION
-    extra: Mapping[str, Any] = field(default_factory=_no_items)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def object_ids(self) -> tuple[int, ...]:
         """Ids of the objects in this frame, ascending."""
@@ -192,11 +198,20 @@ def write_annotation(path: Path, annotation: FrameAnnotation) -> None:
     Raises:
         SaveError: the old file, if any, is unchanged.
     """
-    write_atomically(path, encode_annotation(annotation))
+    try:
+        data = encode_annotation(annotation)
+    except (TypeError, ValueError) as error:
+        raise SaveError(f"{path} could not be saved ({error}); the file that was there is unchanged.") from error
+    write_atomically(path, data)
 
 
 def encode_annotation(annotation: FrameAnnotation) -> bytes:
-    """The bytes of the labelme JSON file: the same annotation always gives the same bytes."""
+    """The bytes of the labelme JSON file: the same annotation always gives the same bytes.
+
+    Raises:
+        ValueError: a number that JSON cannot say.
+        TypeError: a text that is not Unicode (a file name may be such), or an extra that is not JSON.
+    """
     document: dict[str, Any] = {
         "version": annotation.version,
         "flags": dict(annotation.flags),
@@ -209,7 +224,7 @@ def encode_annotation(annotation: FrameAnnotation) -> bytes:
     if annotation.propagated_ids:
         document["propagated"] = sorted(annotation.propagated_ids)
     document.update(annotation.extra)
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _frame_from_document(document: Any) -> FrameAnnotation:
@@ -225,7 +240,7 @@ def _frame_from_document(document: Any) -> FrameAnnotation:
         shapes=tuple(_shape_from_document(item, index) for index, item in enumerate(shapes)),
         flags=_flags(document.get("flags")),
         propagated_ids=_ids(document.get("propagated")),
-        image_data=document.get("imageData"),
+        image_data=_optional(_text, document.get("imageData"), "imageData"),
         version=str(document.get("version") or LABELME_VERSION),
         extra={key: value for key, value in document.items() if key not in _FRAME_KEYS},
     )
@@ -234,23 +249,28 @@ def _frame_from_document(document: Any) -> FrameAnnotation:
 def _shape_from_document(item: Any, index: int) -> Shape:
     if not isinstance(item, dict):
         raise TypeError(f"shape {index} is not an object")
-    mask = item.get("mask")
-    score = item.get("score")
+    shape_type = _text(item.get("shape_type") or "polygon", f"shape_type of shape {index}")
+    mask = _optional(_mask, item.get("mask"), f"mask of shape {index}")
+    points = _points(item["points"], index)
+    if shape_type == "mask" and (mask is None or len(points) != 2):
+        raise ValueError(f"shape {index} is a mask without its pixels or its place")
     return Shape(
         label=_text(item["label"], f"label of shape {index}"),
-        points=_points(item["points"], index),
-        shape_type=_text(item.get("shape_type") or "polygon", f"shape_type of shape {index}"),
-        object_id=_object_id(item.get("group_id"), index),
-        mask=None if mask is None else _decode_mask(mask),
+        points=points,
+        shape_type=shape_type,
+        object_id=_optional(_whole, item.get("group_id"), f"group_id of shape {index}"),
+        mask=mask,
         source=_text(item.get("source") or MANUAL, f"source of shape {index}"),
-        score=None if score is None else float(score),
+        score=_optional(_number, item.get("score"), f"score of shape {index}"),
         flags=_flags(item.get("flags")),
-        description=item.get("description") or "",
+        description=_text(item.get("description") or "", f"description of shape {index}"),
         extra={key: value for key, value in item.items() if key not in _SHAPE_KEYS},
     )
 
 
 def _shape_to_document(shape: Shape) -> dict[str, Any]:
+    if not _all_finite(shape.points) or not math.isfinite(shape.score or 0.0):
+        raise ValueError(f"a shape of {shape.label!r} has a number that is not finite")
     document: dict[str, Any] = {
         "label": shape.label,
         "points": shape.points,
@@ -267,18 +287,36 @@ def _shape_to_document(shape: Shape) -> dict[str, Any]:
     return document
 
 
+def _optional(convert: Callable[[Any, str], T], value: Any, what: str) -> T | None:
+    return None if value is None else convert(value, what)
+
+
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{what} is {value!r}, not a text")
     return value
 
 
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{what} is {value!r}, not a number")
+    return float(value)
+
+
+def _whole(value: Any, what: str) -> int:
+    number = _number(value, what)
+    if not number.is_integer():
+        raise TypeError(f"{what} is {value!r}, not a whole number")
+    return int(value)
+
+
 def _size(value: Any, what: str) -> int:
     if value is None:  # labelme before version 4 did not write sizes
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise TypeError(f"{what} is {value!r}, not a size in pixels")
-    return value
+    size = _whole(value, what)
+    if size < 1:
+        raise ValueError(f"{what} is {value!r}, not a size in pixels")
+    return size
 
 
 def _flags(value: Any) -> Mapping[str, bool]:
@@ -299,27 +337,27 @@ def _ids(value: Any) -> frozenset[int]:
 
 def _points(value: Any, index: int) -> tuple[Point, ...]:
     try:
-        points = tuple((float(x), float(y)) for x, y in value)
+        points = tuple((_number(x, "x"), _number(y, "y")) for x, y in value)
     except (TypeError, ValueError):
         raise TypeError(f"points of shape {index} are not pairs of numbers") from None
-    if not points or not all(math.isfinite(number) for point in points for number in point):
+    if not points or not _all_finite(points):
         raise ValueError(f"points of shape {index} are empty or not finite")
     return points
 
 
-def _object_id(value: Any, index: int) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise TypeError(f"group_id of shape {index} is {value!r}, not a whole number")
+def _all_finite(points: Iterable[Point]) -> bool:
+    return all(math.isfinite(x) and math.isfinite(y) for x, y in points)
 
 
-def _decode_mask(value: Any) -> NDArray[np.bool_]:
-    if not isinstance(value, str):
-        raise TypeError("a mask is not a base64 text")
-    with Image.open(io.BytesIO(base64.b64decode(value))) as image:
-        return np.asarray(image).astype(bool)
+def _mask(value: Any, what: str) -> NDArray[np.bool_]:
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(_text(value, what)))) as image:
+            mask = np.asarray(image).astype(bool)
+    except _BROKEN_PNG as error:
+        raise ValueError(f"{what} is not a base64 PNG") from error
+    if mask.ndim != 2:
+        raise ValueError(f"{what} is a coloured image")
+    return mask
 
 
 def _encode_mask(mask: NDArray[np.bool_]) -> str:

@@ -1,5 +1,6 @@
 """Whole files or none: write to a temporary sibling, flush to disk, rename."""
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
@@ -17,25 +18,39 @@ def write_atomically(path: Path, data: bytes) -> None:
         SaveError: nothing was changed at `path`.
     """
     target = Path(os.path.realpath(path))
-    temporary: str | None = None
     try:
+        _refuse_read_only(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, _mode_for(target))
-        os.replace(temporary, target)
+        _replace(target, data)
     except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
         reason = error.strerror or str(error)
         raise SaveError(
             f"{path} could not be saved ({reason}); the file that was there is unchanged. "
             "Free some space or choose a folder that can be written (--output DIR)."
         ) from error
+
+
+def _refuse_read_only(target: Path) -> None:
+    """Renaming would pass over the permission that somebody took from this very file."""
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is read-only")
+
+
+def _replace(target: Path, data: bytes) -> None:
+    # The name is cut: with what is put around it, a long one would be longer than file systems allow.
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:32]}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(OSError):  # some network and FAT drives know no permissions
+            os.chmod(temporary, _mode_for(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def _mode_for(target: Path) -> int:
