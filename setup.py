@@ -29,6 +29,7 @@ setup(
         "scipy>=1.11",
         "scikit-image>=0.22",
         "PyMaxflow>=1.3",
+        "threadpoolctl>=3.1",
         "pycocotools>=2.0.7",
         "tqdm>=4.65",
         "platformdirs>=4",

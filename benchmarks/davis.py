@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sam_annotator.engine.propagator import KeyFrame, Masks, Propagator
+from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask, Propagator
 
 Mask = NDArray[np.bool_]
 TOLERANCE = 0.008
@@ -79,7 +79,9 @@ def boundary_measure(mask: Mask, truth: Mask) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def run(propagator: Propagator, frames: list[Path], first: Masks) -> Iterator[tuple[int, dict, float]]:
+def run(
+    propagator: Propagator, frames: list[Path], first: Masks
+) -> Iterator[tuple[int, dict[int, PropagatedMask], float]]:
     """(index, answers, seconds) for every frame but the first."""
     image = np.asarray(Image.open(frames[0]).convert("RGB"))
     propagator.begin([KeyFrame(0, image, first)])

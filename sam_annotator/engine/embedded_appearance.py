@@ -4,7 +4,7 @@ Both learn in closed form from masks alone; nothing is trained beforehand. Lengt
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, cast
 
 import cv2
@@ -42,6 +42,10 @@ MOST_MEMORIES: Final = 3000
 COLOUR_UNIT: Final = 5.0
 PLACE_UNIT: Final = 14.0
 
+TILE: Final = 2.5
+KERNEL_REACH: Final = 3.0
+"""Both in PLACE_UNITs: the local model works in tiles of this side, and looks this far around them."""
+
 
 def _blur(array: Floats, sigma: float) -> Floats:
     return cast(Floats, cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
@@ -56,7 +60,9 @@ def _texture(lightness: Floats) -> Floats:
     return _blur(np.dstack([strength, (dx * dx - dy * dy) / safe, 2 * dx * dy / safe]), 3.0)
 
 
+@cache
 def _random_projection(dimensions: int) -> tuple[Floats, Floats]:
+    """Weights (dimensions, RANDOM_FEATURES) and phases of random Fourier features (Rahimi and Recht 2007)."""
     random = np.random.default_rng(SEED)
     weights = random.standard_normal((dimensions, RANDOM_FEATURES)) / BANDWIDTH
     phases = random.uniform(0, 2 * np.pi, RANDOM_FEATURES)
@@ -114,7 +120,8 @@ class Appearance:
     def near(self) -> Floats:
         """float32 (rows, columns, 9): what the local model compares at every second pixel."""
         planes = (_blur(self.lab, 0.8), _blur(self.lab, 3) * 0.8, self._gradients)
-        return np.concatenate([plane[::LOCAL_STEP, ::LOCAL_STEP] for plane in planes], axis=-1) / COLOUR_UNIT
+        sampled = np.concatenate([plane[::LOCAL_STEP, ::LOCAL_STEP] for plane in planes], axis=-1)
+        return np.asarray(sampled / COLOUR_UNIT, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +153,9 @@ def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None
     weights = np.where(outside, np.exp(-np.maximum(-sampled - 20, 0) / 60), 0)
     weights *= 0.5 / weights.sum()
     weights[inside] = 0.5 / np.count_nonzero(inside)
-    weighted = wide * weights.astype(np.float32)[:, None]
+    weighted = (wide * weights.astype(np.float32)[:, None]).T
     signs = np.where(inside, np.float32(1), np.float32(-1))
-    return Evidence(weighted.T @ wide, weighted.T @ signs)
+    return Evidence(np.asarray(weighted @ wide, np.float32), np.asarray(weighted @ signs, np.float32))
 
 
 class GlobalModel:
@@ -181,9 +188,9 @@ class GlobalModel:
         """Forget what was seen between key frames; go on from this."""
         self._moving, self._solution = evidence, None
 
-    def follow(self, evidence: Evidence) -> None:
-        """Adapt a little to a frame that was answered."""
-        self._moving = evidence if self._moving is None else self._moving.mixed(evidence, 1 - MEMORY)
+    def follow(self, evidence: Evidence, trust: float = 1.0) -> None:
+        """Adapt a little to a frame that was answered, as far as the answer is trusted (0..1)."""
+        self._moving = evidence if self._moving is None else self._moving.mixed(evidence, trust * (1 - MEMORY))
         self._solution = None
 
     def sampled_log_odds(self, appearance: Appearance) -> Floats:
@@ -197,7 +204,7 @@ class GlobalModel:
             return np.zeros(RANDOM_FEATURES, np.float32)
         gram = self._permanent.gram.astype(np.float64) + self._moving.gram
         gram += 2 * RIDGE * np.eye(RANDOM_FEATURES)
-        return np.linalg.solve(gram, self._permanent.answer + self._moving.answer).astype(np.float32)
+        return np.asarray(np.linalg.solve(gram, self._permanent.answer + self._moving.answer), np.float32)
 
 
 def spread_global(samples: Floats, size: tuple[int, int]) -> Floats:
@@ -238,14 +245,29 @@ def _placed(features: Floats, places: Floats) -> Floats:
     return np.concatenate([features, places / np.float32(PLACE_UNIT)], axis=-1)
 
 
-def _density_ratio(queries: Floats, memories: Floats, inside: Mask, chunk: int = 2048) -> Floats:
-    """float32 (queries,): log ratio of Gaussian kernel densities, object to rest; a chunk bounds the memory."""
+def _density_ratio(queries: Floats, memories: Floats, inside: Mask) -> Floats:
+    """float32 (queries,): log ratio of Gaussian kernel densities, object to rest. The last two columns are (x, y).
+
+    Done tile by tile, each with the memories in its reach, for the rest would weigh nothing.
+    """
     sides = np.stack([inside, ~inside], axis=1).astype(np.float32)
-    lengths = np.square(memories).sum(axis=1) / 2
-    odds = np.empty(len(queries), np.float32)
-    for first in range(0, len(queries), chunk):
-        part = queries[first : first + chunk]
-        exponent = part @ memories.T - lengths - np.square(part).sum(axis=1, keepdims=True) / 2
-        densities = np.exp(np.minimum(exponent, 0, out=exponent), out=exponent) @ sides + np.float32(1e-3)
-        odds[first : first + chunk] = np.log(densities[:, 0] / densities[:, 1])
+    odds = np.zeros(len(queries), np.float32)
+    tiles = np.floor(queries[:, -2:] / TILE).astype(np.int64)
+    numbers = tiles[:, 1] * (tiles[:, 0].max() + 1) + tiles[:, 0]
+    order = np.argsort(numbers, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        corner = tiles[members[0]] * np.float32(TILE)
+        places = memories[:, -2:]
+        near = ((places > corner - KERNEL_REACH) & (places < corner + TILE + KERNEL_REACH)).all(axis=1)
+        densities = _densities(queries[members], memories[near], sides[near])
+        odds[members] = np.log(densities[:, 0] / densities[:, 1])
     return np.clip(odds, -CEILING, CEILING)
+
+
+def _densities(queries: Floats, memories: Floats, sides: Floats) -> Floats:
+    """float32 (queries, 2): kernel sums over the memories of either side, and a little, so that ratios are finite."""
+    exponent = queries @ memories.T
+    exponent -= np.square(memories).sum(axis=1) / 2
+    exponent -= np.square(queries).sum(axis=1, keepdims=True) / 2
+    densities = np.exp(np.minimum(exponent, 0, out=exponent), out=exponent) @ sides
+    return cast(Floats, densities + np.float32(1e-3))

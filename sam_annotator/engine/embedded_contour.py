@@ -61,7 +61,7 @@ class Contours:
 def _change(lab: Floats, rows: int, columns: int) -> Floats:
     """Squared colour difference to the neighbour; what wraps around has no neighbour in the graph."""
     neighbour = np.roll(lab, (-rows, -columns), axis=(0, 1))
-    return np.square(lab - neighbour).sum(axis=-1)
+    return np.asarray(np.square(lab - neighbour).sum(axis=-1), np.float32)
 
 
 def _box(mask: Mask) -> tuple[slice, slice]:

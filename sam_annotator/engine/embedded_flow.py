@@ -51,7 +51,9 @@ def shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def enlarge_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """The mask at (height, width), edges smoothed by bilinear interpolation."""
-    return mask if mask.shape == size else cast(Floats, resize(mask.astype(np.float32), size)) > 0.5
+    if mask.shape == size:
+        return mask
+    return np.asarray(cast(Floats, resize(mask.astype(np.float32), size)) > 0.5)
 
 
 def signed_distance(mask: Mask) -> Floats:
@@ -59,7 +61,7 @@ def signed_distance(mask: Mask) -> Floats:
     inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     distance = np.where(mask, inside - 0.5, 0.5 - outside)
-    return np.clip(distance, -FAR, FAR).astype(np.float32)
+    return np.asarray(np.clip(distance, -FAR, FAR), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ class FlowEstimator:
     """Dense inverse search (arXiv 1603.03590) in both directions."""
 
     def __init__(self) -> None:
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8], size: tuple[int, int]) -> Flow:
         """Flow from frame to frame.

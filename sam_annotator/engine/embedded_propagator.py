@@ -2,130 +2,21 @@
 
 Flow carries the mask along; a global model (ridge regression over random features of colour and texture) knows the
 object wherever it is; a local one compares with the frame before; a graph cut draws the contour. All at a bounded
-working size, about 427 x 240, whatever the video's.
+working size, about 427 x 240, whatever the video's. Forward and backward are the same to it.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from sam_annotator.core.errors import EngineError
-from sam_annotator.engine.embedded_appearance import (
-    CEILING,
-    Appearance,
-    GlobalModel,
-    gather_evidence,
-    local_log_odds,
-    spread_global,
-)
-from sam_annotator.engine.embedded_contour import NEVER, Contours, compete, without_overlap
-from sam_annotator.engine.embedded_flow import (
-    FLOW_AREA,
-    WORK_AREA,
-    Floats,
-    Flow,
-    FlowEstimator,
-    Mask,
-    bounded_size,
-    enlarge_mask,
-    resize,
-    shrink_mask,
-    signed_distance,
-)
-from sam_annotator.engine.embedded_recovery import LastSeen
+from sam_annotator.engine.embedded_appearance import gather_evidence
+from sam_annotator.engine.embedded_flow import Flow, FlowEstimator, Mask, enlarge_mask, shrink_mask, signed_distance
+from sam_annotator.engine.embedded_memory import Followed, Image, StoredKeyFrame, View
+from sam_annotator.engine.embedded_prediction import draw, predict
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
-
-Image = NDArray[np.uint8]
-
-WARP_WEIGHT: Final = 0.2
-LOCAL_WEIGHT: Final = 0.55
-GLOBAL_WEIGHT: Final = 1.1
-
-REACH: Final = 36.0
-"""Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
-
-FARTHEST_FLOW: Final = 4
-"""Frames apart beyond which flow is not trusted and the object is looked for instead."""
-
-REMEMBERED_AREAS: Final = 15
-GOOD_SHARE: Final = 0.3
-LOST_SHARE: Final = 0.2
-
-
-@dataclass(frozen=True, eq=False)
-class _View:
-    """One frame as it is looked at: `grey` for flow, `appearance` for everything else."""
-
-    index: int
-    grey: Image
-    appearance: Appearance
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.appearance.size
-
-
-@dataclass(frozen=True, eq=False)
-class _StoredKeyFrame:
-    """A key frame kept for the run, packed: JPEG image, mask bits at working size."""
-
-    index: int
-    image: NDArray[np.uint8]
-    masks: Mapping[int, NDArray[np.uint8]]
-
-    @classmethod
-    def of(cls, index: int, image: Image, masks: Mapping[int, Mask]) -> "_StoredKeyFrame":
-        packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-        return cls(index, packed, {key: np.packbits(mask) for key, mask in masks.items()})
-
-    def unpacked_image(self) -> Image:
-        return np.ascontiguousarray(cv2.imdecode(self.image, cv2.IMREAD_COLOR)[..., ::-1])
-
-    def unpacked_mask(self, object_id: int, size: tuple[int, int]) -> Mask:
-        return np.unpackbits(self.masks[object_id], count=size[0] * size[1]).reshape(size).astype(bool)
-
-
-@dataclass(eq=False)
-class _Followed:
-    """What is remembered of one object; the size of it does not change with the steps taken."""
-
-    model: GlobalModel = field(default_factory=GlobalModel)
-    view: _View | None = None
-    distance: Floats | None = None
-    last_seen: LastSeen | None = None
-    areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
-    frames_lost: int = 0
-
-    def place(self, view: _View, mask: Mask) -> Floats:
-        """The object is here now; returns the mask's signed distance."""
-        self.view, self.distance = view, signed_distance(mask)
-        return self.distance
-
-    def is_good(self, area: int) -> bool:
-        """True if a mask of that area is worth learning from."""
-        return area > 0 and (not self.areas or area > GOOD_SHARE * float(np.median(self.areas)))
-
-    def seen(self, area: int) -> None:
-        """The mask in place is good."""
-        if self.distance is not None:
-            self.areas.append(area)
-            self.last_seen, self.frames_lost = LastSeen(self.distance), 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Prediction:
-    """One object in the present frame before the contour is drawn. All float32 (height, width)."""
-
-    distance: Floats
-    local: Floats
-    overall: Floats
-    odds: Floats
-    found_again: bool
 
 
 class EmbeddedPropagator:
@@ -138,6 +29,8 @@ class EmbeddedPropagator:
     def __init__(self) -> None:
         self.name = "embedded, cpu"
         self._flow = FlowEstimator()
+        # Many small products: a second thread gains nothing and, waiting busily, takes the core of the window.
+        self._threads = ThreadpoolController()
         self._forget()
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
@@ -147,13 +40,13 @@ class EmbeddedPropagator:
             EngineError: key frames of different sizes, or a mask that is not of its image's size.
         """
         self._forget()
-        for key_frame in key_frames:
-            view, small = self._look(key_frame.index, key_frame.image), {}
-            for object_id, mask in key_frame.masks.items():
-                small[object_id] = self._shrunk(mask, view, object_id)
-                self._learn(object_id, view, signed_distance(small[object_id]))
-            image = cast(Image, resize(key_frame.image, view.grey.shape))
-            self._stored.append(_StoredKeyFrame.of(key_frame.index, image, small))
+        with self._threads.limit(limits=1, user_api="blas"):
+            for key_frame in key_frames:
+                view = self._look(key_frame.index, key_frame.image)
+                masks = self._shrunk(key_frame.masks, view)
+                for object_id, mask in masks.items():
+                    self._learn(object_id, view, mask)
+                self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
 
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
@@ -164,53 +57,45 @@ class EmbeddedPropagator:
             EngineError: an image or a mask of another size than before.
         """
         view = self._look(index, image)
-        small = {object_id: self._shrunk(mask, view, object_id) for object_id, mask in given.items()}
-        blocked = np.logical_or.reduce(list(small.values())) if small else np.zeros(view.size, bool)
-        predictions = self._predict_all(view, sorted(wanted - given.keys()), blocked)
-        masks = self._draw(view, predictions)
-        answers = {key: self._taken(key, view, given[key], small[key]) for key in sorted(wanted & given.keys())}
-        free = ~np.logical_or.reduce(list(given.values())) if given else np.ones(image.shape[:2], bool)
-        for object_id, mask in masks.items():
-            score = _score(mask, predictions[object_id])
-            self._accept(object_id, view, mask, learn=not predictions[object_id].found_again)
-            answers[object_id] = PropagatedMask(enlarge_mask(mask, free.shape) & free, score)
+        known = self._shrunk(given, view)
+        with self._threads.limit(limits=1, user_api="blas"):
+            answers = self._follow(view, given, known, sorted((wanted - given.keys()) & self._objects.keys()))
+            for object_id in sorted(wanted & given.keys()):
+                self._learn(object_id, view, known[object_id])
+                self._objects[object_id].restart(view, known[object_id])
+                answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
         return answers
 
     def _forget(self) -> None:
         self._image_size: tuple[int, int] | None = None
-        self._objects: dict[int, _Followed] = {}
-        self._stored: list[_StoredKeyFrame] = []
+        self._objects: dict[int, Followed] = {}
+        self._stored: list[StoredKeyFrame] = []
 
-    def _look(self, index: int, image: Image) -> _View:
+    def _look(self, index: int, image: Image) -> View:
         height, width = image.shape[:2]
-        if self._image_size not in (None, (height, width)):
-            known = f"{self._image_size[1]} x {self._image_size[0]}" if self._image_size else ""
+        if self._image_size is None:
+            self._image_size = height, width
+        known_height, known_width = self._image_size
+        if (known_height, known_width) != (height, width):
             raise EngineError(
-                f"Frame {index} is {width} x {height} pixels, the frames before it {known}: "
+                f"Frame {index} is {width} x {height} pixels, the ones before it {known_width} x {known_height}: "
                 "masks can be carried only between frames of one size."
             )
-        self._image_size = height, width
-        return self._view(index, image)
+        return View.of(index, image)
 
-    @staticmethod
-    def _view(index: int, image: Image) -> _View:
-        height, width = image.shape[:2]
-        seen = cast(Image, resize(image, bounded_size(height, width, FLOW_AREA)))
-        size = bounded_size(height, width, WORK_AREA)
-        return _View(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen, size))
+    def _shrunk(self, masks: Masks, view: View) -> dict[int, Mask]:
+        for object_id, mask in masks.items():
+            if mask.shape != self._image_size:
+                raise EngineError(
+                    f"The mask of object {object_id} in frame {view.index} is {mask.shape[1]} x {mask.shape[0]} "
+                    "pixels, its image is of another size: check the annotation of that frame."
+                )
+        return {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
 
-    def _shrunk(self, mask: Mask, view: _View, object_id: int) -> Mask:
-        if mask.shape != self._image_size:
-            raise EngineError(
-                f"The mask of object {object_id} in frame {view.index} is {mask.shape[1]} x {mask.shape[0]} pixels, "
-                "its image is of another size: check that annotation."
-            )
-        return shrink_mask(mask, view.size)
-
-    def _learn(self, object_id: int, view: _View, distance: Floats) -> None:
-        """Learn a key frame's mask; one that `begin` has learned already only restarts what moves."""
-        followed = self._objects.setdefault(object_id, _Followed())
-        evidence = gather_evidence(view.appearance, distance)
+    def _learn(self, object_id: int, view: View, mask: Mask) -> None:
+        """Learn a true mask; one that `begin` has learned already only renews what adapts from frame to frame."""
+        followed = self._objects.setdefault(object_id, Followed())
+        evidence = gather_evidence(view.appearance, signed_distance(mask))
         if evidence is None:
             return
         if any(stored.index == view.index and object_id in stored.masks for stored in self._stored):
@@ -218,112 +103,47 @@ class EmbeddedPropagator:
         else:
             followed.model.learn_key_frame(evidence)
 
-    def _taken(self, object_id: int, view: _View, mask: Mask, small: Mask) -> PropagatedMask:
-        """A mask that is true: answered as it is, and gone on from."""
-        followed = self._objects.setdefault(object_id, _Followed())
-        self._learn(object_id, view, followed.place(view, small))
-        followed.areas.clear()
-        if small.any():
-            followed.seen(int(small.sum()))
-        return PropagatedMask(mask.astype(bool), 1.0)
-
-    def _accept(self, object_id: int, view: _View, mask: Mask, *, learn: bool) -> None:
-        followed, area = self._objects[object_id], int(mask.sum())
-        distance = followed.place(view, mask)
-        if not followed.is_good(area):
-            followed.frames_lost += 1
-            return
-        followed.seen(area)
-        evidence = gather_evidence(view.appearance, distance) if learn else None
-        if evidence is not None:
-            followed.model.follow(evidence)
-
-    def _draw(self, view: _View, predictions: Mapping[int, _Prediction]) -> dict[int, Mask]:
-        if not predictions:
-            return {}
-        contours = Contours.of(view.appearance.lab)
-        odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
-        masks = {}
-        for object_id, prediction in predictions.items():
-            possible = (prediction.odds > -6) | ((prediction.distance > -10) & (prediction.odds > NEVER))
-            masks[object_id] = contours.cut(odds[object_id], possible)
-        return without_overlap(masks, odds)
-
-    def _predict_all(self, view: _View, object_ids: Iterable[int], blocked: Mask) -> dict[int, _Prediction]:
+    def _follow(
+        self, view: View, given: Masks, known: Mapping[int, Mask], object_ids: list[int]
+    ) -> dict[int, PropagatedMask]:
+        """Answers for objects that are remembered and not given here; `known` are the given masks, shrunk."""
         flows: dict[int, Flow] = {}
-        predictions = {}
+
+        def flow_from(before: View) -> Flow:
+            if before.index not in flows:
+                flows[before.index] = self._flow.between(before.grey, view.grey, view.size)
+            return flows[before.index]
+
+        blocked = _union(known.values(), view.size)
         for object_id in object_ids:
-            if object_id not in self._objects:
-                continue
-            followed = self._objects[object_id]
-            self._go_to_nearest(object_id, followed, view.index)
-            predictions[object_id] = self._predict(followed, view, flows, blocked)
-        return predictions
+            self._start_nearest(object_id, view.index)
+        predictions = {key: predict(self._objects[key], view, flow_from, blocked) for key in object_ids}
+        taken = _union(given.values(), self._image_size or view.size)
+        answers = {}
+        for object_id, mask in draw(view, predictions).items() if predictions else ():
+            prediction = predictions[object_id]
+            answers[object_id] = PropagatedMask(enlarge_mask(mask, taken.shape) & ~taken, prediction.score(mask))
+            self._objects[object_id].go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
+        return answers
 
-    def _go_to_nearest(self, object_id: int, followed: _Followed, index: int) -> None:
-        """Start from the nearest key frame where the run does (or jumps to) a place nearer to it."""
+    def _start_nearest(self, object_id: int, index: int) -> None:
+        """Go on from the nearest key frame, where the run starts at (or jumps to) a place nearer to it."""
+        followed = self._objects[object_id]
         away = abs(followed.view.index - index) if followed.view else None
-        stored = min(
-            (stored for stored in self._stored if object_id in stored.masks),
-            key=lambda stored: abs(stored.index - index),
-            default=None,
-        )
-        if stored is None or (away is not None and (away <= 1 or away <= abs(stored.index - index))):
+        stored = [key_frame for key_frame in self._stored if object_id in key_frame.masks]
+        if away in (0, 1) or not stored:
             return
-        seeds = [f.view for f in self._objects.values() if f.view and f.view.index == stored.index]
-        view = seeds[0] if seeds else self._view(stored.index, stored.unpacked_image())
-        mask = stored.unpacked_mask(object_id, view.size)
-        self._taken(object_id, view, mask, mask)
-
-    def _predict(self, followed: _Followed, view: _View, flows: dict[int, Flow], blocked: Mask) -> _Prediction:
-        nowhere = np.full(view.size, -CEILING, np.float32)
-        samples = followed.model.sampled_log_odds(view.appearance)
-        overall = spread_global(samples, view.size)
-        before, previous = followed.view, followed.distance
-        if before is None or previous is None or not followed.model.knows:
-            return _Prediction(nowhere, nowhere, nowhere, np.full(view.size, NEVER, np.float32), False)
-        if abs(before.index - view.index) > FARTHEST_FLOW:
-            previous = np.full_like(previous, signed_distance(np.zeros((1, 1), bool)).item())
-        if before.index not in flows:
-            flows[before.index] = self._flow.between(before.grey, view.grey, view.size)
-        flow = flows[before.index]
-        distance, trust = flow.carry(previous), flow.trust
-        found = self._found_again(followed, previous, samples)
-        if found is not None:
-            distance, trust = np.maximum(distance, found), np.zeros_like(trust)
-            local = np.zeros_like(distance)
-        else:
-            local = local_log_odds(before.appearance, previous, view.appearance, distance, flow)
-        odds = _fuse(distance, trust, local, overall)
-        odds[blocked] = NEVER
-        return _Prediction(distance, local, overall, odds, found is not None)
-
-    @staticmethod
-    def _found_again(followed: _Followed, previous: Floats, samples: Floats) -> Floats | None:
-        if followed.last_seen is None or not followed.areas:
-            return None
-        if np.count_nonzero(previous > 0) >= LOST_SHARE * float(np.median(followed.areas)):
-            return None
-        return followed.last_seen.find(samples, followed.frames_lost)
+        nearest = min(stored, key=lambda key_frame: abs(key_frame.index - index))
+        if away is None or abs(nearest.index - index) < away:
+            views = [other.view for other in self._objects.values() if other.view]
+            same = [view for view in views if view.index == nearest.index]
+            view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
+            self._learn(object_id, view, mask)
+            followed.restart(view, mask)
 
 
-def _fuse(distance: Floats, trust: Floats, local: Floats, overall: Floats) -> Floats:
-    """Log odds of the object at each pixel, NEVER where it cannot have got."""
-    warp = 1.5 * np.clip(distance / (4 * (1 + 2 * (1 - trust))), -CEILING, CEILING)
-    odds = np.float32(WARP_WEIGHT) * warp + np.float32(LOCAL_WEIGHT) * local + np.float32(GLOBAL_WEIGHT) * overall
-    odds[distance < -REACH] = NEVER
-    return odds.astype(np.float32)
-
-
-def _score(mask: Mask, prediction: _Prediction) -> float:
-    """0..1: how far flow, the local and the global model agree with the answer near it; 0 for an empty one."""
-    if not mask.any():
-        return 0.0
-    near = prediction.distance > -24
-    voices = (prediction.distance, prediction.local, prediction.overall)
-    agreement = [_overlap(mask, (voice > 0) & near) for voice in voices]
-    return float(np.mean(agreement))
-
-
-def _overlap(a: Mask, b: Mask) -> float:
-    return float(np.count_nonzero(a & b) / max(1, np.count_nonzero(a | b)))
+def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:
+    union = np.zeros(size, bool)
+    for mask in masks:
+        union |= mask
+    return union

@@ -5,6 +5,7 @@ from typing import Final, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded_appearance import GLOBAL_START, GLOBAL_STEP
 from sam_annotator.engine.embedded_flow import FAR, Floats
@@ -58,7 +59,7 @@ class LastSeen:
         return cast(Floats, moved) * np.float32(CAUTION)
 
 
-def _kernel(template: np.ndarray) -> Floats:
+def _kernel(template: NDArray[np.uint8]) -> Floats:
     """Mean inside the shape less half the mean in a ring around it."""
     ring = cv2.dilate(template, np.ones((5, 5), np.uint8)) - template
-    return (template / template.sum() - RING_SHARE * ring / max(1, ring.sum())).astype(np.float32)
+    return np.asarray(template / template.sum() - RING_SHARE * ring / max(1, int(ring.sum())), np.float32)

@@ -1,0 +1,108 @@
+"""Where an object is in the present frame: what flow, the local and the global model say, fused, and drawn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sam_annotator.engine.embedded_appearance import CEILING, local_log_odds, spread_global
+from sam_annotator.engine.embedded_contour import NEVER, Contours, compete, without_overlap
+from sam_annotator.engine.embedded_flow import FAR, Floats, Flow, Mask
+from sam_annotator.engine.embedded_memory import Followed, View
+
+WARP_WEIGHT: Final = 0.2
+LOCAL_WEIGHT: Final = 0.55
+GLOBAL_WEIGHT: Final = 1.1
+
+REACH: Final = 36.0
+"""Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
+
+FARTHEST_FLOW: Final = 4
+"""Frames apart beyond which flow is not trusted and the object is looked for instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One object in the present frame before its contour is drawn. All float32 (height, width).
+
+    Attributes:
+        distance: signed distance of the mask as flow, or the search for a lost object, predicts it.
+        nearby: log odds by the local model.
+        overall: log odds by the global model.
+        odds: all of them fused.
+        found_again: the object was lost, and this is where it may be.
+    """
+
+    distance: Floats
+    nearby: Floats
+    overall: Floats
+    odds: Floats
+    found_again: bool = False
+
+    @property
+    def possible(self) -> Mask:
+        """Where the contour may run."""
+        return (self.odds > -6) | ((self.distance > -10) & (self.odds > NEVER))
+
+    def score(self, mask: Mask) -> float:
+        """0..1: how far flow and both models agree with the mask that was drawn; 0 for an empty one."""
+        if not mask.any():
+            return 0.0
+        near = self.distance > -REACH
+        shares = [_overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)]
+        return float(np.mean(shares))
+
+
+def predict(followed: Followed, view: View, flow_from: Callable[[View], Flow], blocked: Mask) -> Prediction:
+    """What is to be expected of an object in the present frame.
+
+    Args:
+        followed: the object.
+        view: the present frame.
+        flow_from: gives the flow from another frame to the present one.
+        blocked: bool (height, width), pixels that belong to others for sure.
+    """
+    if followed.view is not None and abs(followed.view.index - view.index) > FARTHEST_FLOW:
+        followed.lose()
+    before, previous = followed.view, followed.distance
+    if before is None or previous is None or not followed.model.knows:
+        return _nowhere(view)
+    flow = flow_from(before)
+    samples = followed.model.sampled_log_odds(view.appearance)
+    overall = spread_global(samples, view.size)
+    found = followed.last_seen.find(samples, followed.frames_lost) if followed.last_seen and followed.is_lost else None
+    if found is None:
+        distance, trust = flow.carry(previous), flow.trust
+        nearby = local_log_odds(before.appearance, previous, view.appearance, distance, flow)
+    else:
+        distance, trust = np.maximum(flow.carry(previous), found), np.zeros_like(flow.trust)
+        nearby = np.zeros_like(distance)
+    odds = _fuse(distance, trust, nearby, overall)
+    odds[blocked] = NEVER
+    return Prediction(distance, nearby, overall, odds, found is not None)
+
+
+def draw(view: View, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
+    """The masks, bool (height, width), which do not overlap."""
+    contours = Contours.of(view.appearance.lab)
+    odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
+    masks = {object_id: contours.cut(odds[object_id], predictions[object_id].possible) for object_id in odds}
+    return without_overlap(masks, odds)
+
+
+def _nowhere(view: View) -> Prediction:
+    nowhere = np.full(view.size, -FAR, np.float32)
+    return Prediction(nowhere, nowhere, nowhere, np.full_like(nowhere, NEVER))
+
+
+def _fuse(distance: Floats, trust: Floats, nearby: Floats, overall: Floats) -> Floats:
+    """Log odds of the object at each pixel, NEVER where it cannot have got."""
+    warp = 1.5 * np.clip(distance / (4 * (1 + 2 * (1 - trust))), -CEILING, CEILING)
+    odds = WARP_WEIGHT * warp + LOCAL_WEIGHT * nearby + GLOBAL_WEIGHT * overall
+    odds[distance < -REACH] = NEVER
+    return np.asarray(odds, np.float32)
+
+
+def _overlap(a: Mask, b: Mask) -> float:
+    return float((a & b).sum()) / max(1.0, float((a | b).sum()))
