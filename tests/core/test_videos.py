@@ -264,7 +264,7 @@ def test_five_thousand_videos_are_found_without_listing_their_frames(
     took = time.perf_counter() - start
     assert len(videos) == 5000
     assert looked_at <= 5001
-    assert took < 3, f"{took:.2f} s; a third of a second is usual"
+    assert took < 5, f"{took:.2f} s; a third of a second is usual"
 
 
 def test_the_shared_videos_are_found(shared: Path) -> None:
