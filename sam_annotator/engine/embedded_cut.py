@@ -20,18 +20,22 @@ Chosen = NDArray[np.bool_]  # one flag a region
 class Weights:
     """How much each piece of evidence counts. Found by measuring; see benchmarks/clicks.py."""
 
-    seed_colour: float = 0.8  # of unlike colour in the geodesic cost of a step, against edges
+    seed_colour: float = 0.5  # of unlike colour in the geodesic cost of a step, against edges
     colour_cap: float = 2.0  # colour distance, in units of COLOUR_UNIT, above which all is equally unlike
-    step: float = 0.05  # cost of a step where nothing changes
-    rim: float = 3.0  # distance from the image's border to the regions at it: border clicks count less than real ones
+    step: float = 0.2  # cost of a step where nothing changes
+    rim: float = 4.5  # distance from the image's border to the regions at it: border clicks count less than real ones
     geodesic: float = 1.0
     geodesic_cap: float = 2.0
     colour: float = 1.0
     palette_cap: float = 2.0
-    prior: float = 1.5  # of the mask before, far from the new clicks
-    smoothness: float = 0.5
+    shelter: float = 0.5  # of the distance from the outside of a box
+    shelter_quantile: float = 0.5  # of that distance, where it speaks neither for nor against
+    prior: float = 2.0  # of the mask before, far from the new clicks
+    smoothness: float = 1.2
     contrast: float = 1.0
     rounds: int = 3
+    trust: float = 1.5  # how sharply the first guess of colours follows the geodesic evidence
+    doubt: float = 1.0  # against what is in a box at first: colours that also occur around it are background
 
 
 COLOUR_UNIT = 12.0  # Lab distance
@@ -46,14 +50,14 @@ class Question:
         include, exclude: int (k,), clicked regions.
         outside: bool (n,), regions that cannot belong to the object.
         prior: float32 (n,), -1 surely not, 1 surely; 0 nothing known.
-        bias: above 0 asks for larger masks, below 0 for smaller ones.
+        context: float32 (n,), how much each region counts when the colours of the background are learnt.
     """
 
     include: NDArray[np.intp]
     exclude: NDArray[np.intp]
     outside: Chosen
     prior: Floats
-    bias: float = 0.0
+    context: Floats
 
 
 @dataclass(eq=False)
@@ -76,7 +80,7 @@ class RegionGraph:
         self._links = (self.weights.smoothness * regions.lengths * links).astype(np.float64)
 
     def solve(self, question: Question, biases: tuple[float, ...]) -> list[Chosen]:
-        """The regions of the object for each bias, bool (n,)."""
+        """The regions of the object, bool (n,), for each bias: above 0 asks for larger masks, below 0 for smaller."""
         nearness = self.nearness(question)
         return [self._rounds(question, nearness + np.float32(bias)) for bias in biases]
 
@@ -85,10 +89,18 @@ class RegionGraph:
         beyond = len(self.regions)
         away = np.concatenate([question.exclude, np.flatnonzero(question.outside), [beyond]])
         background = self._distances(away, question.exclude)
-        if len(question.include) == 0:
-            return np.zeros(beyond, np.float32)
-        own = self._distances(question.include, question.include)
+        sources = question.include if len(question.include) else np.flatnonzero(question.prior > 0.5)
+        if len(sources) == 0 or (len(question.include) == 0 and question.outside.any()):
+            return self._shelter(background, question)
+        own = self._distances(sources, question.include)
         return np.log((background + 1) / (own + 1)).astype(np.float32)
+
+    def _shelter(self, background: Floats, question: Question) -> Floats:
+        """What stands for nearness where only a box is given: how far a region inside is from what lies outside."""
+        if not question.outside.any():
+            return np.zeros(len(self.regions), np.float32)
+        typical = float(np.quantile(background[~question.outside], self.weights.shelter_quantile))
+        return (self.weights.shelter * np.log((background + 0.5) / (typical + 0.5))).astype(np.float32)
 
     def connected(self, among: Chosen, starts: list[int]) -> Chosen:
         """Those regions of `among` that one can reach from the starts without leaving it, bool (n,)."""
@@ -98,6 +110,12 @@ class RegionGraph:
         _, groups = connected_components(links, directed=False)
         reached: Chosen = among & np.isin(groups, groups[starts])
         return reached
+
+    def contrast(self, chosen: Chosen) -> float:
+        """Mean strength of the edges along the border of a mask; about 2 where it follows clear edges."""
+        cut = chosen[self.regions.pairs[:, 0]] != chosen[self.regions.pairs[:, 1]]
+        total = float(self.regions.lengths[cut].sum())
+        return float((self.regions.lengths * self.regions.strengths)[cut].sum()) / total if total else 0.0
 
     def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
         """Geodesic distance of each region to the nearest source; steps into colours unlike the clicked cost more."""
@@ -119,18 +137,22 @@ class RegionGraph:
         weights = self.weights
         near = np.clip(nearness, -weights.geodesic_cap, weights.geodesic_cap)
         fixed = weights.geodesic * near + weights.prior * question.prior
-        belief = 1 / (1 + np.exp(-3 * fixed))
+        belief = 1 / (1 + np.exp(-weights.trust * fixed))
+        doubt = 0.0
+        if question.outside.any() and len(question.include) == 0:
+            belief, doubt = np.ones_like(belief), weights.doubt
         for _ in range(weights.rounds):
             belief[question.outside] = 0
-            evidence = fixed + weights.colour * self.colour_evidence(belief)
+            evidence = fixed + weights.colour * self._colour_evidence(belief, question.context) - np.float32(doubt)
+            doubt = 0.0
             chosen = self._cut(evidence, question)
             belief = chosen.astype(np.float32)
         return chosen
 
-    def colour_evidence(self, belief: Floats) -> Floats:
+    def _colour_evidence(self, belief: Floats, context: Floats) -> Floats:
         """Log ratio of how often the object and the rest have a region's colours, (n,), capped."""
         palette, areas = self.regions.palette, self.regions.areas
-        inside, outside = palette.T @ (areas * belief), palette.T @ (areas * (1 - belief))
+        inside, outside = palette.T @ (areas * belief), palette.T @ (areas * context * (1 - belief))
         inside = inside / max(float(inside.sum()), 1e-6) + 1e-3
         outside = outside / max(float(outside.sum()), 1e-6) + 1e-3
         ratio: Floats = palette @ np.log(inside / outside).astype(np.float32)

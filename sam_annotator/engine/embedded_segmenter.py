@@ -4,6 +4,7 @@ It makes the program whole on a machine that has no checkpoint and no network. I
 like; it follows edges and colours from where the person clicked, and so it needs more clicks than SAM does.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -17,14 +18,19 @@ from sam_annotator.engine.embedded_regions import Floats, find_regions
 
 Mask = NDArray[np.bool_]
 Pixel = tuple[int, int]  # column and row
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
 SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
 BIASES = (0.0, 0.5, -0.4)  # in the order proposals are offered
-MOST_FADE = 0.17  # of the working image's shorter side: how far a click loosens the mask before, at most
+BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
+FIT_SLACK = 0.06
+MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
 LEAST_FADE = 0.1  # of MOST_FADE
 FADE = 3.0  # times the distance from the click to the mask's edge
 BOX_MARGIN = 0.02  # of the box's sides
+BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
+CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
 HOLE = 0.01  # of the mask's area: holes smaller than this are filled
 
 
@@ -90,12 +96,34 @@ class _Session:
         self._graph, self._regions, self._size, self._prompt = graph, graph.regions, size, prompt
         self._clicks = {pixel_of(point, size): flag for point, flag in zip(prompt.points, prompt.includes, strict=True)}
         self._include = [pixel for pixel, flag in self._clicks.items() if flag]
+        self._box = box_within(prompt.box, size, self._include) if prompt.box is not None else None
         self._memory = previous.state if previous is not None and isinstance(previous.state, Memory) else None
 
     def begin(self) -> tuple[Proposal, ...]:
-        """Three proposals of different size."""
+        """Three proposals of different size; for a box first the smallest that fills it."""
         question = self._question(self._box_prior())
-        return tuple(self._proposal(self._upscaled(chosen), None) for chosen in self._graph.solve(question, BIASES))
+        biases = BIASES if self._box is None else BOX_BIASES
+        masks = [self._upscaled(chosen) for chosen in self._graph.solve(question, biases)]
+        proposals = [self._proposal(mask, None) for mask in masks]
+        if self._box is not None:
+            proposals = self._by_fit(proposals)
+        return tuple(proposals[:3])
+
+    def _by_fit(self, proposals: list[Proposal]) -> list[Proposal]:
+        """Proposals for a box: first the smallest whose bounds fit nearly as well as any, then by fit."""
+        fits = [self._fit(proposal.mask) for proposal in proposals]
+        good = [p for p, fit in zip(proposals, fits, strict=True) if fit >= max(fits) - FIT_SLACK]
+        best = min(good, key=lambda proposal: np.count_nonzero(proposal.mask))
+        rest = [(-fit, i) for i, fit in enumerate(fits) if proposals[i] is not best]
+        return [best, *(proposals[i] for _, i in sorted(rest))]
+
+    def _fit(self, mask: Mask) -> float:
+        """IoU of the mask's bounds with the prompt's box, 0..1."""
+        assert self._box is not None
+        left, top, right, bottom = self._box
+        x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        common = max(min(right, x + width) - max(left, x), 0) * max(min(bottom, y + height) - max(top, y), 0)
+        return float(common / max((right - left) * (bottom - top) + width * height - common, 1e-6))
 
     def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
         """The previous mask, changed where the new clicks ask for it."""
@@ -112,7 +140,9 @@ class _Session:
         result = was.copy()
         for include in (True, False):
             changed = (chosen != was) & (chosen == include)
-            clicked = [self._region_at(*pixel_of(point, self._size)) for point, flag in self._fresh() if flag == include]
+            clicked = [
+                self._region_at(*pixel_of(point, self._size)) for point, flag in self._fresh() if flag == include
+            ]
             result[self._graph.connected(changed, clicked)] = include
         return result
 
@@ -133,6 +163,7 @@ class _Session:
             np.array([one for one in exclude if one not in include], np.intp),
             self._outside(),
             prior,
+            self._context(),
         )
 
     def _region_at(self, x: int, y: int) -> int:
@@ -143,10 +174,10 @@ class _Session:
 
     def _working_box(self, margin: float) -> tuple[float, float, float, float]:
         """The prompt's box in working pixels, each side moved out by a share of the box's size."""
-        assert self._prompt.box is not None
+        assert self._box is not None
         x_scale = self._regions.labels.shape[1] / self._size[1]
         y_scale = self._regions.labels.shape[0] / self._size[0]
-        left, top, right, bottom = ordered(self._prompt.box)
+        left, top, right, bottom = self._box
         x_margin, y_margin = margin * (right - left) + 1, margin * (bottom - top) + 1
         return (
             (left - x_margin) * x_scale,
@@ -157,23 +188,34 @@ class _Session:
 
     def _outside(self) -> Chosen:
         """Regions that the box leaves out, bool (n,)."""
-        if self._prompt.box is None:
+        if self._box is None:
             return np.zeros(len(self._regions), np.bool_)
         left, top, right, bottom = self._working_box(BOX_MARGIN)
         x, y = self._regions.centres.T
         outside: Chosen = (x < left) | (x > right) | (y < top) | (y > bottom)
-        return outside if not outside.all() else np.zeros(len(self._regions), np.bool_)
+        middle = pixel_of(((self._box[0] + self._box[2]) / 2, (self._box[1] + self._box[3]) / 2), self._size)
+        outside[self._region_at(*middle)] = False
+        return outside
+
+    def _context(self) -> Floats:
+        """The background near a box counts, not all of the image, (n,)."""
+        if self._box is None:
+            return np.ones(len(self._regions), np.float32)
+        left, top, right, bottom = self._working_box(0.0)
+        x, y = self._regions.centres.T
+        away = np.hypot(np.maximum(np.maximum(left - x, x - right), 0), np.maximum(np.maximum(top - y, y - bottom), 0))
+        return np.exp(-away / (CONTEXT * max(right - left, bottom - top, 1))).astype(np.float32)
 
     def _box_prior(self) -> Floats:
         """Objects fill the middle of their box rather than its corners, (n,)."""
-        if self._prompt.box is None:
+        if self._box is None:
             return np.zeros(len(self._regions), np.float32)
         left, top, right, bottom = self._working_box(0.0)
         x, y = self._regions.centres.T
         away = np.hypot(
             (x - (left + right) / 2) / max((right - left) / 2, 1), (y - (top + bottom) / 2) / max((bottom - top) / 2, 1)
         )
-        return np.clip(1.0 - away, -1, 1).astype(np.float32)
+        return BOX_PRIOR * np.clip(1.0 - away, -1, 1).astype(np.float32)
 
     def _firmness(self, was: Chosen) -> Floats:
         """How firmly the mask before stands, (n,): 1, but less near the clicks it does not answer.
@@ -215,17 +257,39 @@ class _Session:
         return np.asarray(cv2.resize(values, self._size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _proposal(self, mask: Mask, base: Mask | None) -> Proposal:
+        if self._box is not None:
+            mask = self._within_box(mask)
         mask = self._kept(mask, base)
         mask = filled(mask, HOLE, keep_out=[pixel for pixel, flag in self._clicks.items() if not flag])
         obeyed(mask, self._clicks, self._size)
-        return Proposal(mask, 0.5, Memory(self._prompt, base))
+        return Proposal(mask, self._score(mask), Memory(self._prompt, base))
+
+    def _score(self, mask: Mask) -> float:
+        """A guess of the mask's IoU from how well its border follows edges."""
+        chosen = self._regions.mean(shrunk(mask, self._regions.labels.shape)) > 0.5
+        return float(np.clip(0.5 + 0.15 * self._graph.contrast(chosen), 0.0, 0.95))
+
+    def _within_box(self, mask: Mask) -> Mask:
+        """The mask cut off at the box and a small margin; all of the box if nothing in it was found."""
+        assert self._box is not None
+        left, top, right, bottom = self._box
+        x_margin, y_margin = BOX_MARGIN * (right - left) + 1, BOX_MARGIN * (bottom - top) + 1
+        window = np.s_[
+            max(int(top - y_margin), 0) : math.ceil(bottom + y_margin),
+            max(int(left - x_margin), 0) : math.ceil(right + x_margin),
+        ]
+        within = np.zeros_like(mask)
+        within[window] = mask[window]
+        if not within.any():
+            within[int(top) : math.ceil(bottom), int(left) : math.ceil(right)] = True
+        return within
 
     def _kept(self, mask: Mask, base: Mask | None) -> Mask:
         """The parts that were clicked; of a box the main ones; of a saved mask those that overlap it."""
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
         keep = np.zeros(count, np.bool_)
         keep[[labels[y, x] for x, y in self._include]] = True
-        if self._prompt.box is not None and count > 1:
+        if self._box is not None and count > 1:
             keep |= stats[:, cv2.CC_STAT_AREA] >= 0.1 * stats[1:, cv2.CC_STAT_AREA].max()
         if base is not None:
             overlap = np.bincount(labels[base], minlength=count)
@@ -259,10 +323,13 @@ def pixel_of(point: tuple[float, float], size: tuple[int, int]) -> Pixel:
     return min(max(int(point[0]), 0), size[1] - 1), min(max(int(point[1]), 0), size[0] - 1)
 
 
-def ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """A box from whichever corner it was drawn."""
-    left, top, right, bottom = box
-    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+def box_within(box: Box, size: tuple[int, int], clicks: list[Pixel]) -> Box:
+    """A box from whichever corner it was drawn, within the image, grown to hold include clicks, a pixel at least."""
+    left, right = sorted((min(max(box[0], 0.0), size[1] - 1.0), min(max(box[2], 1.0), float(size[1]))))
+    top, bottom = sorted((min(max(box[1], 0.0), size[0] - 1.0), min(max(box[3], 1.0), float(size[0]))))
+    columns, rows = [x for x, _ in clicks], [y for _, y in clicks]
+    left, top = min([left, *columns]), min([top, *rows])
+    return left, top, max([right, left + 1, *(x + 1 for x in columns)]), max([bottom, top + 1, *(y + 1 for y in rows)])
 
 
 def filled(mask: Mask, share: float, *, keep_out: list[Pixel]) -> Mask:
