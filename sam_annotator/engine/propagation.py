@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size, read_image
-from sam_annotator.core.masks import mask_to_shapes, object_mask
+from sam_annotator.core.masks import Mask, object_mask
 from sam_annotator.core.store import AnnotationStore, check_size, set_propagated
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
+from sam_annotator.engine.disjoint import shapes_beside, without_overlap
 from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, Propagator
 from sam_annotator.engine.read_ahead import Image, read_ahead
 
@@ -32,11 +31,6 @@ Direction = Literal["forward", "backward", "both"]
 
 MAX_KEY_FRAMES = 8
 """Key frames that a propagator is told of before a run, unless the objects need more to have one each."""
-
-OUTLINE_IOUS = (0.99, 0.99, 0.99, 0.99, 1.0)
-"""How closely a saved outline follows the mask, in each attempt to keep it off its neighbours; exact ones do."""
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -221,7 +215,7 @@ class _Run:
             for object_id in annotation.object_ids()
             if seed or object_id not in self.wanted or annotation.is_key_frame_of(object_id)
         }
-        masks = _without_overlap({object_id: mask for object_id, mask in masks.items() if mask.any()})
+        masks = without_overlap({object_id: mask for object_id, mask in masks.items() if mask.any()})
         for absent in annotation.propagated_ids & self.wanted - masks.keys() if seed else ():
             masks[absent] = np.zeros((self.height, self.width), np.bool_)
         return masks
@@ -233,27 +227,15 @@ class _Run:
             taken |= mask
         shapes = {}
         for object_id, answer in answers.items():
-            shapes[object_id] = self._shapes_beside(taken, object_id, answer)
-            taken |= object_mask(shapes[object_id], self.height, self.width)
-        return shapes
-
-    def _shapes_beside(self, taken: Mask, object_id: int, answer: PropagatedMask) -> tuple[Shape, ...]:
-        """The shapes of one answer. Simplified outlines of neighbours cross a little; there this one gives way."""
-        mask = answer.mask & ~taken
-        shapes: tuple[Shape, ...] = ()
-        for min_iou in OUTLINE_IOUS:
-            shapes = mask_to_shapes(
-                mask,
+            shapes[object_id] = shapes_beside(
+                taken,
+                answer.mask,
                 label=self.labels[object_id],
                 object_id=object_id,
                 source=PROPAGATED,
                 score=round(answer.score, 4),
-                min_iou=min_iou,
             )
-            shared = object_mask(shapes, self.height, self.width) & taken
-            if not shared.any():
-                break
-            mask = mask & ~(_grown(taken, 1) & _grown(shared, 7))
+            taken |= object_mask(shapes[object_id], self.height, self.width)
         return shapes
 
 
@@ -308,23 +290,6 @@ def _nothing_to_carry(video: Video, request: PropagationRequest, frames: set[int
         f"Nothing to propagate in {video.name}: {who} in {start}, and no key frame from {first} to {last}. "
         "Draw or accept a mask in the frame to start from."
     )
-
-
-def _without_overlap(masks: Mapping[int, Mask]) -> dict[int, Mask]:
-    """The masks with each pixel left to the smallest that covers it: a larger one would hide it altogether."""
-    result = {}
-    taken: Mask | None = None
-    for object_id in sorted(masks, key=lambda object_id: (int(np.count_nonzero(masks[object_id])), object_id)):
-        mask = masks[object_id]
-        result[object_id] = mask if taken is None else mask & ~taken
-        taken = mask if taken is None else taken | mask
-    return result
-
-
-def _grown(mask: Mask, pixels: int) -> Mask:
-    """The mask and a border of so many pixels around it."""
-    side = 2 * pixels + 1
-    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((side, side), np.uint8))).view(np.bool_)
 
 
 def _plan_pass(tracks: Iterable[Track], frames: range, again: bool) -> list[PropagationRequest]:

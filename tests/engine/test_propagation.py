@@ -24,7 +24,6 @@ from sam_annotator.engine.propagation import (
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from tests.engine.moving_propagator import (
     FRAMES,
-    HEIGHT,
     SPEED,
     WIDTH,
     MovingPropagator,
@@ -117,9 +116,10 @@ def test_key_frames_on_the_way_are_taken_and_never_written(video: Video, store: 
 
 def test_other_objects_compete_and_stay_byte_for_byte(video: Video, store: AnnotationStore) -> None:
     draw(store, video, 0, {1: box(4, 10)})
-    for index in range(1, FRAMES):  # one wall by hand, one that an earlier run left
-        draw(store, video, index, {2: box(20, 0, 4, HEIGHT)}, label="wall")
-        draw(store, video, index, {3: box(30, 0, 3, HEIGHT)}, label="wall", source=PROPAGATED)
+    by_hand, left_by_a_run = box(20, 0, 4, 12), box(26, 14, 4, 20)
+    for index in range(1, FRAMES):
+        draw(store, video, index, {2: by_hand}, label="wall")
+        draw(store, video, index, {3: left_by_a_run}, label="wall", source=PROPAGATED)
     before = [read_annotation(store.path(video, index)).shapes for index in range(1, FRAMES)]
     list(propagate(video, store, MovingPropagator(), PropagationRequest((1,), 0, 0, 9)))
 
@@ -127,9 +127,9 @@ def test_other_objects_compete_and_stay_byte_for_byte(video: Video, store: Annot
         after = store.read(video, index)
         assert after.shapes_of(2) + after.shapes_of(3) == shapes
         assert after.propagated_ids == {1, 3}
-        mine = mask_at(store, video, index)
-        assert not np.any(mine & (box(20, 0, 4, HEIGHT) | box(30, 0, 3, HEIGHT)))
-    assert np.array_equal(mask_at(store, video, 4), box(16, 10) & ~box(20, 0, 4, HEIGHT))
+        assert not np.any(mask_at(store, video, index) & (by_hand | left_by_a_run))
+    assert np.array_equal(mask_at(store, video, 4), box(16, 10) & ~by_hand)
+    assert mask_at(store, video, 6).any()
 
 
 def test_propagated_shapes_of_the_asked_objects_are_replaced(video: Video, store: AnnotationStore) -> None:
