@@ -75,7 +75,7 @@ def _sharpen(photograph: Photograph, inside: NDArray[np.bool_], band: float) -> 
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(np.round(photograph * 255).astype(np.uint8), labels, None, *models, 4, cv2.GC_INIT_WITH_MASK)
-    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    return np.asarray(np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)), np.float32)
 
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
