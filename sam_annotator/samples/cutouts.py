@@ -80,13 +80,14 @@ def _sharpen(photograph: Photograph, inside: NDArray[np.bool_], band: float) -> 
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance of each pixel of the mask from the nearest pixel outside, in pixels."""
-    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(depth, np.float32)
 
 
 def _soft_edge(coverage: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
     """A matte that is 1 inside and falls to 0 at the edge; moved inwards, so that no background shines through."""
     smooth = cv2.GaussianBlur(coverage, (0, 0), softness)
-    return np.clip((smooth - 0.6) * 2 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((smooth - 0.6) * 2 + 0.5, 0, 1), np.float32)
 
 
 def _spread_inner_colour(photograph: Photograph, inside: NDArray[np.bool_], softness: float) -> Photograph:
