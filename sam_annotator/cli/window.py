@@ -54,10 +54,15 @@ def run(options: argparse.Namespace) -> int:
         output=options.output,
         labels=options.labels,
         keymap=options.keymap,
-        engines={
-            "segmenter": options.sam,
-            "propagator": options.propagator,
-            "models": options.models,
-            "device": options.device,
-        },
+        engines=engine_options(options),
     )
+
+
+def engine_options(options: argparse.Namespace) -> dict[str, object]:
+    """The models that were chosen, as the fields of EngineOptions."""
+    return {
+        "segmenter": options.sam,
+        "propagator": options.propagator,
+        "models": options.models,
+        "device": options.device,
+    }

@@ -59,7 +59,7 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     )  # fmt: skip
     add("next_object", "Next object", lambda: window.objects_panel.step(1))
     add("previous_object", "Previous object", lambda: window.objects_panel.step(-1))
-    add("next_doubtful", "Next doubtful frame", lambda: window.navigator.go_to_doubtful())
+    add("next_doubtful", "Next doubtful frame", window.go_to_doubtful)
     return actions
 
 

@@ -37,26 +37,33 @@ def make_window(
     categories: tuple[str, ...] = (),
     keymap: str | None = None,
     engines: Mapping[str, Any] | None = None,
+    profile: Path | None = None,
 ) -> tuple[Any, Any]:
     """The window, not yet shown, and its application.
+
+    Args:
+        profile: a folder for the window's memory (layout, last categories) instead of the person's own.
 
     Raises:
         InputError: the settings or the output folder cannot be used.
     """
-    from sam_annotator.gui.application import make_application
+    from sam_annotator.gui.application import make_application, open_memory
     from sam_annotator.gui.keymaps import PRESETS, load_settings
     from sam_annotator.gui.window import AnnotationWindow
 
     application = make_application()
-    from PyQt5.QtCore import QSettings
-
-    stored = QSettings(AnnotationWindow.settings_name, AnnotationWindow.settings_name)
-    preset = keymap or stored.value("keymap", PRESETS[0])
+    memory = open_memory(profile)
+    preset = keymap or memory.value("keymap", PRESETS[0])
     if preset not in PRESETS:
         preset = PRESETS[0]
-    stored.setValue("keymap", preset)
+    memory.setValue("keymap", preset)
     window = AnnotationWindow(
-        settings=load_settings(preset), preset=preset, output=output, categories=categories, engines=engines
+        settings=load_settings(preset),
+        memory=memory,
+        preset=preset,
+        output=output,
+        categories=categories,
+        engines=engines,
     )
     return window, application
 

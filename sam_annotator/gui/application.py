@@ -3,9 +3,10 @@
 import logging
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 
-from PyQt5 import QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui, QtWidgets
 
 import sam_annotator.gui.labelme_seam as seam
 
@@ -23,6 +24,13 @@ def make_application() -> QtWidgets.QApplication:
     application.setPalette(_palette())
     application.setWindowIcon(seam.new_icon("icon"))
     return application
+
+
+def open_memory(profile: Path | None = None) -> QtCore.QSettings:
+    """Where the window remembers its layout and choices: under our own name, or in a folder of its own."""
+    if profile is None:
+        return QtCore.QSettings("sam_annotator", "sam_annotator")
+    return QtCore.QSettings(str(profile / "memory.ini"), QtCore.QSettings.IniFormat)
 
 
 def _palette() -> QtGui.QPalette:

@@ -107,11 +107,11 @@ class AnnotationCanvas(LabelmeCanvas):
             super().mousePressEvent(event)
             return
         position = self.to_image(event.localPos())
-        if self.pixmap.isNull() or self.is_out_of_pixmap(position):
+        if self.pixmap.isNull():
             return
         if event.button() == Qt.LeftButton:
-            self._press = position
-        elif self.create_mode == SAM_POINTS_MODE or self.has_prompt:
+            self._press = position  # also beside the image: a box around an object at the border begins there
+        elif not self.is_out_of_pixmap(position) and (self.create_mode == SAM_POINTS_MODE or self.has_prompt):
             self._add_click(self._inside(position), include=False)
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
@@ -136,6 +136,8 @@ class AnnotationCanvas(LabelmeCanvas):
             return
         if box is not None:
             self._add_box(box)
+        elif self.is_out_of_pixmap(press):
+            return
         elif self.create_mode == SAM_POINTS_MODE or self.prompt.box is not None:
             self._add_click(self._inside(press), include=True)
 
@@ -159,7 +161,7 @@ class AnnotationCanvas(LabelmeCanvas):
         return not self.is_creating and bool(self.selected_shapes) and event.key() in arrows and not event.modifiers()
 
     def _box_to(self, position: QtCore.QPointF) -> QtCore.QRectF | None:
-        box = QtCore.QRectF(self._press, self._inside(position)).normalized()
+        box = QtCore.QRectF(self._inside(self._press), self._inside(position)).normalized()
         if self._drag is None and max(box.width(), box.height()) * self.scale < _DRAG_PIXELS:
             return None  # a click with a trembling hand
         return box

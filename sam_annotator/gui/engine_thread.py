@@ -116,22 +116,20 @@ class EngineThread(QtCore.QThread):
         self._condition = threading.Condition()
         self._jobs: list[Job] = []
         self._alive: set[Job] = set()
+        self._is_stopped = False
 
     def submit(self, work: Work, priority: Priority) -> Job:
-        """Queue work. Connect the job's signals before control returns to the event loop."""
+        """Queue work. It begins when control returns to the event loop: until then, connect the job's signals."""
         job = Job(work, priority, self._wake)
         self._alive.add(job)
         for ended in (job.succeeded, job.cancelled, job.failed):
             ended.connect(self._forget)
-        with self._condition:
-            self._jobs.append(job)
-            self._condition.notify()
-        if not self.isRunning():
-            self.start()
+        QtCore.QTimer.singleShot(0, functools.partial(self._enqueue, job))
         return job
 
     def stop(self) -> None:
-        """Cancel everything and wait for the step that is under way."""
+        """Cancel everything and wait for the step that is under way. Nothing can be done here afterwards."""
+        self._is_stopped = True
         self.requestInterruption()
         self._wake()
         self.wait()
@@ -159,6 +157,16 @@ class EngineThread(QtCore.QThread):
         with self._condition:
             if job in self._jobs:
                 self._jobs.remove(job)
+
+    def _enqueue(self, job: Job) -> None:
+        if self._is_stopped:
+            job.close()
+            return
+        with self._condition:
+            self._jobs.append(job)
+            self._condition.notify()
+        if not self.isRunning():
+            self.start()
 
     def _wake(self) -> None:
         with self._condition:

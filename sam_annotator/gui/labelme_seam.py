@@ -134,7 +134,7 @@ class LabelmeWindow(MainWindow):
     """labelme's main window; what we replace in it are the methods of the first part."""
 
     canvas_class: type[LabelmeCanvas] = LabelmeCanvas
-    settings_name = "sam_annotator"
+    settings: QtCore.QSettings  # labelme's name; set before labelme's constructor runs
 
     # --- for subclasses to replace -------------------------------------------------------------------------
 
@@ -373,7 +373,6 @@ class LabelmeWindow(MainWindow):
         self._frame_files = []
         self._zoom_values, self._brightness_contrast_values = {}, {}
         self._scroll_values = {QtCore.Qt.Horizontal: {}, QtCore.Qt.Vertical: {}}
-        self.settings = QtCore.QSettings(self.settings_name, self.settings_name)
         self._default_state = self.saveState()
 
     def reset_layout(self) -> None:

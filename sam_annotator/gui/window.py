@@ -49,12 +49,14 @@ class AnnotationWindow(LabelmeWindow):
         self,
         *,
         settings: keymaps.Settings,
+        memory: QtCore.QSettings,
         preset: str = "labelme",
         output: Path | None = None,
         categories: Sequence[str] = (),
         engines: Mapping[str, Any] | None = None,
     ) -> None:
         self._preset, self._keys = preset, settings.keys
+        self.settings = memory
         self.session = Session(AnnotationStore(output))
         self.engine, self.files = EngineThread("engine"), EngineThread("files")
         self.jobs = EngineJobs(engines or {})
@@ -143,6 +145,10 @@ class AnnotationWindow(LabelmeWindow):
     def step_frame(self, by: int) -> None:
         """Go frames on (or back), at most to the ends."""
         self.navigator.step_frame(by)
+
+    def go_to_doubtful(self) -> None:
+        """Go to the next frame where a mask may have drifted."""
+        self.navigator.go_to_doubtful()
 
     # --- saving --------------------------------------------------------------------------------------------
 
