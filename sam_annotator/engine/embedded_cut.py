@@ -93,14 +93,14 @@ class RegionGraph:
         if len(sources) == 0 or (len(question.include) == 0 and question.outside.any()):
             return self._shelter(background, question)
         own = self._distances(sources, question.include)
-        return np.log((background + 1) / (own + 1)).astype(np.float32)
+        return np.asarray(np.log((background + 1) / (own + 1)), np.float32)
 
     def _shelter(self, background: Floats, question: Question) -> Floats:
         """What stands for nearness where only a box is given: how far a region inside is from what lies outside."""
         if not question.outside.any():
             return np.zeros(len(self.regions), np.float32)
         typical = float(np.quantile(background[~question.outside], self.weights.shelter_quantile))
-        return (self.weights.shelter * np.log((background + 0.5) / (typical + 0.5))).astype(np.float32)
+        return np.asarray(self.weights.shelter * np.log((background + 0.5) / (typical + 0.5)), np.float32)
 
     def connected(self, among: Chosen, starts: list[int]) -> Chosen:
         """Those regions of `among` that one can reach from the starts without leaving it, bool (n,)."""
@@ -111,11 +111,16 @@ class RegionGraph:
         reached: Chosen = among & np.isin(groups, groups[starts])
         return reached
 
-    def contrast(self, chosen: Chosen) -> float:
-        """Mean strength of the edges along the border of a mask; about 2 where it follows clear edges."""
-        cut = chosen[self.regions.pairs[:, 0]] != chosen[self.regions.pairs[:, 1]]
-        total = float(self.regions.lengths[cut].sum())
-        return float((self.regions.lengths * self.regions.strengths)[cut].sum()) / total if total else 0.0
+    def agreement(self, one: Chosen, other: Chosen) -> float:
+        """IoU of two masks made of regions, 0..1."""
+        union = float(self.regions.areas[one | other].sum())
+        return float(self.regions.areas[one & other].sum()) / union if union else 1.0
+
+    def colour_overlap(self, chosen: Chosen) -> float:
+        """How alike the colours of a mask and of the rest are, 0..1 (Bhattacharyya)."""
+        palette, areas = self.regions.palette, self.regions.areas
+        inside, outside = palette.T @ (areas * chosen), palette.T @ (areas * ~chosen)
+        return float(np.sqrt(inside * outside).sum() / max(np.sqrt(inside.sum() * outside.sum()), 1e-6))
 
     def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
         """Geodesic distance of each region to the nearest source; steps into colours unlike the clicked cost more."""
@@ -130,14 +135,14 @@ class RegionGraph:
         """Colour distance of each region to the most alike of the clicked ones, capped, (n,)."""
         colours = self.regions.colours
         distances = np.stack([np.linalg.norm(colours - colours[one], axis=1) for one in clicked]).min(axis=0)
-        return np.minimum(distances / np.float32(COLOUR_UNIT), self.weights.colour_cap)
+        return np.asarray(np.minimum(distances / COLOUR_UNIT, self.weights.colour_cap), np.float32)
 
     def _rounds(self, question: Question, nearness: Floats) -> Chosen:
         """Cut, learn the colours of what was cut out, cut again."""
         weights = self.weights
         near = np.clip(nearness, -weights.geodesic_cap, weights.geodesic_cap)
         fixed = weights.geodesic * near + weights.prior * question.prior
-        belief = 1 / (1 + np.exp(-weights.trust * fixed))
+        belief = np.asarray(1 / (1 + np.exp(-weights.trust * fixed)), np.float32)
         doubt = 0.0
         if question.outside.any() and len(question.include) == 0:
             belief, doubt = np.ones_like(belief), weights.doubt

@@ -77,7 +77,7 @@ def find_regions(image: NDArray[np.uint8]) -> Regions:
         palette=palette_of(features, areas),
         pairs=pairs,
         lengths=lengths,
-        strengths=strengths,
+        strengths=strengths.astype(np.float32),
         border=border_lengths(labels, len(areas)),
     )
 
@@ -115,7 +115,7 @@ def grow(edge: Floats) -> NDArray[np.int32]:
     markers[np.ix_(ys, xs)] = np.arange(1, len(ys) * len(xs) + 1).reshape(len(ys), len(xs))
     top = max(float(np.percentile(edge, 98)), 1e-6)
     levels = np.clip(edge * (255 / top), 0, 255).astype(np.uint8)
-    return (watershed(levels, markers) - 1).astype(np.int32)
+    return np.asarray(watershed(levels, markers) - 1, np.int32)
 
 
 def grid(length: int) -> NDArray[np.intp]:
@@ -146,9 +146,8 @@ def borders(
     labels: NDArray[np.int32], count: int, maps: list[Floats]
 ) -> tuple[NDArray[np.int32], Floats, list[Floats]]:
     """Pairs of touching regions, the length of their common border, and the mean of each map along it."""
-    sides = [(np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])]
-    first = np.concatenate([labels[a].ravel() for a, _ in sides])
-    second = np.concatenate([labels[b].ravel() for _, b in sides])
+    first = np.concatenate([labels[:, :-1].ravel(), labels[:-1].ravel()])
+    second = np.concatenate([labels[:, 1:].ravel(), labels[1:].ravel()])
     apart = first != second
     low, high = np.minimum(first, second)[apart], np.maximum(first, second)[apart]
 
@@ -158,8 +157,8 @@ def borders(
     lengths = total(np.ones(len(low), np.float32))
     along = []
     for one in maps:
-        strongest = np.concatenate([np.maximum(one[a], one[b]).ravel() for a, b in sides])[apart]
-        along.append(total(strongest).data / lengths.data)
+        across, down = np.maximum(one[:, :-1], one[:, 1:]), np.maximum(one[:-1], one[1:])
+        along.append(total(np.concatenate([across.ravel(), down.ravel()])[apart]).data / lengths.data)
     indices = lengths.tocoo()
     return np.stack([indices.row, indices.col], axis=1).astype(np.int32), lengths.data, along
 
@@ -172,7 +171,7 @@ def scaled(values: Floats) -> Floats:
 
 def palette_of(features: Floats, areas: Floats) -> Floats:
     """Soft assignment of regions to COLOURS k-means centres of their features, (n, COLOURS)."""
-    points = features * np.float32([1, 1, 1, 0.7, 0.7, 0.7, 0.7])
+    points = features * np.array([1, 1, 1, 0.7, 0.7, 0.7, 0.7], np.float32)
     generator = np.random.default_rng(0)
     sample = points[generator.choice(len(points), min(len(points), 4096), replace=False)]
     centres = sample[generator.choice(len(sample), min(len(sample), COLOURS), replace=False)]
@@ -186,7 +185,7 @@ def palette_of(features: Floats, areas: Floats) -> Floats:
     distances -= distances.min(axis=1, keepdims=True)
     spread = max(float(np.mean(squared_distances(sample, centres).min(axis=1))), 1.0)
     weights = np.exp(-distances / (2 * spread))
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def squared_distances(points: Floats, centres: Floats) -> Floats:
