@@ -28,6 +28,7 @@ MARKER = ".sam-annotator-demo"
 _PARTS = ("annotations", "dataset", "pictures", "profile")
 _GOOD_ENOUGH = 0.93
 _MOST_CLICKS = 6
+_BY_BOX = ("astronaut", "cat")  # large things in several colours: a box says more than a click
 _PROPOSAL_KEYS = (Qt.Key_1, Qt.Key_2, Qt.Key_3)
 
 
@@ -101,7 +102,7 @@ def _clear(folder: Path) -> None:
 
 def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str, Any] | None) -> list[ObjectResult]:
     window, _application = make_window(
-        output=folder / "annotations", engines=engines, profile=folder / "profile", categories=("cup", "cat")
+        output=folder / "annotations", engines=engines, profile=folder / "profile", categories=("astronaut", "car", "cat", "cup", "dog", "space shuttle")
     )
     driver = Driver(window)
     window.show()
@@ -133,7 +134,7 @@ class _Person:
             self._driver.open_video(name)
         truth = _read_truth(self._samples, name, 0)
         clicks = {
-            object_id: self._segment(truth == int(object_id), facts, by_box=name == "whiskers")
+            object_id: self._segment(truth == int(object_id), facts, by_box=facts["category"] in _BY_BOX)
             for object_id, facts in objects.items()
         }
         self._propagate()

@@ -39,7 +39,7 @@ class ObjectsPanel(QtWidgets.QWidget):
         self.tree.header().setSectionResizeMode(_NAME, QtWidgets.QHeaderView.Stretch)
         self.tree.header().setSectionResizeMode(_FRAMES, QtWidgets.QHeaderView.ResizeToContents)
         self.tree.customContextMenuRequested.connect(self._show_menu)
-        self.tree.currentItemChanged.connect(self._on_current_changed)
+        self.tree.itemClicked.connect(lambda item: self.selected.emit(item.data(_NAME, _ID)))
         self.tree.itemDoubleClicked.connect(lambda item: self.opened.emit(item.data(_NAME, _ID)))
         self._empty = QtWidgets.QLabel("No objects yet.\nPress Q and click on one.")
         self._empty.setAlignment(Qt.AlignCenter)
@@ -83,7 +83,9 @@ class ObjectsPanel(QtWidgets.QWidget):
         if items:
             current = self.tree.currentItem()
             row = (items.index(current) + by) if current in items else (0 if by > 0 else -1)
-            self.tree.setCurrentItem(items[row % len(items)])
+            object_id = items[row % len(items)].data(_NAME, _ID)
+            self.select(object_id)
+            self.selected.emit(object_id)
 
     def _items(self) -> list[QtWidgets.QTreeWidgetItem]:
         return [self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount())]
@@ -106,10 +108,6 @@ class ObjectsPanel(QtWidgets.QWidget):
         font = item.font(_NAME)
         font.setBold(is_here)
         item.setFont(_NAME, font)
-
-    def _on_current_changed(self, item: QtWidgets.QTreeWidgetItem | None) -> None:
-        if item is not None:
-            self.selected.emit(item.data(_NAME, _ID))
 
     def _show_menu(self, position: QtCore.QPoint) -> None:
         item = self.tree.itemAt(position)
