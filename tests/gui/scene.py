@@ -1,0 +1,90 @@
+"""Small videos to test the window with: textured things that move over a textured ground, and where they are."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.core.prompt import Prompt, Proposal
+
+WIDTH, HEIGHT = 160, 120
+BALL, BRICK = 1, 2
+
+Mask = NDArray[np.bool_]
+
+
+def ball_centre(index: int) -> tuple[int, int]:
+    """(x, y) in frame `index`."""
+    return 40 + 4 * index, 44 + 2 * index
+
+
+def brick_centre(index: int) -> tuple[int, int]:
+    """(x, y) in frame `index`."""
+    return 116 - 3 * index, 78
+
+
+def truth(thing: int, index: int) -> Mask:
+    """Where the BALL or the BRICK is in a frame, bool (HEIGHT, WIDTH)."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    if thing == BALL:
+        cv2.circle(mask, ball_centre(index), 22, 1, -1)
+    else:
+        x, y = brick_centre(index)
+        cv2.rectangle(mask, (x - 24, y - 16), (x + 23, y + 15), 1, -1)
+    return mask.astype(bool)
+
+
+def frame(index: int) -> NDArray[np.uint8]:
+    """RGB, uint8 (HEIGHT, WIDTH, 3)."""
+    random = np.random.default_rng(7)
+    image = _texture(random, (96, 132, 88), 26)
+    things = ((_texture(random, (208, 66, 48), 22), BALL), (_texture(random, (58, 84, 190), 22), BRICK))
+    for texture, thing in things:
+        mask = truth(thing, index)
+        image[mask] = texture[mask]
+    return np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)
+
+
+def make_video(folder: Path, frames: int = 6) -> Path:
+    """Write the frames as JPEG 00000.jpg, 00001.jpg, ..."""
+    folder.mkdir(parents=True)
+    for index in range(frames):
+        cv2.imwrite(str(folder / f"{index:05d}.jpg"), frame(index)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
+    return folder
+
+
+def _texture(random: np.random.Generator, color: tuple[int, int, int], roughness: float) -> NDArray[np.uint8]:
+    noise = random.normal(0, roughness, (HEIGHT // 4, WIDTH // 4)).astype(np.float32)
+    smooth = cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)[:, :, None]
+    return np.clip(np.asarray(color, np.float32) + smooth, 0, 255).astype(np.uint8)
+
+
+class DiscSegmenter:
+    """A segmenter at the model boundary whose answers tell what they answer: discs around the last click.
+
+    The three proposals have radius 6, 10 and 14; the first pixel of the image they were made for is in `state`.
+    """
+
+    name = "discs, cpu"
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.asked: list[Prompt] = []
+        self.previous: list[Proposal | None] = []
+        self._mark: tuple[int, ...] = ()
+        self._shape = (0, 0)
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        self.images += 1
+        self._mark, self._shape = tuple(int(value) for value in image[0, 0]), image.shape[:2]
+
+    def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
+        self.asked.append(prompt)
+        self.previous.append(previous)
+        x, y = prompt.points[-1] if prompt.points else prompt.box[:2]
+        rows, columns = np.mgrid[: self._shape[0], : self._shape[1]]
+        return tuple(
+            Proposal((columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 <= radius**2, 0.9 - radius / 100, self._mark)
+            for radius in (6, 10, 14)
+        )
