@@ -28,6 +28,7 @@ FIT_SLACK = 0.06
 MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
 LEAST_FADE = 0.1  # of MOST_FADE
 FADE = 3.0  # times the distance from the click to the mask's edge
+FARTHEST = 2.0  # times its reach: beyond, a click changes nothing
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
 CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
@@ -143,8 +144,9 @@ class _Session:
     def _asked_for(self, was: Chosen, chosen: Chosen) -> Chosen:
         """Of the changes to the mask those that a new click touches: include clicks add, exclude clicks take away."""
         result = was.copy()
+        near = np.min(self._remoteness(was), axis=0, initial=FARTHEST + 1) <= FARTHEST
         for include in (True, False):
-            changed = (chosen != was) & (chosen == include)
+            changed = (chosen != was) & (chosen == include) & near
             clicked = [
                 self._region_at(*pixel_of(point, self._size)) for point, flag in self._fresh() if flag == include
             ]
@@ -228,12 +230,18 @@ class _Session:
         A click lies in the middle of what is wrong, so what is wrong reaches about as far as the mask's edge is away.
         """
         firm = np.ones(len(self._regions), np.float32)
+        for away in self._remoteness(was):
+            firm *= 1 - np.exp(-0.5 * away**2)
+        return firm
+
+    def _remoteness(self, was: Chosen) -> list[Floats]:
+        """For each click that the mask does not answer: the regions' distances in units of its reach, (n,)."""
+        result = []
         for point, include in self._fresh():
             distances = self._distances_to(point)
             depth = distances[was == include].min(initial=self._reach)
-            reach = np.clip(FADE * depth, LEAST_FADE * self._reach, self._reach)
-            firm *= 1 - np.exp(-0.5 * (distances / reach) ** 2)
-        return firm
+            result.append(distances / np.clip(FADE * depth, LEAST_FADE * self._reach, self._reach))
+        return result
 
     def _distances_to(self, point: tuple[float, float]) -> Floats:
         """Working pixels from a click to each region's centre, (n,)."""

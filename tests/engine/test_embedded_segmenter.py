@@ -213,3 +213,16 @@ def test_a_click_on_a_photograph_gives_a_mask_worth_correcting(shared: Path, vid
     segmenter.set_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     assert max(iou(one.mask, truth) for one in segmenter.predict(Prompt(((x, y),), (True,)))) > bar
     assert iou(segmenter.predict(Prompt(box=bounds(truth)))[0].mask, truth) > bar
+
+
+def test_a_click_changes_nothing_far_away() -> None:
+    """Not even where everything far away has the colour that was clicked."""
+    left = np.zeros((HEIGHT, 640), np.bool_)
+    left[60:120, 20:80] = True
+    band = np.zeros_like(left)
+    band[60:120, 84:] = True
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((left | band, (200, 60, 40))))
+    (refined,) = segmenter.predict(Prompt(((50, 90), (86, 90)), (True, True)), Proposal(left, 1.0))
+    assert refined.mask[90, 86]
+    assert not refined.mask[:, 300:].any()
