@@ -100,6 +100,7 @@ class Naming:
         self._window.sam_tool.forget()
         self._window.view.replace_object(name.object_id, living)
         self._window.mark_dirty()
+        self._window.refresh_panels()  # at once: the list must hold the object, for selecting and propagating it
         self._window.objects_panel.select(name.object_id)
 
     def _name_drawn(self, name: Name) -> None:
@@ -111,6 +112,7 @@ class Naming:
         window.labelme_actions.edit_mode.setEnabled(True)
         window.labelme_actions.undo_last_point.setEnabled(False)
         window.mark_dirty()
+        window.refresh_panels()
 
     def _rename(self, shapes: list[LabelmeShape], name: Name) -> None:
         window = self._window
