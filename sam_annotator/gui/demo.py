@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PyQt5 import QtGui
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.errors import AnnotatorError, InputError
@@ -101,9 +102,13 @@ def _clear(folder: Path) -> None:
 
 
 def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str, Any] | None) -> list[ObjectResult]:
-    window, _application = make_window(
-        output=folder / "annotations", engines=engines, profile=folder / "profile", categories=("astronaut", "car", "cat", "cup", "dog", "space shuttle")
+    window, application = make_window(
+        output=folder / "annotations",
+        engines=engines,
+        profile=folder / "profile",
+        categories=("astronaut", "car", "cat", "cup", "dog", "space shuttle"),
     )
+    application.setFont(QtGui.QFont("DejaVu Sans", 9))  # off-screen, Qt's own choice is larger than on a desktop
     driver = Driver(window)
     window.show()
     try:

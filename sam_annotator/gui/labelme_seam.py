@@ -300,6 +300,8 @@ class LabelmeWindow(MainWindow):
 
     def refresh_zoom(self) -> None:
         """Keep the zoom; where it follows the window, compute it anew."""
+        if self._image.isNull():
+            return
         if self._zoom_mode.name == "MANUAL_ZOOM":
             self._paint_canvas()
         else:
@@ -357,7 +359,9 @@ class LabelmeWindow(MainWindow):
 
     def _setup_canvas(self) -> Any:
         with _replaced(labelme.app, "Canvas", self.canvas_class):
-            return super()._setup_canvas()
+            widgets = super()._setup_canvas()
+        self.centralWidget().installEventFilter(self)
+        return widgets
 
     def _setup_toolbars(self) -> None:
         self._ai_annotation.hide()  # labelme's own AI; its widgets have no place in our toolbars
@@ -442,6 +446,15 @@ class LabelmeWindow(MainWindow):
 
     def _get_window_title(self, *, dirty: bool) -> str:
         return self.window_title(dirty)
+
+    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        # labelme fits the image when the window is resized; a panel that grows also changes the room for it
+        if watched is self.centralWidget() and event.type() == QtCore.QEvent.Resize and self._image_path is not None:
+            self.queue_event(self.refresh_zoom)
+        return super().eventFilter(watched, event)
+
+    def _update_status_stats(self, mouse_pos: QtCore.QPointF) -> None:
+        self.position_label.setText(f"x {mouse_pos.x():.0f}  y {mouse_pos.y():.0f}")
 
     def _on_new_shape(self) -> None:
         self.name_new_shapes()

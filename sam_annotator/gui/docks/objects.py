@@ -43,11 +43,11 @@ class ObjectsPanel(QtWidgets.QWidget):
         self.tree.itemDoubleClicked.connect(lambda item: self.opened.emit(item.data(_NAME, _ID)))
         self._empty = QtWidgets.QLabel("No objects yet.\nPress Q and click on one.")
         self._empty.setAlignment(Qt.AlignCenter)
+        self._empty.setWordWrap(True)
         self._empty.setStyleSheet("color: palette(mid); padding: 12px;")
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._empty)
-        layout.addWidget(self.tree)
+        self._pages = QtWidgets.QStackedLayout(self)  # as wide as the wider page, so that the panel keeps its width
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(self.tree)
         self.show_tracks((), 0, frozenset())
 
     def show_tracks(self, tracks: Iterable[Track], total: int, here: frozenset[int]) -> None:
@@ -60,8 +60,7 @@ class ObjectsPanel(QtWidgets.QWidget):
             for row, track in enumerate(tracks):
                 item = known.get(track.object_id) or self._new_item(row, track.object_id)
                 self._fill(item, track, total, track.object_id in here)
-        self.tree.setVisible(bool(tracks))
-        self._empty.setVisible(not tracks)
+        self._pages.setCurrentWidget(self.tree if tracks else self._empty)
 
     def checked_ids(self) -> tuple[int, ...]:
         """Ids of the objects that take part in a propagation."""
@@ -134,7 +133,7 @@ def _swatch(color: QtGui.QColor) -> QtGui.QIcon:
     painter = QtGui.QPainter(pixmap)
     painter.setRenderHint(QtGui.QPainter.Antialiasing)
     painter.setBrush(color)
-    painter.setPen(color.darker(140))
+    painter.setPen(QtGui.QPen(QtGui.QColor(255, 255, 255), 1.5))
     painter.drawRoundedRect(QtCore.QRectF(0.5, 0.5, 13, 13), 3, 3)
     painter.end()
     return QtGui.QIcon(pixmap)
