@@ -20,14 +20,13 @@ def run_window(
         InputError: the folder, the file of categories or the settings cannot be used; no window was opened.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    if videos is not None:
-        find_videos(videos)  # says what is wrong with it before a window comes up
+    found = [] if videos is None else find_videos(videos)  # says what is wrong with it before a window comes up
     categories = tuple(category.name for category in read_categories(Path(labels))) if labels else ()
     _check_display()
     window, application = make_window(output=output, categories=categories, keymap=keymap, engines=engines)
     window.show()
-    if videos is not None:
-        window.open_path(videos)
+    if found:
+        window.open_videos(found)
     return application.exec_()
 
 

@@ -40,20 +40,24 @@ class Navigator(QtCore.QObject):
 
     def open_path(self, path: Path) -> None:
         """Open a folder of videos, one video, an image, or an annotation file."""
-        if not self.leave_frame():
-            return
         is_frame = path.suffix.lower() in (".json", *IMAGE_SUFFIXES) and path.is_file()
         try:
             videos = find_videos(path.parent if is_frame else path)
         except AnnotatorError as error:
             self._window.show_error("Nothing to open", str(error))
             return
+        if self.open_videos(videos) and is_frame:
+            self._go_to_file(path)
+
+    def open_videos(self, videos: Sequence[Video]) -> bool:
+        """Open what was found in a folder; False if the person stays with what is unsaved."""
+        if not self.leave_frame():
+            return False
         self._leave_video()
         self._session.videos = videos
         self._window.videos_panel.model.set_videos(videos)
         self.open_video(0)
-        if is_frame:
-            self._go_to_file(path)
+        return True
 
     def open_video(self, row: int) -> None:
         """Open one of the videos; a video file is unpacked first."""

@@ -11,6 +11,7 @@ from PyQt5.QtCore import Qt
 from sam_annotator.core.annotation import write_annotation
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
 from sam_annotator.gui import editing, keymaps
 from sam_annotator.gui.canvas import AnnotationCanvas
@@ -138,6 +139,10 @@ class AnnotationWindow(LabelmeWindow):
     def open_path(self, path: Path) -> None:
         """Open a folder of videos, one video, an image, or an annotation file."""
         self.navigator.open_path(path)
+
+    def open_videos(self, videos: Sequence[Video]) -> None:
+        """Open videos that were found already."""
+        self.navigator.open_videos(videos)
 
     def open_frame_file(self, path: Path) -> None:
         self.navigator.open_frame_file(path)
