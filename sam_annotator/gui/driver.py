@@ -62,6 +62,11 @@ class Driver:
         button = Qt.LeftButton if include else Qt.RightButton
         QtTest.QTest.mouseClick(self.window.canvas, button, Qt.NoModifier, self._place(x, y))
 
+    def hover(self, x: float, y: float) -> None:
+        """Move the mouse over a place of the image, no button held."""
+        QtTest.QTest.mouseMove(self.window.canvas, self._place(x, y))
+        QtWidgets.QApplication.processEvents()
+
     def drag(self, left: float, top: float, right: float, bottom: float) -> None:
         """Drag with the left button over the image."""
         canvas, first, last = self.window.canvas, self._place(left, top), self._place(right, bottom)
