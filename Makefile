@@ -20,7 +20,7 @@ HAS_DISPLAY = [ "$$(uname -s)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run window demo test lint bench clean python libraries-window libraries-off-screen
+.PHONY: help run window demo test lint bench pictures clean python libraries-window libraries-off-screen
 
 help:
 	@echo "make run      open the window on sample videos, or on yours: make run VIDEOS=/data/videos"
@@ -28,6 +28,7 @@ help:
 	@echo "make test     run all tests (some: make test TESTS=tests/core)"
 	@echo "make lint     check style, types and layers"
 	@echo "make bench    measure what needs nothing from outside"
+	@echo "make pictures make README's pictures anew, from the demonstration"
 	@echo "make clean    remove the environment and caches; samples and annotations stay"
 	@echo
 	@echo "Each sets up what it needs first, in $(VENV); PYTHON=python3.12 chooses the Python."
@@ -64,6 +65,9 @@ lint: $(INSTALLED_DEV)
 
 bench: $(INSTALLED) libraries-off-screen
 	@$(OFF_SCREEN) $(PY) benchmarks/bench_window.py
+
+pictures: demo
+	@$(PY) tools/pictures.py demo-output docs/pictures
 
 clean:
 	rm -rf $(VENV) build dist sam_annotator.egg-info

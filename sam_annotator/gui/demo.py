@@ -20,6 +20,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video, find_videos
 from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.gui.app import make_window
+from sam_annotator.gui.application import make_application
 from sam_annotator.gui.driver import Driver
 
 Report = Callable[[str], None]
@@ -102,13 +103,14 @@ def _clear(folder: Path) -> None:
 
 
 def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str, Any] | None) -> list[ObjectResult]:
-    window, application = make_window(
+    # off-screen, Qt's own choice of a font is larger than on a desktop
+    make_application().setFont(QtGui.QFont("DejaVu Sans", 9))
+    window, _application = make_window(
         output=folder / "annotations",
         engines=engines,
         profile=folder / "profile",
         categories=("astronaut", "car", "cat", "cup", "dog", "space shuttle"),
     )
-    application.setFont(QtGui.QFont("DejaVu Sans", 9))  # off-screen, Qt's own choice is larger than on a desktop
     driver = Driver(window)
     window.show()
     try:

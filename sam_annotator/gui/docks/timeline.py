@@ -197,6 +197,7 @@ class Timeline(QtWidgets.QWidget):
             box.setMaximum(max(total, 1))
             box.setValue(value)
         self.start.setEnabled(total > 1)
+        self.show_idle()
 
     def show_frame(self, total: int, index: int) -> None:
         with QtCore.QSignalBlocker(self.number):
