@@ -154,6 +154,7 @@ def make_annotation_window(qapp: QtWidgets.QApplication, tmp_path: Path) -> Iter
 
     yield make
     wrong = [text for item in made for text in item.close()]
+    qapp.processEvents()  # what the threads said last, while there is a window to hear it
     for item in made:
         item.driver.window.deleteLater()
     qapp.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
