@@ -138,9 +138,12 @@ class SamTool(QtCore.QObject):
             return
         self._preparing = self._thread.submit(partial(self._jobs.prepare, self._path), Priority.IDLE)
         self._preparing.progressed.connect(self._on_step)
-        self._preparing.succeeded.connect(lambda _result: self.busy.emit(""))
-        self._preparing.cancelled.connect(lambda: self.busy.emit(""))
+        self._preparing.succeeded.connect(self._on_prepared)
+        self._preparing.cancelled.connect(self._on_prepared)
         self._preparing.failed.connect(self._on_failed)
+
+    def _on_prepared(self) -> None:
+        self.busy.emit("")
 
     def prepare_soon(self) -> None:
         """The SAM tool was chosen: make the frame ready."""
