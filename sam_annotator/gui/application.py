@@ -12,24 +12,28 @@ import sam_annotator.gui.labelme_seam as seam
 
 logger = logging.getLogger(__name__)
 
+_NAME = "sam_annotator"
+
 
 def make_application() -> QtWidgets.QApplication:
-    """The application, made once."""
+    """The application, given its look at the first call. Keep it: Qt's goes when Python's is dropped."""
     application = QtWidgets.QApplication.instance()
     if application is None:
         application = QtWidgets.QApplication(sys.argv[:1])
         sys.excepthook = _log_exception
-    application.setApplicationName("sam_annotator")
-    application.setStyle("Fusion")
-    application.setPalette(_palette())
-    application.setWindowIcon(seam.new_icon("icon"))
+    if not application.property(_NAME):
+        application.setProperty(_NAME, True)
+        application.setApplicationName(_NAME)
+        application.setStyle("Fusion")
+        application.setPalette(_palette())
+        application.setWindowIcon(seam.new_icon("icon"))
     return application
 
 
 def open_memory(profile: Path | None = None) -> QtCore.QSettings:
     """Where the window remembers its layout and choices: under our own name, or in a folder of its own."""
     if profile is None:
-        return QtCore.QSettings("sam_annotator", "sam_annotator")
+        return QtCore.QSettings(_NAME, _NAME)
     return QtCore.QSettings(str(profile / "memory.ini"), QtCore.QSettings.IniFormat)
 
 

@@ -103,8 +103,8 @@ def _clear(folder: Path) -> None:
 
 
 def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str, Any] | None) -> list[ObjectResult]:
-    # off-screen, Qt's own choice of a font is larger than on a desktop
-    make_application().setFont(QtGui.QFont("DejaVu Sans", 9))
+    application = make_application()
+    application.setFont(QtGui.QFont("DejaVu Sans", 9))  # off-screen, Qt's own choice is larger than on a desktop
     window, _application = make_window(
         output=folder / "annotations",
         engines=engines,
@@ -116,6 +116,7 @@ def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str,
     try:
         driver.open(samples / "videos")
         driver.picture(folder / "pictures" / "1-opened.png")
+        window.banner.close_button.click()
         truth = json.loads((samples / "truth" / "objects.json").read_text(encoding="utf-8"))
         results = []
         for number, (name, objects) in enumerate(truth.items()):

@@ -81,7 +81,7 @@ class Job(QtCore.QObject):
         except AnnotatorError as error:
             self._end(self.failed, str(error))
             return False
-        except Exception as error:
+        except BaseException as error:  # also a library's exit(): it would end the thread, and Qt would abort
             logger.exception("a job failed")
             self._end(self.failed, f"Unexpected {type(error).__name__}: {error}. The log has the details.")
             return False
@@ -93,7 +93,7 @@ class Job(QtCore.QObject):
         if steps is not None and hasattr(steps, "close"):
             try:
                 steps.close()
-            except Exception:
+            except BaseException:  # as in `advance`
                 logger.exception("a job failed while it was cancelled")
         self._end(self.cancelled)
 

@@ -59,11 +59,11 @@ class Banner(QtWidgets.QToolBar):
         self.label.setStyleSheet("color: #5a4a14; padding: 3px 8px;")
         self.label.setTextInteractionFlags(Qt.TextSelectableByMouse)
         self.label.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Preferred)
-        close = QtWidgets.QToolButton(text="×", autoRaise=True, toolTip="Put this away")
-        close.setStyleSheet("color: #5a4a14; font-weight: bold;")
-        close.clicked.connect(self.hide)
+        self.close_button = QtWidgets.QToolButton(text="×", autoRaise=True, toolTip="Put this away")
+        self.close_button.setStyleSheet("color: #5a4a14; font-weight: bold;")
+        self.close_button.clicked.connect(self.hide)
         self.addWidget(self.label)
-        self.addWidget(close)
+        self.addWidget(self.close_button)
         self.hide()
 
     def show_text(self, text: str | None) -> None:
