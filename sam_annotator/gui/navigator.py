@@ -27,6 +27,7 @@ class Navigator(QtCore.QObject):
         self._opener = VideoOpener(window.files, self)
         self._opener.unpacking.connect(self._show_unpacking)
         self._opener.unpacked.connect(self._show_video)
+        self._opener.unpacking_cancelled.connect(self._on_unpacking_cancelled)
         self._opener.tracks_read.connect(self._on_tracks_read)
         self._opener.failed.connect(self._on_failed)
         videos = window.videos_panel
@@ -35,6 +36,7 @@ class Navigator(QtCore.QObject):
         videos.opened.connect(self.open_video)
         window.timeline.frame_wanted.connect(self.go_to_frame)
         window.timeline.step_wanted.connect(self.step_frame)
+        window.timeline.cancel_wanted.connect(self._opener.cancel_unpacking)
 
     # --- folders and videos --------------------------------------------------------------------------------
 
@@ -147,6 +149,13 @@ class Navigator(QtCore.QObject):
         video = self._session.video
         if video is not None and video.source is not None:
             self._window.canvas.show_notice(f"Unpacking {video.source.name}: frame {done} of {total or '?'}")
+            self._window.timeline.show_unpacking(done, total)
+
+    def _on_unpacking_cancelled(self, video: Video) -> None:
+        if video is self._session.video:
+            self._session.row = None  # so that choosing it again goes on
+            self._window.timeline.show_idle()
+            self._window.canvas.show_notice(f"{video.name} is not unpacked to its end; choose it again to go on.")
 
     def _on_failed(self, message: str) -> None:
         self._window.canvas.show_notice(message)

@@ -20,6 +20,7 @@ class VideoOpener(QtCore.QObject):
     Signals:
         unpacking(int, int): frames done, frames in all (0: unknown), of the video file being unpacked.
         unpacked(object): the video; its frames can be shown.
+        unpacking_cancelled(object): the video; what was unpacked so far stays.
         tracks_read(object, object): the video and its VideoTracks.
         counted(int, object): a row of the list of videos and its VideoCounts.
         failed(str): one sentence.
@@ -27,6 +28,7 @@ class VideoOpener(QtCore.QObject):
 
     unpacking = QtCore.pyqtSignal(int, int)
     unpacked = QtCore.pyqtSignal(object)
+    unpacking_cancelled = QtCore.pyqtSignal(object)
     tracks_read = QtCore.pyqtSignal(object, object)
     counted = QtCore.pyqtSignal(int, object)
     failed = QtCore.pyqtSignal(str)
@@ -38,11 +40,12 @@ class VideoOpener(QtCore.QObject):
         self._scan_job: Job | None = None
 
     def unpack(self, video: Video) -> None:
-        """Unpack a video file; ends in `unpacked` or `failed`, or in nothing when it is cancelled."""
+        """Unpack a video file; ends in `unpacked`, `unpacking_cancelled` or `failed`."""
         self.cancel_unpacking()
         job = self._thread.submit(partial(unpack, video), Priority.RUN)
         job.progressed.connect(lambda step: self.unpacking.emit(step.done, step.total or 0))
         job.succeeded.connect(lambda _result: self.unpacked.emit(video))
+        job.cancelled.connect(lambda: self.unpacking_cancelled.emit(video))
         job.failed.connect(self.failed)
         self._unpack_job = job
 

@@ -228,9 +228,17 @@ class Timeline(QtWidgets.QWidget):
         self.pause.setText("Go on" if paused else "Pause")
         self.pause.setToolTip("Go on (Space)" if paused else "Pause (Space)")
 
-    def _show_running(self, running: bool) -> None:
+    def show_unpacking(self, done: int, total: int) -> None:
+        """A video file is being unpacked; `total` is 0 where nobody knows it."""
+        self._show_running(True, can_pause=False)
+        self.progress.setVisible(True)
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(f"unpacking {done}/{total or '?'}")
+
+    def _show_running(self, running: bool, can_pause: bool = True) -> None:
         self.start.setVisible(not running)
-        self.pause.setVisible(running)
+        self.pause.setVisible(running and can_pause)
         self.cancel.setVisible(running)
         for widget in (self.direction, self.first, self.last):
             widget.setEnabled(not running)

@@ -109,6 +109,7 @@ class VideosPanel(QtWidgets.QWidget):
         self.view.header().setSectionResizeMode(1, QtWidgets.QHeaderView.Fixed)
         self.view.header().resizeSection(1, 104)
         self.view.selectionModel().currentRowChanged.connect(self._on_current_changed)
+        self.view.clicked.connect(self._on_current_changed)  # also the one that is current: it may need another try
         self.search = QtWidgets.QLineEdit(placeholderText="Search videos")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter.setFilterFixedString)
