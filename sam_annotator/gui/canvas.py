@@ -74,6 +74,8 @@ class AnnotationCanvas(LabelmeCanvas):
         self.update()
 
     def hint(self) -> str | None:
+        if self.pixmap.isNull():
+            return self.notice
         if not self.is_prompting:
             return None
         if self._proposal is not None:

@@ -398,6 +398,10 @@ class LabelmeWindow(MainWindow):
     def _on_file_search_changed(self) -> None:
         self._import_images_from_dir(root_dir="", pattern=self._docks.file_search.text())
 
+    def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():  # labelme takes images only; a folder is what is dropped here
+            event.accept()
+
     def import_dropped_image_files(self, image_files: list[str]) -> None:
         if image_files:
             self.open_path(Path(image_files[0]))

@@ -43,12 +43,16 @@ class Naming:
 
     def rename(self, shapes: Sequence[LabelmeShape]) -> None:
         """Ask for a new category and id of one object's shapes in this frame."""
+        if self._window.commands.must_wait():
+            return
         first = shapes[0]
         name = Name(first.label or "", first.group_id or 0, first.description or "", dict(first.flags or {}))
         self._ask(name, partial(self._rename, list(shapes)))
 
     def rename_object(self, object_id: int) -> None:
         """Ask for a new category of an object, wherever it is."""
+        if self._window.commands.must_wait():
+            return
         shapes = self._window.view.shapes_of(object_id)
         if shapes:
             self.rename(shapes)

@@ -72,7 +72,7 @@ class Navigator(QtCore.QObject):
         panel.select(row)
         video = self._session.videos[row]
         if video.needs_unpacking:
-            self._show_nothing(f"Unpacking {video.source.name} …")
+            self.show_nothing(f"Unpacking {video.source.name} …")
             self._opener.unpack(video)
         else:
             self._show_video(video)
@@ -121,10 +121,10 @@ class Navigator(QtCore.QObject):
             total = len(video.frame_paths)
             annotated = self._session.store.annotated_frames(video)
         except AnnotatorError as error:
-            self._show_nothing(str(error))
+            self.show_nothing(str(error))
             return
         if not total:
-            self._show_nothing(f"{video.folder} holds no frames.")
+            self.show_nothing(f"{video.folder} holds no frames.")
             return
         window = self._window
         window.set_output_folder(self._session.store.folder(video))
@@ -133,7 +133,8 @@ class Navigator(QtCore.QObject):
         self._opener.read_tracks(video, self._session.store)
         self.show_frame(0)
 
-    def _show_nothing(self, notice: str) -> None:
+    def show_nothing(self, notice: str) -> None:
+        """No frame; a sentence in its place says why."""
         window = self._window
         window.sam_tool.set_frame(None)
         window.clear_frame()
@@ -142,6 +143,7 @@ class Navigator(QtCore.QObject):
         window.canvas.setEnabled(False)
         window.canvas.show_notice(notice)
         window.timeline.show_video(0)
+        window.update_action_states(False)
         window.refresh_panels()
         window.setWindowTitle(window.window_title(dirty=False))
 

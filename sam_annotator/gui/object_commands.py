@@ -20,6 +20,13 @@ class ObjectCommands(QtCore.QObject):
         super().__init__(window)
         self._window = window
 
+    def must_wait(self) -> bool:
+        """True, and a dialog, while a propagation is running: it would go on writing what is changed."""
+        if self._window.propagation.is_running:
+            text = "A propagation is running; cancel it or let it end, then try again."
+            self._window.show_error("Not now", text)
+        return bool(self._window.propagation.is_running)
+
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category in all frames: a track has one."""
         self._start(f"renaming object {object_id}", partial(self._change, relabel_object, object_id, label))
@@ -66,10 +73,7 @@ class ObjectCommands(QtCore.QObject):
 
     def _start(self, doing: str, work: Callable[[], Iterator[int]]) -> None:
         window = self._window
-        if window.propagation.is_running:
-            window.show_error("Not now", "A propagation is running; cancel it or let it end, then try again.")
-            return
-        if window.session.tracks is None or not window.navigator.leave_frame():
+        if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
             return
         steps = work()
         window.setEnabled(False)  # for the moment that this takes, so that no edit comes between

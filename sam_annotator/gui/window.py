@@ -70,6 +70,7 @@ class AnnotationWindow(LabelmeWindow):
         self._connect()
         self._restore_layout()
         self.draw_mode(SAM_POINTS_MODE)
+        self.navigator.show_nothing("Open a folder of videos: Ctrl+U, or drop one here")
 
     # --- composing -----------------------------------------------------------------------------------------
 
