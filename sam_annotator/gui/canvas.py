@@ -30,6 +30,7 @@ class AnnotationCanvas(LabelmeCanvas):
         self.prompt = Prompt()
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
+        self._is_proposal_coming = False
         self._pictures = MaskPictures()
         self._press: QtCore.QPointF | None = None
         self._drag: QtCore.QRectF | None = None
@@ -50,9 +51,15 @@ class AnnotationCanvas(LabelmeCanvas):
         """The prompt before the last click or box; None at the first."""
         return self._history[-1] if self._history else None
 
+    @property
+    def past_prompts(self) -> tuple[Prompt, ...]:
+        """All prompts before the current one, the first first."""
+        return tuple(self._history)
+
     def clear_prompt(self) -> None:
         """Forget clicks, box and the shown proposal; emits nothing."""
         self.prompt, self._history, self._proposal = Prompt(), [], None
+        self._is_proposal_coming = False
         self._press = self._drag = None
         self.update()
         self.refresh_hint()
@@ -62,8 +69,9 @@ class AnnotationCanvas(LabelmeCanvas):
         if self._history:
             self._set_prompt(self._history.pop())
 
-    def show_proposal(self, proposal: Proposal | None) -> None:
-        """Draw a proposal over the image, or none."""
+    def show_proposal(self, proposal: Proposal | None, is_coming: bool = False) -> None:
+        """Draw a proposal over the image, or none; `is_coming`: it is being computed."""
+        self._is_proposal_coming = is_coming
         self._proposal = None if proposal is None else picture_of(proposal.mask)
         self.update()
         self.refresh_hint()
@@ -76,12 +84,15 @@ class AnnotationCanvas(LabelmeCanvas):
     def hint(self) -> str | None:
         if self.pixmap.isNull():
             return self.notice
-        if not self.is_prompting:
-            return None
+        return self._prompting_hint() if self.is_prompting else None
+
+    def _prompting_hint(self) -> str:
         if self._proposal is not None:
             return "Enter accepts  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Z undoes  ·  Esc rejects"
-        if self.has_prompt:
+        if self._is_proposal_coming:
             return "Looking for the object…"
+        if self.has_prompt:
+            return "Click on the object  ·  Z undoes  ·  Esc forgets the clicks"
         if self.create_mode == SAM_BOX_MODE:
             return "Drag a box around an object"
         return "Click on an object, or drag a box around it"

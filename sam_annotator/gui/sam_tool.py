@@ -38,6 +38,7 @@ class SamTool(QtCore.QObject):
         self._canvas, self._jobs, self._thread = canvas, jobs, thread
         self._path: Path | None = None
         self._job: Job | None = None
+        self._question = 0  # counts the changes of what is asked: what comes for an older one is too late
         self._preparing: Job | None = None
         self._answers: dict[Prompt, Proposals] = {}
         self._choices: dict[Prompt, int] = {}
@@ -73,10 +74,7 @@ class SamTool(QtCore.QObject):
 
     def forget(self) -> None:
         """Drop prompt, proposals and the question under way."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-            self.busy.emit("")
+        self._drop_question()
         self._answers, self._choices = {}, {}
         self._canvas.clear_prompt()
         self._show()
@@ -92,18 +90,28 @@ class SamTool(QtCore.QObject):
             self.choose((self.chosen + 1) % len(self.proposals))
 
     def _on_prompt(self, prompt: Prompt) -> None:
+        self._drop_question()
+        known = {*self._canvas.past_prompts, prompt}  # what was undone may be asked anew, to refine another choice
+        self._answers = {asked: answer for asked, answer in self._answers.items() if asked in known}
+        self._choices = {asked: choice for asked, choice in self._choices.items() if asked in known}
+        if prompt not in self._answers and not prompt.is_empty and self._path is not None:
+            self._ask(self._path, prompt)
+        self._show()
+
+    def _ask(self, path: Path, prompt: Prompt) -> None:
+        question = self._question
+        job = self._thread.submit(partial(self._jobs.predict, path, prompt, self._previous()), Priority.CLICK)
+        job.progressed.connect(partial(self._on_step, question))
+        job.succeeded.connect(partial(self._on_answer, question, prompt))
+        job.failed.connect(partial(self._on_failed, question))
+        self._job = job
+
+    def _drop_question(self) -> None:
+        self._question += 1
         if self._job is not None:
             self._job.cancel()
             self._job = None
             self.busy.emit("")
-        self._show()
-        if prompt in self._answers or prompt.is_empty or self._path is None:
-            return
-        work = partial(self._jobs.predict, self._path, prompt, self._previous())
-        self._job = self._thread.submit(work, Priority.CLICK)
-        self._job.progressed.connect(self._on_step)
-        self._job.succeeded.connect(partial(self._on_answer, self._path, prompt))
-        self._job.failed.connect(self._on_failed)
 
     def _previous(self) -> Proposal | None:
         """The proposal that was chosen before the last click, to be refined."""
@@ -111,25 +119,27 @@ class SamTool(QtCore.QObject):
         answers = self._answers.get(before, ()) if before is not None else ()
         return answers[self._choices.get(before, 0)] if answers else None
 
-    def _on_answer(self, path: Path, prompt: Prompt, proposals: Proposals) -> None:
-        if path != self._path:
-            return
-        self._answers[prompt] = proposals
-        if prompt == self._canvas.prompt:
-            self._job = None
-            self.busy.emit("")
-            self._show()
+    def _on_answer(self, question: int, prompt: Prompt, proposals: Proposals) -> None:
+        if question == self._question:
+            self._answers[prompt] = proposals
+            self._end_question()
 
-    def _on_step(self, doing: str) -> None:
-        self.busy.emit(doing)
+    def _on_step(self, question: int, doing: str) -> None:
+        if question == self._question:
+            self.busy.emit(doing)
 
-    def _on_failed(self, message: str) -> None:
+    def _on_failed(self, question: int, message: str) -> None:
+        if question == self._question:
+            self._end_question()
+            self.failed.emit(message)
+
+    def _end_question(self) -> None:
         self._job = None
         self.busy.emit("")
-        self.failed.emit(message)
+        self._show()
 
     def _show(self) -> None:
-        self._canvas.show_proposal(self.proposal)
+        self._canvas.show_proposal(self.proposal, is_coming=self._job is not None)
         self.changed.emit()
 
     def _prepare(self) -> None:
@@ -137,10 +147,10 @@ class SamTool(QtCore.QObject):
         if self._path is None or not self._canvas.is_prompting:
             return
         self._preparing = self._thread.submit(partial(self._jobs.prepare, self._path), Priority.IDLE)
-        self._preparing.progressed.connect(self._on_step)
+        self._preparing.progressed.connect(self.busy.emit)
         self._preparing.succeeded.connect(self._on_prepared)
         self._preparing.cancelled.connect(self._on_prepared)
-        self._preparing.failed.connect(self._on_failed)
+        self._preparing.failed.connect(lambda _message: self.busy.emit(""))  # the click that needs it will say it
 
     def _on_prepared(self) -> None:
         self.busy.emit("")

@@ -1,5 +1,7 @@
 """Small videos to test the window with: textured things that move over a textured ground, and where they are."""
 
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -60,10 +62,25 @@ def _texture(random: np.random.Generator, color: tuple[int, int, int], roughness
     return np.clip(np.asarray(color, np.float32) + smooth, 0, 255).astype(np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What a proposal answers.
+
+    Attributes:
+        mark: the first pixel of the image, (red, green, blue).
+        prompt, previous: as they were asked.
+    """
+
+    mark: tuple[int, ...]
+    prompt: Prompt
+    previous: Proposal | None
+
+
 class DiscSegmenter:
     """A segmenter at the model boundary whose answers tell what they answer: discs around the last click.
 
-    The three proposals have radius 6, 10 and 14; the first pixel of the image they were made for is in `state`.
+    The three proposals have radius 6, 10 and 14; their `state` is an Answered. While `gate` is set to a semaphore,
+    each answer waits for it.
     """
 
     name = "discs, cpu"
@@ -72,6 +89,8 @@ class DiscSegmenter:
         self.images = 0
         self.asked: list[Prompt] = []
         self.previous: list[Proposal | None] = []
+        self.gate: threading.Semaphore | None = None
+        self.error: Exception | None = None
         self._mark: tuple[int, ...] = ()
         self._shape = (0, 0)
 
@@ -82,9 +101,14 @@ class DiscSegmenter:
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         self.asked.append(prompt)
         self.previous.append(previous)
+        answered = Answered(self._mark, prompt, previous)
+        if self.gate is not None:
+            self.gate.acquire(timeout=20)
+        if self.error is not None:
+            raise self.error
         x, y = prompt.points[-1] if prompt.points else prompt.box[:2]
         rows, columns = np.mgrid[: self._shape[0], : self._shape[1]]
         return tuple(
-            Proposal((columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 <= radius**2, 0.9 - radius / 100, self._mark)
+            Proposal((columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 <= radius**2, 0.9 - radius / 100, answered)
             for radius in (6, 10, 14)
         )
