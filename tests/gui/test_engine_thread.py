@@ -123,7 +123,7 @@ def test_work_that_fails_before_its_first_step_fails(
 
 
 def test_a_click_overtakes_a_run_between_two_steps_and_a_run_overtakes_idle_work(
-    engine_thread: EngineThread, qtbot: QtBot
+    engine_thread: EngineThread, qtbot: QtBot, qapp: QtWidgets.QApplication
 ) -> None:
     order: list[str] = []
     may_go_on, has_begun = threading.Event(), threading.Event()
@@ -141,7 +141,7 @@ def test_a_click_overtakes_a_run_between_two_steps_and_a_run_overtakes_idle_work
     run = Heard(engine_thread.submit(lambda: work("run", 2), Priority.RUN))
     click = Heard(engine_thread.submit(lambda: work("click", 2), Priority.CLICK))
     second = Heard(engine_thread.submit(lambda: work("second click", 1), Priority.CLICK))
-    qtbot.wait(1)  # the event loop queues them, while the idle step is under way
+    qapp.processEvents()  # queues them, while the idle step is under way
     may_go_on.set()
     qtbot.waitUntil(lambda: all(heard.ends for heard in (idle, run, click, second)), timeout=WAIT_MS)
     assert order == ["idle 0", "click 0", "click 1", "second click 0", "run 0", "run 1", "idle 1"]

@@ -97,6 +97,8 @@ class VideosPanel(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = VideosModel(self)
+        self._row: int | None = None
+        self._is_searching = False
         self._filter = QtCore.QSortFilterProxyModel(self)
         self._filter.setSourceModel(self.model)
         self._filter.setFilterCaseSensitivity(Qt.CaseInsensitive)
@@ -112,7 +114,7 @@ class VideosPanel(QtWidgets.QWidget):
         self.view.clicked.connect(self._on_current_changed)  # also the one that is current: it may need another try
         self.search = QtWidgets.QLineEdit(placeholderText="Search videos")
         self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self._filter.setFilterFixedString)
+        self.search.textChanged.connect(self._search)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -121,11 +123,20 @@ class VideosPanel(QtWidgets.QWidget):
 
     def select(self, row: int) -> None:
         """Mark a video as the current one; emits nothing."""
+        self._row = row
         index = self._filter.mapFromSource(self.model.index(row, 0))
         with QtCore.QSignalBlocker(self.view.selectionModel()):
             self.view.setCurrentIndex(index)
+        self.view.scrollTo(index)
         self.view.viewport().update()
 
+    def _search(self, text: str) -> None:
+        self._is_searching = True  # where the current row goes, Qt makes its neighbour the current one
+        self._filter.setFilterFixedString(text)
+        self._is_searching = False
+        if self._row is not None:
+            self.select(self._row)
+
     def _on_current_changed(self, index: QtCore.QModelIndex) -> None:
-        if index.isValid():
+        if index.isValid() and not self._is_searching:
             self.opened.emit(self._filter.mapToSource(index).row())
