@@ -335,6 +335,7 @@ class LabelmeWindow(MainWindow):
     # --- labelme's private names ---------------------------------------------------------------------------
 
     _frame_files: list[str]
+    _save_has_failed = False
     _bytes_of_image: bytes | None = None
 
     @property
@@ -425,6 +426,8 @@ class LabelmeWindow(MainWindow):
                 self.export_frame(Path(path))
         elif self.save_frame():
             self.mark_clean()
+        else:
+            self._save_has_failed = True
 
     def mark_dirty(self) -> None:
         self._actions.undo.setEnabled(self.canvas.can_restore_shape)
@@ -504,3 +507,8 @@ class LabelmeWindow(MainWindow):
     def can_leave_frame(self) -> bool:
         """Save, discard or stay, where there is something unsaved."""
         return self._can_continue()
+
+    def _can_continue(self) -> bool:
+        # labelme would go on where saving was chosen and failed
+        self._save_has_failed = False
+        return super()._can_continue() and not self._save_has_failed
