@@ -57,7 +57,7 @@ class Navigator(QtCore.QObject):
             return False
         self._leave_video()
         self._session.videos = videos
-        self._window.videos_panel.model.set_videos(videos)
+        self._list_videos()
         self.open_video(0)
         return True
 
@@ -93,13 +93,13 @@ class Navigator(QtCore.QObject):
         row = self._session.row
         self._leave_video()
         self._session.store = store
-        self._window.videos_panel.model.set_videos(self._session.videos)
+        self._list_videos()
         if row is not None:
             self.open_video(row)
 
     def reread_video(self) -> None:
         """Show what the files say now, after many of them were changed."""
-        self._opener.read_tracks(self._session.video, self._session.store)
+        self._read_tracks()
         self.reload_frame()
 
     def count_current(self) -> None:
@@ -130,7 +130,7 @@ class Navigator(QtCore.QObject):
         window.set_output_folder(self._session.store.folder(video))
         window.set_file_list([str(path) for path in video.frame_paths], annotated)
         window.timeline.show_video(total)
-        self._opener.read_tracks(video, self._session.store)
+        self._read_tracks()
         self.show_frame(0)
 
     def show_nothing(self, notice: str) -> None:
@@ -165,9 +165,26 @@ class Navigator(QtCore.QObject):
 
     def _on_tracks_read(self, video: Video, tracks: VideoTracks) -> None:
         if video is self._session.video:
+            self._read_again(tracks)
             tracks.set_frame(self._session.index, self._session.base)
             self._session.tracks = tracks
             self._window.refresh_panels()
+
+    def _read_tracks(self) -> None:
+        self._session.saved_frames.clear()
+        self._opener.read_tracks(self._session.video, self._session.store)
+
+    def _read_again(self, tracks: VideoTracks) -> None:
+        """Frames that were saved while the annotations were being read: their objects must not be missed."""
+        for index in self._session.saved_frames:
+            try:
+                tracks.set_frame(index, self._session.store.read(self._session.video, index))
+            except AnnotatorError as error:
+                tracks.problems[index] = str(error)
+
+    def _list_videos(self) -> None:
+        self._opener.forget_counting()
+        self._window.videos_panel.model.set_videos(self._session.videos)
 
     def _count(self, rows: Sequence[int]) -> None:
         self._opener.count(self._session.videos, rows, self._session.store)

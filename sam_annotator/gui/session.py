@@ -41,6 +41,7 @@ class Session:
         frame: that frame as it was read.
         base: what the frame's file says, as far as the window knows: saving is relative to it.
         tracks: the objects of the video; None until its annotations were read.
+        saved_frames: indices of the frames that were saved since that reading began.
     """
 
     def __init__(self, store: AnnotationStore) -> None:
@@ -51,6 +52,7 @@ class Session:
         self.frame: LoadedFrame | None = None
         self.base: FrameAnnotation | None = None
         self.tracks: VideoTracks | None = None
+        self.saved_frames: set[int] = set()
 
     @property
     def video(self) -> Video | None:
@@ -95,6 +97,7 @@ class Session:
         """
         assert self.video is not None
         self.base = self.store.save(self.video, self.index, mine, self.base)
+        self.saved_frames.add(self.index)
         if self.tracks is not None:
             self.tracks.set_frame(self.index, self.base)
         return self.base

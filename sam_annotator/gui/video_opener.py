@@ -38,6 +38,7 @@ class VideoOpener(QtCore.QObject):
         self._thread = thread
         self._unpack_job: Job | None = None
         self._scan_job: Job | None = None
+        self._scans = self._countings = 0  # what comes for an older one is too late
 
     def unpack(self, video: Video) -> None:
         """Unpack a video file; ends in `unpacked`, `unpacking_cancelled` or `failed`."""
@@ -59,15 +60,28 @@ class VideoOpener(QtCore.QObject):
         """Read the annotations of all frames of a video; ends in `tracks_read`."""
         if self._scan_job is not None:
             self._scan_job.cancel()
+        self._scans += 1
         job = self._thread.submit(partial(_scan, video, store), Priority.CLICK)
-        job.succeeded.connect(partial(self.tracks_read.emit, video))
+        job.succeeded.connect(partial(self._on_scanned, self._scans, video))
         job.failed.connect(self.failed)
         self._scan_job = job
 
     def count(self, videos: Sequence[Video], rows: Sequence[int], store: AnnotationStore) -> None:
         """Count the frames of some videos; each ends in `counted`."""
         job = self._thread.submit(partial(_count, videos, rows, store), Priority.IDLE)
-        job.progressed.connect(lambda answer: self.counted.emit(*answer))
+        job.progressed.connect(partial(self._on_counted, self._countings))
+
+    def forget_counting(self) -> None:
+        """Other videos stand in the list, or their annotations elsewhere: counts that are under way are wrong."""
+        self._countings += 1
+
+    def _on_scanned(self, scan: int, video: Video, tracks: VideoTracks) -> None:
+        if scan == self._scans:
+            self.tracks_read.emit(video, tracks)
+
+    def _on_counted(self, counting: int, answer: tuple[int, VideoCounts]) -> None:
+        if counting == self._countings:
+            self.counted.emit(*answer)
 
 
 def _scan(video: Video, store: AnnotationStore) -> Iterator[int]:
