@@ -4,6 +4,7 @@ A labelme shape carries the core shape it came from. What the person changed is 
 edit of a propagated shape makes it manual, and undoing the edit makes it propagated again.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,9 +14,30 @@ from sam_annotator.core.annotation import MANUAL, PROPAGATED, Shape
 from sam_annotator.gui.labelme_seam import LabelmeShape
 
 
-def to_labelme(shape: Shape) -> LabelmeShape:
+class LivingShape(LabelmeShape):
+    """A shape on labelme's canvas that came from a file or a model.
+
+    Attributes:
+        origin: what it came from; None once it is a thing of its own.
+    """
+
+    origin: Shape | None = None
+
+    def copy(self) -> "LivingShape":
+        """What labelme keeps for undo, of every shape at every change.
+
+        Labelme puts other points and colours in the place of old ones and never changes them, so the copy may share
+        them, and the mask; a deep copy would take longer than all else that shows a frame.
+        """
+        twin = copy.copy(self)
+        twin.points, twin.point_labels = list(self.points), list(self.point_labels)
+        twin.flags, twin.other_data = dict(self.flags or {}), dict(self.other_data)
+        return twin
+
+
+def to_labelme(shape: Shape) -> LivingShape:
     """A shape that labelme's canvas and lists can show and edit."""
-    living = LabelmeShape(
+    living = LivingShape(
         label=shape.label,
         shape_type=shape.shape_type,
         group_id=shape.object_id,
@@ -23,8 +45,8 @@ def to_labelme(shape: Shape) -> LabelmeShape:
         mask=shape.mask,
         flags=dict(shape.flags),
     )
-    for x, y in shape.points:
-        living.add_point(QtCore.QPointF(x, y))
+    living.points = [QtCore.QPointF(x, y) for x, y in shape.points]
+    living.point_labels = [1] * len(shape.points)
     living.close()
     living.origin = shape
     return living

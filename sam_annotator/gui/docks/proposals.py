@@ -6,6 +6,7 @@ import numpy as np
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.masks import bounding_box
 from sam_annotator.core.prompt import Proposal
 from sam_annotator.gui.overlay import picture_of
 
@@ -93,9 +94,9 @@ def _thumbnail(image: QtGui.QImage, proposal: Proposal) -> QtGui.QPixmap:
 def _area_around(mask: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]") -> QtCore.QRect:
     height, width = mask.shape
     whole = QtCore.QRect(0, 0, width, height)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
+    box = bounding_box(mask)
+    if box is None:
         return whole
-    box = QtCore.QRect(QtCore.QPoint(columns[0], rows[0]), QtCore.QPoint(columns[-1], rows[-1]))
-    margin = max(box.width(), box.height()) // 4 + 4
-    return box.adjusted(-margin, -margin, margin, margin) & whole
+    left, top, right, bottom = box
+    margin = max(right - left, bottom - top) // 4 + 4
+    return QtCore.QRect(left, top, right - left, bottom - top).adjusted(-margin, -margin, margin, margin) & whole
