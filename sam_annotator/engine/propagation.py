@@ -175,15 +175,14 @@ class _Run:
 
     def _answer(self, index: int, image: Image) -> dict[int, float]:
         seen = self._read(index, image)
-        seed = index == self.start
-        given = self._given(seen, seed=seed)
+        given = self._given(seen, seed=index == self.start)
         answers = self.propagator.step(index, image, given, self.wanted)
         new = {object_id: answers[object_id] for object_id in sorted((self.wanted - given.keys()) & answers.keys())}
-        shapes = self._shapes(new, given)
+        shapes = self._shapes(new, seen)
 
         def change(current: FrameAnnotation) -> FrameAnnotation:
             # A person may have saved this frame while the model was at it: what they drew keeps its pixels.
-            fresh = shapes if current == seen else self._shapes(new, self._given(current, seed=seed))
+            fresh = shapes if current == seen else self._shapes(new, current)
             for object_id, parts in fresh.items():
                 current = set_propagated(current, object_id, parts)
             return current
@@ -220,11 +219,14 @@ class _Run:
             masks[absent] = np.zeros((self.height, self.width), np.bool_)
         return masks
 
-    def _shapes(self, answers: Mapping[int, PropagatedMask], given: Mapping[int, Mask]) -> dict[int, tuple[Shape, ...]]:
-        """What to save: no pixel belongs to two objects, and none that is given is taken away."""
+    def _shapes(
+        self, answers: Mapping[int, PropagatedMask], annotation: FrameAnnotation
+    ) -> dict[int, tuple[Shape, ...]]:
+        """What to save: no pixel belongs to two objects, and what stays in the frame keeps its own."""
         taken = np.zeros((self.height, self.width), np.bool_)
-        for mask in given.values():
-            taken |= mask
+        for object_id in annotation.object_ids():
+            if object_id not in answers or annotation.is_key_frame_of(object_id):
+                taken |= object_mask(annotation.shapes_of(object_id), self.height, self.width)
         shapes = {}
         for object_id, answer in answers.items():
             shapes[object_id] = shapes_beside(

@@ -232,6 +232,19 @@ def test_any_run_fills_exactly_what_was_asked_and_changes_nothing_else(data: st.
         assert_no_overlap_with_propagated(new)
 
 
+def test_an_object_that_gets_no_answer_keeps_the_pixels_of_its_old_mask(tmp_path: Path) -> None:
+    video, store = make_video(tmp_path), AnnotationStore()
+    draw(store, video, 0, {1: box(6, 10, 9), 2: box(12, 10, 9)}, source=PROPAGATED)
+    draw(store, video, 1, {1: box(20, 10)})
+    before = store.read(video, 0)
+    list(propagate(video, store, MovingPropagator(), PropagationRequest((1, 2), 1, 0, 1, "backward")))
+    after = store.read(video, 0)
+    assert after.shapes_of(2) == before.shapes_of(2)
+    masks = [object_mask(after.shapes_of(i), HEIGHT, WIDTH) for i in (1, 2)]
+    assert masks[0].any()
+    assert not np.any(masks[0] & masks[1])
+
+
 def assert_no_overlap_with_propagated(annotation: FrameAnnotation) -> None:
     masks = {i: object_mask(annotation.shapes_of(i), HEIGHT, WIDTH) for i in annotation.object_ids()}
     for i in annotation.propagated_ids & masks.keys() - {3}:
