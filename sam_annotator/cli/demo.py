@@ -29,8 +29,10 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.show:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from sam_annotator.gui.application import quiet_qt
     from sam_annotator.gui.demo import run_demo
 
+    quiet_qt()
     quality = run_demo(options.folder, options.samples, print, engine_options(options))
     print(f"Pictures: {options.folder / 'pictures'}   annotations: {options.folder / 'annotations'}")
     print(f"Dataset:  {options.folder / 'dataset'}   figures: {options.folder / 'summary.txt'}")

@@ -23,6 +23,9 @@ def run_window(
     found = [] if videos is None else find_videos(videos)  # says what is wrong with it before a window comes up
     categories = tuple(category.name for category in read_categories(Path(labels))) if labels else ()
     _check_display()
+    from sam_annotator.gui.application import quiet_qt
+
+    quiet_qt()
     window, application = make_window(output=output, categories=categories, keymap=keymap, engines=engines)
     window.show()
     if found:

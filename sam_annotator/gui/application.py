@@ -30,6 +30,18 @@ def make_application() -> QtWidgets.QApplication:
     return application
 
 
+def quiet_qt() -> None:
+    """Send Qt's own messages to the log, and leave out what says nothing about this program."""
+    QtCore.qInstallMessageHandler(_log_qt_message)
+
+
+def _log_qt_message(kind: int, _context: object, message: str) -> None:
+    if any(noise in message for noise in ("propagateSizeHints", "XDG_RUNTIME_DIR")):
+        return
+    level = {QtCore.QtDebugMsg: logging.DEBUG, QtCore.QtInfoMsg: logging.INFO, QtCore.QtWarningMsg: logging.WARNING}
+    logger.log(level.get(kind, logging.ERROR), "Qt: %s", message)
+
+
 def open_memory(profile: Path | None = None) -> QtCore.QSettings:
     """Where the window remembers its layout and choices: under our own name, or in a folder of its own."""
     if profile is None:

@@ -81,14 +81,24 @@ class ProposalsPanel(QtWidgets.QWidget):
 def _thumbnail(image: QtGui.QImage, proposal: Proposal) -> QtGui.QPixmap:
     """The part of the image around the mask, the mask tinted."""
     area = _area_around(proposal.mask)
-    picture = image.copy(area).convertToFormat(QtGui.QImage.Format_RGB32)
+    size = area.size().scaled(_THUMBNAIL, Qt.KeepAspectRatio).expandedTo(QtCore.QSize(1, 1))
+    picture = _shrunk(image.copy(area), size).convertToFormat(QtGui.QImage.Format_RGB32)
+    scale = size.width() / max(area.width(), 1)
     painter = QtGui.QPainter(picture)
     painter.setRenderHint(QtGui.QPainter.Antialiasing)
-    painter.translate(-area.topLeft())
-    pen = QtGui.QPen(_COLOR, max(2.0, area.width() / 60))
-    picture_of(proposal.mask).paint(painter, 1.0, _COLOR, 100, pen)
+    painter.translate(-QtCore.QPointF(area.topLeft()) * scale)
+    pen = QtGui.QPen(_COLOR, 1.6)
+    pen.setCosmetic(True)
+    picture_of(proposal.mask).paint(painter, scale, _COLOR, 100, pen)
     painter.end()
-    return QtGui.QPixmap.fromImage(picture.scaled(_THUMBNAIL, Qt.KeepAspectRatio, Qt.SmoothTransformation))
+    return QtGui.QPixmap.fromImage(picture)
+
+
+def _shrunk(image: QtGui.QImage, size: QtCore.QSize) -> QtGui.QImage:
+    """The image in another size; a large one coarsely at first, since smoothing all of it takes longer than it shows."""
+    if image.width() > 3 * size.width():
+        image = image.scaled(3 * size)
+    return image.scaled(size, Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
 
 
 def _area_around(mask: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]") -> QtCore.QRect:
