@@ -127,15 +127,10 @@ def main() -> None:
             truths = level(options.folder / "Annotations") / images.name
             results.append(measure(propagator, images, truths, options.limit))
             print(results[-1], flush=True)
-    mean_j, mean_f, seconds = (
-        np.mean([x] if x.size else [0])
-        for x in (
-            np.array([r.j.mean() for r in results]),
-            np.array([r.f.mean() for r in results]),
-            np.array([r.seconds for r in results]),
-        )
-    )
-    print(f"{'mean':20s} {mean_j:6.3f} {mean_f:6.3f} {'':9s} {'':8s} {'':6s} {seconds:8.3f}")
+    if results:
+        means = [np.mean([getattr(result, name).mean() for result in results]) for name in ("j", "f")]
+        seconds = np.mean([result.seconds for result in results])
+        print(f"{'mean':20s} {means[0]:6.3f} {means[1]:6.3f} {'':25s} {seconds:8.3f}")
 
 
 if __name__ == "__main__":

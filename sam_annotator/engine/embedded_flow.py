@@ -94,7 +94,7 @@ class FlowEstimator:
     """Dense inverse search (arXiv 1603.03590) in both directions."""
 
     def __init__(self) -> None:
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8], size: tuple[int, int]) -> Flow:
         """Flow from frame to frame.

@@ -12,8 +12,8 @@ from sam_annotator.engine.embedded_flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded_memory import Followed, View
 
 WARP_WEIGHT: Final = 0.2
-LOCAL_WEIGHT: Final = 0.55
-GLOBAL_WEIGHT: Final = 1.1
+LOCAL_WEIGHT: Final = 0.9
+GLOBAL_WEIGHT: Final = 0.9
 
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
@@ -46,12 +46,17 @@ class Prediction:
         return (self.odds > -6) | ((self.distance > -10) & (self.odds > NEVER))
 
     def score(self, mask: Mask) -> float:
-        """0..1: how far flow and both models agree with the mask that was drawn; 0 for an empty one."""
+        """0..1: how far the models agree with the mask that was drawn; 0 for an empty one.
+
+        The global model's word weighs most: flow and the local model drift together with the mask.
+        """
         if not mask.any():
             return 0.0
         near = self.distance > -REACH
-        shares = [_overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)]
-        return float(np.mean(shares))
+        flow, nearby, overall = (
+            _overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
+        )
+        return overall * (1 + min(flow, nearby)) / 2
 
 
 def predict(followed: Followed, view: View, flow_from: Callable[[View], Flow], blocked: Mask) -> Prediction:
