@@ -5,12 +5,14 @@ there; our own actions stand beside them under `shortcuts` with the names of `OW
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import yaml
+from PyQt5 import QtGui
 
 from sam_annotator.core.errors import InputError
 
@@ -38,6 +40,7 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "accept": (("Return", "Enter", "F"), ("A", "Return", "Enter")),
     "reject": (("Esc", "R"), ("R", "Esc")),
     "propagate": (("Space",), ("Space",)),
+    "take_back": (("Ctrl+Shift+Z",), ("Ctrl+Shift+Z",)),
     "key_frame": (("K",), ("K",)),
     "next_object": (("]",), ("]",)),
     "previous_object": (("[",), ("[",)),
@@ -55,6 +58,8 @@ _LABELME_KEYS: dict[str, dict[str, Any]] = {
         "save": ["S", "Ctrl+S"],
     },
 }
+
+_SHARED = {"undo", "undo_last_point"}  # labelme enables one of them at a time
 
 _HEADER = """\
 # Settings of sam_annotator, in labelme's schema; only what differs from the defaults. Read at start.
@@ -86,16 +91,51 @@ def load_settings(preset: str) -> Settings:
     Raises:
         InputError: the settings file cannot be used; the sentence names it.
     """
-    own_index = PRESETS.index(preset)
-    keys = {name: presets[own_index] for name, presets in OWN_KEYS.items()}
     overrides = _read_settings_file()
-    shortcuts: dict[str, Any] = {**_LABELME_KEYS[preset]}
-    for name, value in (overrides.pop("shortcuts", None) or {}).items():
-        if name in keys:
-            keys[name] = _sequences(value)
-        else:
-            shortcuts[name] = value
-    return Settings({**_LABELME_DEFAULTS, **overrides, "shortcuts": shortcuts}, keys)
+    chosen = {name: _sequences(value) for name, value in (overrides.pop("shortcuts", None) or {}).items()}
+    theirs = {**_LABELME_KEYS[preset], **{name: list(keys) for name, keys in chosen.items() if name not in OWN_KEYS}}
+    config = {**_LABELME_DEFAULTS, **overrides, "shortcuts": theirs}
+    shortcuts = {name: _sequences(value) for name, value in _check(config)["shortcuts"].items()}
+    ours = {name: presets[PRESETS.index(preset)] for name, presets in OWN_KEYS.items()}
+    keys = _without_clashes({**shortcuts, **ours, **chosen}, chosen)
+    config["shortcuts"] = {name: list(keys[name]) or None for name in shortcuts}
+    return Settings(config, {name: keys[name] for name in OWN_KEYS})
+
+
+def _check(config: dict[str, Any]) -> dict[str, Any]:
+    """labelme's whole configuration; InputError where it would not take ours."""
+    from sam_annotator.gui.labelme_seam import load_labelme_config
+
+    try:
+        defaults = load_labelme_config(config_file=None, config_overrides={})
+        for name, value in config.items():
+            if isinstance(defaults.get(name), dict) and not isinstance(value, dict):
+                raise ValueError(f"{name} needs entries of its own, one a line")
+        return load_labelme_config(config_file=None, config_overrides=config)
+    except ValueError as error:
+        raise InputError(
+            f"The settings file {settings_file()} is not in labelme's schema ({error}); repair it or move it away."
+        ) from error
+
+
+def _without_clashes(keys: dict[str, Keys], chosen: Iterable[str]) -> dict[str, Keys]:
+    """No key for two actions, where Qt would do neither: the person's choice takes a key from the preset's action."""
+    owners: dict[str, str] = {}
+    for name in chosen:
+        for key in map(_spelled, keys[name]):
+            if owners.setdefault(key, name) != name and {owners[key], name} != _SHARED:
+                raise InputError(
+                    f"The settings file {settings_file()} gives the key {key} to both {owners[key]} and {name}; "
+                    "give one of them another key."
+                )
+    return {
+        name: tuple(key for key in sequences if owners.get(_spelled(key), name) == name or name in _SHARED)
+        for name, sequences in keys.items()
+    }
+
+
+def _spelled(key: str) -> str:
+    return QtGui.QKeySequence(key).toString()
 
 
 _LABELME_DEFAULTS: dict[str, Any] = {
