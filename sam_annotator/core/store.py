@@ -126,6 +126,33 @@ class AnnotationStore:
                 write_annotation(self.path(video, index), changed)
             return changed
 
+    def take_back(
+        self, video: Video, index: int, before: FrameAnnotation | None, object_ids: Iterable[int]
+    ) -> FrameAnnotation | None:
+        """Undo what a propagation wrote to a frame, in one step; what a person did there since stays.
+
+        Args:
+            before: what the file said when the propagation came; None: there was none.
+            object_ids: the objects that it answered for.
+
+        Returns:
+            what the file says now; None: there is none (any more).
+
+        Raises:
+            AnnotationError, SaveError: nothing was changed.
+        """
+        with self._lock:
+            current = self.read(video, index)
+            if current is None:
+                return None
+            restored = without_propagation(current, before, object_ids)
+            if before is None and restored == replace(self.blank(video, index, 0, 0), **_size(restored)):
+                self.path(video, index).unlink()
+                return None
+            if restored != current:
+                write_annotation(self.path(video, index), restored)
+            return restored
+
     def annotated_frames(self, video: Video) -> frozenset[int]:
         """Indices of the frames that have a file; costs one directory listing.
 
@@ -173,6 +200,19 @@ def set_propagated(annotation: FrameAnnotation, object_id: int, shapes: Iterable
     return replace(annotation.with_object(object_id, shapes), propagated_ids=answered)
 
 
+def without_propagation(
+    current: FrameAnnotation, before: FrameAnnotation | None, object_ids: Iterable[int]
+) -> FrameAnnotation:
+    """The frame with these objects as they were before a propagation, save those that are protected by now."""
+    for object_id in object_ids:
+        if not current.is_key_frame_of(object_id):
+            old = () if before is None else before.shapes_of(object_id)
+            answered = frozenset[int]() if before is None else before.propagated_ids
+            ids = current.propagated_ids - {object_id} | answered & {object_id}
+            current = replace(current.with_object(object_id, old), propagated_ids=ids)
+    return current
+
+
 def check_size(annotation: FrameAnnotation, width: int, height: int, path: Path) -> None:
     """Make sure that an annotation belongs to an image of this size. One that states no size always does.
 
@@ -191,6 +231,10 @@ def check_size(annotation: FrameAnnotation, width: int, height: int, path: Path)
 def _json_name(frame: Path) -> str:
     """As labelme names it. A video never has two frames that differ only in the suffix."""
     return f"{frame.stem}.json"
+
+
+def _size(annotation: FrameAnnotation) -> dict[str, int]:
+    return {"width": annotation.width, "height": annotation.height}
 
 
 def _relative(image: Path, folder: Path) -> str:

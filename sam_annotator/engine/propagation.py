@@ -10,7 +10,7 @@ what a human made or approved is never changed, and neither are objects that wer
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -75,6 +75,7 @@ class FrameDone:
             here'; empty in a frame whose masks were all there before.
         done, total: frames of the run so far, and in all.
         problem: why the frame was skipped, a sentence that names the file; None: it was not.
+        before: what the frame's file said before; None: there was none. For taking the run back.
     """
 
     index: int
@@ -82,6 +83,7 @@ class FrameDone:
     done: int
     total: int
     problem: str | None = None
+    before: FrameAnnotation | None = field(default=None, compare=False)
 
 
 def propagate(
@@ -105,11 +107,11 @@ def propagate(
         propagator.begin(run.key_frames(frames))
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
-                scores, problem = run.step(index, image)
+                scores, problem, before = run.step(index, image)
                 if number > 0 and index == request.start:  # the first pass has reported it
                     continue
                 done += 1
-                yield FrameDone(index, scores, done, request.total, problem)
+                yield FrameDone(index, scores, done, request.total, problem, before)
 
 
 def plan_unfilled(
@@ -162,25 +164,32 @@ class _Run:
             if masks:
                 yield KeyFrame(index, image, masks)
 
-    def step(self, index: int, image: Image | ImageError) -> tuple[dict[int, float], str | None]:
-        """Answer for one frame and save it; returns the scores, and why it was skipped if it was."""
+    def step(
+        self, index: int, image: Image | ImageError
+    ) -> tuple[dict[int, float], str | None, FrameAnnotation | None]:
+        """Answer for one frame and save it; the scores, why it was skipped if it was, and what the file said before."""
         try:
             if isinstance(image, ImageError):
                 raise image
-            return self._answer(index, image), None
+            scores, before = self._answer(index, image)
+            return scores, None, before
         except InputError as error:
             if index == self.start:
                 raise
-            return {}, str(error)
+            return {}, str(error), None
 
-    def _answer(self, index: int, image: Image) -> dict[int, float]:
+    def _answer(self, index: int, image: Image) -> tuple[dict[int, float], FrameAnnotation | None]:
         seen = self._read(index, image)
         given = self._given(seen, seed=index == self.start)
         answers = self.propagator.step(index, image, given, self.wanted)
         new = {object_id: answers[object_id] for object_id in sorted((self.wanted - given.keys()) & answers.keys())}
         shapes = self._shapes(new, seen)
 
+        before: FrameAnnotation | None = None
+
         def change(current: FrameAnnotation) -> FrameAnnotation:
+            nonlocal before
+            before = current if self.store.path(self.video, index).exists() else None
             # A person may have saved this frame while the model was at it: what they drew keeps its pixels.
             fresh = shapes if current == seen else self._shapes(new, current)
             for object_id, parts in fresh.items():
@@ -188,7 +197,7 @@ class _Run:
             return current
 
         self.store.update(self.video, index, change, self.width, self.height)
-        return {object_id: round(answer.score, 4) for object_id, answer in new.items()}
+        return {object_id: round(answer.score, 4) for object_id, answer in new.items()}, before
 
     def _read(self, index: int, image: Image) -> FrameAnnotation:
         """The annotation of a frame as it stands now. Raises InputError if it, or the image, does not fit the run."""

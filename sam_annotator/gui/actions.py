@@ -54,6 +54,10 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     )  # fmt: skip
     actions["propagate"].setIcon(window.style().standardIcon(QtWidgets.QStyle.SP_MediaPlay))
     add(
+        "take_back", "Take propagation back", window.take_propagation_back,
+        "Undo the last propagation of this video as one step; what you did since stays", "phosphor/arrow-u-up-left.svg",
+    )  # fmt: skip
+    add(
         "key_frame", "Key frame", lambda: toggle_key_frame(window),
         "Approve the objects of this frame (the selected ones, if any): propagation will not change them",
     )  # fmt: skip
@@ -76,7 +80,11 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     bar, help_action = window.menuBar(), window.labelme_menus.help.menuAction()
     video = QtWidgets.QMenu("&Video", window)
     names = ("next_frame", "previous_frame", "forward_10", "back_10", "first_frame", "last_frame")
-    _fill(video, actions, (*names, None, "next_doubtful", None, "next_video", "previous_video", None, "propagate"))
+    _fill(
+        video,
+        actions,
+        (*names, None, "next_doubtful", None, "next_video", "previous_video", None, "propagate", "take_back"),
+    )
     objects = QtWidgets.QMenu("&Object", window)
     prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")
     _fill(objects, actions, (*prompts, "accept", "reject", None, "key_frame", "next_object", "previous_object"))

@@ -60,6 +60,10 @@ class ObjectCommands(QtCore.QObject):
             partial(self._change, delete_object, object_id, first=index if where == "onward" else 0),
         )
 
+    def take_back(self, steps: Callable[[], Iterator[int]]) -> None:
+        """Undo a propagation."""
+        self._start("taking the propagation back", steps)
+
     def _change(
         self, change: Callable[..., Iterator[int]], object_id: int, *arguments: object, first: int = 0
     ) -> Iterator[int]:

@@ -1,16 +1,38 @@
 """Propagation in the window: what starts it, what is shown while it runs, and the frame that is taken along."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.timeline import FrameMarks
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
+
+
+@dataclass
+class RunRecord:
+    """What is needed to take a propagation back: the frames it wrote, and what their files said before."""
+
+    video: Video
+    store: AnnotationStore
+    object_ids: tuple[int, ...]
+    frames: list[tuple[int, FrameAnnotation | None]] = field(default_factory=list)
+
+    def take_back(self) -> Iterator[int]:
+        """Undo the run frame by frame, the last first; what a person did since stays. A generator over indices."""
+        while self.frames:
+            index, before = self.frames[-1]
+            self.store.take_back(self.video, index, before, self.object_ids)
+            self.frames.pop()
+            yield index
 
 
 class PropagationPanel(QtCore.QObject):
@@ -21,7 +43,7 @@ class PropagationPanel(QtCore.QObject):
         self._window = window
         self._run = window.propagation
         self._timeline = window.timeline
-        self._video: Video | None = None
+        self._record: RunRecord | None = None
         self._is_following = False
         self._is_behind = False
         self._timeline.start_wanted.connect(self.toggle)
@@ -39,6 +61,15 @@ class PropagationPanel(QtCore.QObject):
             self._run.toggle_pause()
         else:
             self._start()
+
+    def take_back(self) -> None:
+        """Undo the last propagation of this video as one step."""
+        if self._run.is_running or self._record is None or not self._record.frames:
+            self._window.show_hint("There is no propagation to take back.")
+        elif self._record.video is not self._window.session.video:
+            self._window.show_hint(f"The last propagation was in {self._record.video.name}; open that video first.")
+        else:
+            self._window.commands.take_back(self._record.take_back)
 
     def stop_following(self) -> None:
         """The person looks at something else."""
@@ -77,8 +108,11 @@ class PropagationPanel(QtCore.QObject):
             "last": max(last, session.index),
             "direction": self._timeline.direction.currentData(),
         }
+        if not _fills_something(**request):
+            window.show_hint("There is no frame to fill in this direction; change the range or the direction.")
+            return
         window.sam_tool.forget()
-        self._video = session.video
+        self._record = RunRecord(session.video, session.store, object_ids)
         self._is_following = self._timeline.follow.isChecked()
         self._timeline.slider.show_range((request["first"], request["last"]))
         self._run.start(partial(window.jobs.propagate, session.video, session.store, **request))
@@ -86,7 +120,9 @@ class PropagationPanel(QtCore.QObject):
     def _on_frame(self, step: Any) -> None:
         """A frame was saved by the run."""
         window, session = self._window, self._window.session
-        if session.video is not self._video or session.tracks is None:
+        if not step.problem:
+            self._record.frames.append((step.index, step.before))
+        if session.video is not self._record.video or session.tracks is None:
             return  # another video was opened; the run's last frame comes late
         try:
             session.tracks.set_frame(step.index, session.store.read(session.video, step.index))
@@ -117,3 +153,9 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.show_idle(how)
         self._window.show_doing("")
         self._window.refresh_panels()
+
+
+def _fills_something(*, start: int, first: int, last: int, direction: str, object_ids: tuple[int, ...]) -> bool:
+    ahead = direction in ("forward", "both") and last > start
+    behind = direction in ("backward", "both") and first < start
+    return bool(object_ids) and (ahead or behind)

@@ -256,6 +256,10 @@ class AnnotationWindow(LabelmeWindow):
         """Start a propagation, pause it, go on."""
         self.propagation_panel.toggle()
 
+    def take_propagation_back(self) -> None:
+        """Undo the last propagation as one step."""
+        self.propagation_panel.take_back()
+
     # --- showing -------------------------------------------------------------------------------------------
 
     def color_of(self, shape: LabelmeShape) -> QtGui.QColor:

@@ -421,3 +421,35 @@ def test_a_run_again_replaces_only_what_propagation_made(
     assert facts(driver, 5) == {(1, "ball", "propagated"), (2, "brick", "propagated")}
     assert iou(saved_mask(driver, 1, 2), saved_mask(driver, 1, 0)) > 0.97  # as the new run carried it
     assert overlap(driver, BRICK, 3) > 0.99
+
+
+# --- taking a run back ---------------------------------------------------------------------------------------------
+
+
+def test_a_propagation_is_taken_back_as_one_step(driver: Driver, held: HeldPropagator) -> None:
+    start(driver, held, 3)
+    finish(driver, held)
+    driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
+    driver.wait(lambda: answered(driver) == [0], "the propagation to be taken back")
+    driver.wait(driver.window.isEnabled, "the window to be free again")
+    assert facts(driver, 0) == BALL_SAVED
+    track = driver.window.session.tracks.get(1)
+    assert track.frames == {0}
+
+
+def test_taking_a_propagation_back_keeps_what_a_person_did_since_and_what_stood_before(
+    driver: Driver, held: HeldPropagator, output: Path
+) -> None:
+    root = driver.window.session.videos[0].folder.parent
+    draw(root, output, [2], source=PROPAGATED)
+    earlier = file_of(driver, 2).read_bytes()
+    start(driver, held, 3)
+    finish(driver, held)
+    assert file_of(driver, 2).read_bytes() != earlier
+    driver.go_to(4)
+    driver.press(Qt.Key_K)
+    approved = file_of(driver, 4).read_bytes()
+    driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
+    driver.wait(lambda: answered(driver) == [0, 2, 4], "the propagation to be taken back")
+    assert file_of(driver, 2).read_bytes() == earlier
+    assert file_of(driver, 4).read_bytes() == approved
