@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape, read_annotation, write_annotation
-from sam_annotator.core.errors import AnnotationError, InputError
+from sam_annotator.core.errors import AnnotationError, InputError, SaveError
 from sam_annotator.core.videos import Video
 
 
@@ -147,11 +147,24 @@ class AnnotationStore:
                 return None
             restored = without_propagation(current, before, object_ids)
             if before is None and restored == replace(self.blank(video, index, 0, 0), **_size(restored)):
-                self.path(video, index).unlink()
+                self.remove(video, index)
                 return None
             if restored != current:
                 write_annotation(self.path(video, index), restored)
             return restored
+
+    def remove(self, video: Video, index: int) -> None:
+        """Delete the file of a frame, if there is one.
+
+        Raises:
+            SaveError: it could not be deleted.
+        """
+        path = self.path(video, index)
+        try:
+            with self._lock:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{path} could not be deleted ({error.strerror}); check its permissions.") from error
 
     def annotated_frames(self, video: Video) -> frozenset[int]:
         """Indices of the frames that have a file; costs one directory listing.

@@ -202,13 +202,17 @@ class AnnotationWindow(LabelmeWindow):
         box.setStandardButtons(QtWidgets.QMessageBox.Yes | QtWidgets.QMessageBox.No)
         box.buttonClicked.connect(
             lambda button: (
-                self._delete_annotation(path) if box.standardButton(button) == QtWidgets.QMessageBox.Yes else None
+                self._delete_annotation() if box.standardButton(button) == QtWidgets.QMessageBox.Yes else None
             )
         )
         box.open()
 
-    def _delete_annotation(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+    def _delete_annotation(self) -> None:
+        try:
+            self.session.store.remove(self.session.video, self.session.index)
+        except AnnotatorError as error:
+            self.show_error("Not deleted", str(error))
+            return
         if self.session.tracks is not None:
             self.session.tracks.set_frame(self.session.index, None)
         self.mark_file_annotated(self.session.index, False)
