@@ -118,6 +118,11 @@ class VideoTracks:
         return self._track(object_id) if self._sights.get(object_id) else None
 
     @property
+    def annotated(self) -> int:
+        """Number of frames that have an annotation, with or without objects, that can be read."""
+        return len(self._ids_in)
+
+    @property
     def label_conflicts(self) -> Mapping[int, Mapping[str, int]]:
         """Objects whose frames disagree on the category: object id -> category -> number of shapes."""
         counted = {object_id: self._labels_of(object_id) for object_id in sorted(self._sights)}

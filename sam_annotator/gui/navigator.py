@@ -11,8 +11,9 @@ from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import IMAGE_SUFFIXES, Video, find_videos
+from sam_annotator.gui.docks.videos import VideoCounts
 from sam_annotator.gui.labelme_seam import LabelmeShape
-from sam_annotator.gui.video_opener import VideoOpener, count_video
+from sam_annotator.gui.video_opener import VideoOpener
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -103,10 +104,10 @@ class Navigator(QtCore.QObject):
         self.reload_frame()
 
     def count_current(self) -> None:
-        """Show how much of the open video is annotated."""
-        row = self._session.row
-        if row is not None and self._session.total:
-            counts = count_video(self._session.videos[row], self._session.store)
+        """Show how much of the open video is annotated, as far as it is known without reading its folders."""
+        row, tracks = self._session.row, self._session.tracks
+        if row is not None and tracks is not None:
+            counts = VideoCounts(tracks.annotated, self._session.total)
             self._window.videos_panel.model.set_counts(row, counts)
 
     def _leave_video(self) -> None:

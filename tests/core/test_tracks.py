@@ -174,6 +174,21 @@ def test_a_new_category_goes_to_the_frames_asked_for_and_to_this_object_alone(
     assert store.annotated_frames(video) == {0, 1, 3, 5}
 
 
+def test_frames_with_a_readable_annotation_are_counted_as_they_come_and_go(
+    video: Video, store: AnnotationStore
+) -> None:
+    put(store, video, 0, part(1))
+    put(store, video, 1)
+    put(store, video, 2, part(1))
+    store.path(video, 2).write_text("{")
+    tracks = scanned(video, store)
+    assert tracks.annotated == 2
+    tracks.set_frame(4, store.read(video, 0))
+    assert tracks.annotated == 3
+    tracks.set_frame(0, None)
+    assert tracks.annotated == 2
+
+
 def test_a_category_without_a_name_is_refused(video: Video, store: AnnotationStore) -> None:
     with pytest.raises(InputError, match="name"):
         list(relabel_object(video, store, 1, "  ", range(3)))

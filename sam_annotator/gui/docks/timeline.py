@@ -94,8 +94,9 @@ class FrameSlider(QtWidgets.QWidget):
     ) -> None:
         painter.setBrush(color)
         width = max(self._step(), least)
-        for index in frames:
-            painter.drawRect(QtCore.QRectF(self.x_of(index) - width / 2, bar.top(), width, bar.height()))
+        for first, last in _spans(frames):
+            left, right = self.x_of(first) - width / 2, self.x_of(last) + width / 2
+            painter.drawRect(QtCore.QRectF(left, bar.top(), right - left, bar.height()))
 
     def _paint_handle(self, painter: QtGui.QPainter, middle: float) -> None:
         painter.setBrush(QtGui.QColor(255, 255, 255))
@@ -104,6 +105,17 @@ class FrameSlider(QtWidgets.QWidget):
 
     def _step(self) -> float:
         return max(self.width() - 2 * _MARGIN, 1) / max(self._total, 1)
+
+
+def _spans(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Frames in a row as first and last of each row: one rectangle to paint instead of thousands."""
+    spans: list[tuple[int, int]] = []
+    for index in sorted(frames):
+        if spans and index == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], index)
+        else:
+            spans.append((index, index))
+    return spans
 
 
 class Timeline(QtWidgets.QWidget):
