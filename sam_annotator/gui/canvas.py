@@ -132,8 +132,7 @@ class AnnotationCanvas(LabelmeCanvas):
             super().mouseMoveEvent(event)
             return
         position = self.to_image(event.localPos())
-        self.mouse_moved.emit(position)
-        self._prev_move_point = position
+        self.track_mouse(position)
         self.show_cursor(Qt.CrossCursor)
         if self._press is not None and event.buttons() & Qt.LeftButton:
             self._drag = self._box_to(position)

@@ -91,6 +91,11 @@ class LabelmeCanvas(Canvas):
         """Where the image's corner is, in widget pixels."""
         return self._compute_image_origin_offset() * self.scale
 
+    def track_mouse(self, position: QtCore.QPointF) -> None:
+        """Tell labelme's lines across the image and its status line where the mouse is, in image pixels."""
+        self._prev_move_point = position
+        self.mouse_moved.emit(position)
+
     def show_cursor(self, cursor: QtCore.Qt.CursorShape) -> None:
         self._apply_cursor(cursor)
 
@@ -240,6 +245,10 @@ class LabelmeWindow(MainWindow):
     @property
     def is_autosaving(self) -> bool:
         return self._actions.save_auto.isChecked()
+
+    @property
+    def shown_image(self) -> QtGui.QImage:
+        return self._image
 
     @property
     def image_path(self) -> str | None:

@@ -321,7 +321,7 @@ class AnnotationWindow(LabelmeWindow):
 
     def _show_proposals(self) -> None:
         tool = self.sam_tool
-        self.proposals_panel.show_proposals(self._image, tool.proposals, tool.chosen)
+        self.proposals_panel.show_proposals(self.shown_image, tool.proposals, tool.chosen)
         own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, bool(tool.proposals))
         self.labelme_actions.undo.setEnabled(self.canvas.has_prompt or self.canvas.can_restore_shape)
 
