@@ -89,7 +89,7 @@ class Driver:
         self.wait(lambda: self.window.naming.dialog is not None, "the dialog for names")
         line = self.window.naming.dialog.category
         line.selectAll()
-        QtTest.QTest.keyClicks(line, category)
+        _type(line, category)
         QtTest.QTest.keyClick(line, Qt.Key_Return)
         self.wait(lambda: self.window.naming.dialog is None, "the dialog to close")
         self.focus()
@@ -134,6 +134,18 @@ class Driver:
         canvas = self.window.canvas
         place = QtCore.QPointF(x, y) * canvas.scale + canvas.image_origin()
         return place.toPoint()
+
+
+def _type(line: QtWidgets.QLineEdit, text: str) -> None:
+    """Type on the keyboard, or as an input method does (QTest aborts at a letter that is not Latin)."""
+    if text.isascii():
+        QtTest.QTest.keyClicks(line, text)
+        return
+    from PyQt5 import QtGui
+
+    event = QtGui.QInputMethodEvent()
+    event.setCommitString(text)
+    QtWidgets.QApplication.sendEvent(line, event)
 
 
 def _move(widget: QtWidgets.QWidget, place: QtCore.QPoint) -> None:

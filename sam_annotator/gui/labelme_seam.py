@@ -499,13 +499,15 @@ class LabelmeWindow(MainWindow):
         self.undo()
 
     def _insert_shapes(self, shapes: list[LabelmeShape]) -> None:
-        self.adopt_shapes(shapes)
-        super()._insert_shapes(shapes)
+        if self.canvas.isEnabled():
+            self.adopt_shapes(shapes)
+            super()._insert_shapes(shapes)
 
     def delete_selected_shapes(self) -> None:
         # labelme asks each time, because its deletion cannot be undone; ours can
-        self.remove_labels(self.canvas.delete_selected())
-        self.mark_dirty()
+        if self.canvas.selected_shapes:
+            self.remove_labels(self.canvas.delete_selected())
+            self.mark_dirty()
 
     def prompt_output_dir(self, _value: bool = False) -> None:
         self.change_output()

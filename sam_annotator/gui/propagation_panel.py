@@ -125,10 +125,11 @@ class PropagationPanel(QtCore.QObject):
         if session.video is not self._record.video or session.tracks is None:
             return  # another video was opened; the run's last frame comes late
         try:
-            session.tracks.set_frame(step.index, session.store.read(session.video, step.index))
+            annotation = session.store.read(session.video, step.index)
         except AnnotatorError:
             return  # said by the run itself, in step.problem
-        window.mark_file_annotated(step.index, True)
+        session.tracks.set_frame(step.index, annotation)
+        window.mark_file_annotated(step.index, annotation is not None)
         if not self._person_is_busy() and self._is_following and step.index != session.index:
             window.navigator.show_frame(step.index)
         elif step.index == session.index:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam_annotator.core.annotation import FrameAnnotation
-from sam_annotator.core.errors import AnnotationError, ImageError
+from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import read_image
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.tracks import VideoTracks
@@ -60,8 +60,11 @@ class Session:
 
     @property
     def total(self) -> int:
-        """Frames of the video."""
-        return 0 if self.video is None else len(self.video.frame_paths)
+        """Frames of the video; 0 where they cannot be listed."""
+        try:
+            return 0 if self.video is None else len(self.video.frame_paths)
+        except InputError:
+            return 0
 
     @property
     def can_annotate(self) -> bool:

@@ -158,6 +158,11 @@ class AnnotationWindow(LabelmeWindow):
 
     # --- saving --------------------------------------------------------------------------------------------
 
+    def mark_dirty(self) -> None:
+        """Something in the frame was changed: save it. A frame that cannot be saved has nothing to lose."""
+        if self.session.can_annotate:
+            super().mark_dirty()
+
     def save_frame(self) -> bool:
         """Save the frame that is shown; False, and a dialog, if that failed."""
         if not self.session.can_annotate:
