@@ -311,19 +311,22 @@ def test_biker_opens_with_239_frames(make_annotation_window: Window, shared: Pat
     driver = make_annotation_window()
     driver.open(tmp_path / "biker.mp4")
     assert driver.window.session.total == 239
-    film = read_film(shared / "videos" / "biker.mp4")
-    for index in (0, 1, 120, 237, 238):
+    checked = (0, 1, 120, 237, 238)
+    around_all = {index: [near for near in range(index - 2, index + 3) if 0 <= near < 239] for index in checked}
+    film = read_film(shared / "videos" / "biker.mp4", {near for around in around_all.values() for near in around})
+    for index, around in around_all.items():
         driver.go_to(index)
         shown = driver.window.session.frame.image.astype(np.int16)
-        around = [near for near in range(index - 2, index + 3) if 0 <= near < 239]
         assert min(around, key=lambda near: float(np.abs(shown - film[near]).mean())) == index
 
 
-def read_film(path: Path) -> dict[int, np.ndarray]:
-    """Every frame of a video file, RGB, as OpenCV decodes it."""
+def read_film(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
+    """Some frames of a video file, RGB, as OpenCV decodes it."""
     capture = cv2.VideoCapture(str(path))
     frames = {}
-    while capture.grab():
-        frames[len(frames)] = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
+    for index in range(max(wanted) + 1):
+        assert capture.grab()
+        if index in wanted:
+            frames[index] = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
     capture.release()
     return frames
