@@ -64,7 +64,7 @@ class Driver:
 
     def hover(self, x: float, y: float) -> None:
         """Move the mouse over a place of the image, no button held."""
-        QtTest.QTest.mouseMove(self.window.canvas, self._place(x, y))
+        _move(self.window.canvas, self._place(x, y), Qt.NoButton)
         QtWidgets.QApplication.processEvents()
 
     def drag(self, left: float, top: float, right: float, bottom: float) -> None:
@@ -148,9 +148,9 @@ def _type(line: QtWidgets.QLineEdit, text: str) -> None:
     QtWidgets.QApplication.sendEvent(line, event)
 
 
-def _move(widget: QtWidgets.QWidget, place: QtCore.QPoint) -> None:
-    """Move the mouse with the left button held (QTest.mouseMove forgets the button)."""
+def _move(widget: QtWidgets.QWidget, place: QtCore.QPoint, held: Qt.MouseButton = Qt.LeftButton) -> None:
+    """Move the mouse (QTest.mouseMove forgets the button, and does nothing where the cursor is there already)."""
     from PyQt5 import QtGui
 
-    event = QtGui.QMouseEvent(QtCore.QEvent.MouseMove, QtCore.QPointF(place), Qt.NoButton, Qt.LeftButton, Qt.NoModifier)
+    event = QtGui.QMouseEvent(QtCore.QEvent.MouseMove, QtCore.QPointF(place), Qt.NoButton, held, Qt.NoModifier)
     QtWidgets.QApplication.sendEvent(widget, event)
