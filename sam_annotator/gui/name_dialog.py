@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
-from rapidfuzz import fuzz, process, utils
 
 _SHOWN = 200
 
@@ -35,6 +34,8 @@ class Name:
 
 def rank_categories(typed: str, categories: Sequence[str], recent: Sequence[str]) -> list[str]:
     """Categories to offer for what was typed: the best match first; without text, the recent ones first."""
+    from rapidfuzz import fuzz, process, utils  # not while the window starts
+
     if not typed.strip():
         return [*recent, *(name for name in categories if name not in recent)][:_SHOWN]
     wanted = typed.strip().casefold()

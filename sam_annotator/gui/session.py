@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError
-from sam_annotator.core.images import read_image
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
+from sam_annotator.gui.frame_reader import FrameReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ class Session:
         self.frame: LoadedFrame | None = None
         self.base: FrameAnnotation | None = None
         self.tracks: VideoTracks | None = None
+        self._images = FrameReader()
         self.saved_frames: set[int] = set()
 
     @property
@@ -74,12 +75,19 @@ class Session:
     def close_video(self) -> None:
         self.row, self.index, self.frame, self.base, self.tracks = None, 0, None, None, None
 
+    def close(self) -> None:
+        """Nothing more will be read."""
+        self._images.close()
+
     def load_frame(self, index: int) -> LoadedFrame:
         """Read a frame and make it the current one. Never raises for what is wrong with its files."""
         assert self.video is not None
+        following = 2 * index - self.index if self.frame is not None else index + 1
         self.index = index
-        self.frame = _read(self.video, self.store, index)
+        self.frame = self._read(self.video, index)
         self.base = self.frame.annotation
+        if following != index and 0 <= following < self.total:
+            self._images.expect(self.video.frame_paths[following])  # whoever steps is likely to step on
         return self.frame
 
     def reload_annotation(self) -> FrameAnnotation | None:
@@ -113,17 +121,16 @@ class Session:
         height, width = self.frame.image.shape[:2]
         return self.base or self.store.blank(self.video, self.index, width, height)
 
-
-def _read(video: Video, store: AnnotationStore, index: int) -> LoadedFrame:
-    path = video.frame_paths[index]
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        return LoadedFrame(path, None, None, str(error))
-    try:
-        annotation = store.read(video, index)
-        if annotation is not None:
-            check_size(annotation, image.shape[1], image.shape[0], store.path(video, index))
-    except AnnotationError as error:
-        return LoadedFrame(path, image, None, str(error))
-    return LoadedFrame(path, image, annotation)
+    def _read(self, video: Video, index: int) -> LoadedFrame:
+        path = video.frame_paths[index]
+        try:
+            image = self._images.read(path)
+        except ImageError as error:
+            return LoadedFrame(path, None, None, str(error))
+        try:
+            annotation = self.store.read(video, index)
+            if annotation is not None:
+                check_size(annotation, image.shape[1], image.shape[0], self.store.path(video, index))
+        except AnnotationError as error:
+            return LoadedFrame(path, image, None, str(error))
+        return LoadedFrame(path, image, annotation)

@@ -352,6 +352,7 @@ class AnnotationWindow(LabelmeWindow):
             return
         self.engine.stop()
         self.files.stop()
+        self.session.close()
         self.settings.setValue("window/size", self.size())
         self.settings.setValue("window/position", self.pos())
         self.settings.setValue("window/state", self.saveState())
