@@ -1,0 +1,93 @@
+"""From a file of weights to a propagator."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from sam_annotator.core.manifest import Checkpoint, describe_bytes
+from sam_annotator.engine.checkpoints import State, check_state, read_state
+from sam_annotator.engine.device import choose_device
+from sam_annotator.engine.stcn.network import StcnNetwork
+from sam_annotator.engine.stcn.propagator import StcnPropagator, failures_explained
+from sam_annotator.engine.stcn.resnet import fold_norms
+
+_VALUE_INPUT = "value_encoder.conv1.weight"
+_ADVICE = "Choose another file; `sam-annotator models list` says where to get stcn.pth."
+
+
+def make_stcn(
+    path: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[str], None] = lambda _text: None,
+    checkpoint: Checkpoint | None = None,
+) -> StcnPropagator:
+    """Load STCN from its file of weights.
+
+    Args:
+        path: the file.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        report: is told what is being loaded.
+        checkpoint: what the manifest knows of the file, if it is the published one.
+
+    Raises:
+        InputError: no such device.
+        EngineError: the file is damaged or not STCN's, or the model does not fit into the device's memory.
+    """
+    chosen = choose_device(device)
+    size = f" ({describe_bytes(path.stat().st_size)})" if path.is_file() else ""
+    report(f"Loading STCN from {path.name}{size} ...")
+    network = load_network(path, checkpoint)
+    precision = choose_precision(chosen)
+    name = f"STCN, {chosen} {str(precision).removeprefix('torch.')}"
+    with failures_explained(name):
+        return StcnPropagator(ready_network(network, chosen, precision), name=name)
+
+
+def load_network(path: Path, checkpoint: Checkpoint | None = None) -> StcnNetwork:
+    """The network with the weights of a file; CPU, float32.
+
+    Weights trained for one object at a time, without the plane of the others, are taken as well: that plane then
+    counts for nothing.
+
+    Raises:
+        EngineError: the file is damaged, or its weights are not those of STCN.
+    """
+    state = with_plane_of_others(read_state(path, checkpoint))
+    with torch.device("meta"):  # initial weights would be drawn and then thrown away
+        network = StcnNetwork()
+    check_state(state, network, path, what="STCN", advice=_ADVICE)
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.float().eval().requires_grad_(False)
+
+
+def with_plane_of_others(state: State) -> State:
+    """The weights with a fifth input plane of zeros where the value encoder takes four."""
+    weight = state.get(_VALUE_INPUT)
+    if weight is None or weight.ndim != 4 or weight.shape[1] != 4:
+        return state
+    return {**state, _VALUE_INPUT: torch.cat([weight, torch.zeros_like(weight[:, :1])], 1)}
+
+
+def ready_network(network: StcnNetwork, device: torch.device, precision: torch.dtype) -> StcnNetwork:
+    """The network as it computes fastest, with the same answers: norms folded (in float32), then moved and cast."""
+    fold_norms(network)
+    moved: StcnNetwork = network.to(device, precision).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
+
+
+def choose_precision(device: torch.device) -> torch.dtype:
+    """float16 on CUDA devices and bfloat16 on processors that compute faster with it, else float32.
+
+    Keys, affinities and shares are float32 in any case.
+    """
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
+        return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this machine's processor multiplies bfloat16 itself; others emulate it, slowly."""
+    tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(test() for test in tests if test is not None)
