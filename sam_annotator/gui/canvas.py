@@ -147,7 +147,8 @@ class AnnotationCanvas(LabelmeCanvas):
         if press is None or event.button() != Qt.LeftButton:
             return
         if box is not None:
-            self._add_box(box)
+            if min(box.width(), box.height()) >= 1:
+                self._add_box(box)
         elif self.is_out_of_pixmap(press):
             return
         elif self.create_mode == SAM_POINTS_MODE or self.prompt.box is not None:

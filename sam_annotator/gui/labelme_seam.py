@@ -307,6 +307,17 @@ class LabelmeWindow(MainWindow):
         """Zoom so that the whole image is seen."""
         self.set_fit_window_mode()
 
+    def keep_zoom(self, percent: int) -> None:
+        """A zoom that was typed is the person's own: it stays when frames or panels change."""
+        fits = {"FIT_WINDOW": self._fit_window_scale, "FIT_WIDTH": self._fit_width_scale}
+        fit = fits.get(self._zoom_mode.name)
+        if fit is None or self._image.isNull():
+            return
+        fitting = min(max(int(fit() * 100), self.zoom_widget.minimum()), self.zoom_widget.maximum())
+        if percent != fitting:
+            self._zoom_mode = type(self._zoom_mode).MANUAL_ZOOM
+            self._sync_zoom_mode_actions()
+
     def refresh_zoom(self) -> None:
         """Keep the zoom; where it follows the window, compute it anew."""
         if self._image.isNull():
@@ -370,6 +381,7 @@ class LabelmeWindow(MainWindow):
     def _setup_canvas(self) -> Any:
         with _replaced(labelme.app, "Canvas", self.canvas_class):
             widgets = super()._setup_canvas()
+        widgets.zoom_widget.valueChanged.connect(self.keep_zoom)
         self.centralWidget().installEventFilter(self)
         return widgets
 
