@@ -140,6 +140,7 @@ def _spelled(key: str) -> str:
 
 _LABELME_DEFAULTS: dict[str, Any] = {
     "keep_prev_scale": True,
+    "shape": {"point_size": 6},  # outlines of masks have many points
     **{f"{dock}_dock": {"show": False} for dock in ("flag", "label", "shape", "file")},
 }
 

@@ -342,8 +342,12 @@ class AnnotationWindow(LabelmeWindow):
 
     def show_saved(self) -> None:
         """Whether the frame has a file, in the status line."""
-        path = self.annotation_path()
-        self.status.show_saved(f"saved: {path.name}" if path and path.exists() else "not annotated")
+        path, frame = self.annotation_path(), self.session.frame
+        if frame is not None and frame.problem:
+            self.status.show_saved("cannot be annotated", good=False)
+        else:
+            self.status.show_saved(f"saved: {path.name}" if path and path.exists() else "not annotated")
+        self.canvas.refresh_hint()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         """Nothing is lost: what runs is stopped after its step, what is unsaved is asked for."""
