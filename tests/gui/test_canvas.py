@@ -280,9 +280,10 @@ def see_mark(driver: Driver) -> QtCore.QPointF:
     image = viewport.grab().toImage().convertToFormat(QtGui.QImage.Format_RGB32)
     pixels = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
     pixels = pixels.reshape(image.height(), image.width(), 4)[..., :3].astype(int)
-    rows, columns = np.nonzero((pixels[..., 2] > 170) & (pixels[..., 1] < 60))
-    assert rows.size, "the mark is not on the screen"
-    middle = QtCore.QPointF(columns.mean() + 0.5, rows.mean() + 0.5)
+    red = np.clip(pixels[..., 2] - pixels[..., 1], 0, None)  # also the half red ones along its edge
+    assert red.any(), "the mark is not on the screen"
+    rows, columns = np.indices(red.shape)
+    middle = QtCore.QPointF(np.average(columns, weights=red) + 0.5, np.average(rows, weights=red) + 0.5)
     return middle - QtCore.QPointF(driver.window.canvas.pos())
 
 
