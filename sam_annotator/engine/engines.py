@@ -19,6 +19,8 @@ Report = Callable[[str], None]
 _BEST_ON_CPU = ("vit_b", "vit_l", "vit_h")  # encoding one frame takes seconds there: the fastest first
 _BEST_ON_GPU = ("vit_h", "vit_l", "vit_b")  # encoding is a fraction of a second in any case: the most exact first
 
+_OPTIONS = {"sam": "--sam", "stcn": "--propagator"}
+
 
 def ignore(_text: str) -> None:
     """A report that nobody reads."""
@@ -31,7 +33,8 @@ class EngineOptions:
     Attributes:
         segmenter: `auto` (the best SAM whose checkpoint is there, else embedded), `embedded`, a name of the
             manifest such as `sam_vit_b`, or the path of a SAM checkpoint.
-        propagator: `auto`, `embedded` or `stcn`.
+        propagator: `auto` (STCN if its checkpoint is there, else embedded), `embedded`, `stcn`, or the path of an
+            STCN checkpoint.
         models: a folder to look for checkpoints in first.
         device: `auto` (CUDA if there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, ...
     """
@@ -62,32 +65,38 @@ def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter
 
 
 def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagator:
-    """Make the propagator that was asked for; `auto` is the embedded one.
+    """Make the propagator that was asked for; takes seconds for STCN.
+
+    `auto` takes STCN where its checkpoint is found, on a CPU too: it is slower there than the embedded one, but
+    far more exact.
 
     Raises:
-        InputError: no such name or folder.
-        EngineError: it cannot be made.
+        InputError: no such name, file, folder or device.
+        EngineError: the checkpoint is not there, or is damaged.
     """
     _check_models_folder(options)
-    if options.propagator in ("auto", "embedded"):
+    chosen = _stcn_file(options)
+    if chosen is None:
         from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
 
         return EmbeddedPropagator()
-    if options.propagator == "stcn":
-        # STCN's place: its network, and `auto` preferring it where stcn.pth is found.
-        raise EngineError(
-            "This version does not have STCN's network yet, so stcn.pth cannot be used; "
-            "choose --propagator embedded, which needs no weights."
-        )
-    raise InputError(f"There is no propagator '{options.propagator}'; choose auto or embedded.")
+    from sam_annotator.engine.stcn import load
+
+    path, checkpoint = chosen
+    return load.make_stcn(path, device=options.device, report=report, checkpoint=checkpoint)
 
 
 def describe_missing(options: EngineOptions) -> str | None:
     """One sentence or two for the window's banner: which segmenter works, and how to get SAM's weights.
 
-    None where there is nothing to tell: SAM's weights are there, or the embedded segmenter was asked for.
-    Never raises for what the options name; `make_segmenter` will.
+    Or what is wrong with the propagator that was asked for. None where there is nothing to tell: SAM's weights are
+    there, or the embedded segmenter was asked for. Never raises for what the options name; `make_segmenter` and
+    `make_propagator` will.
     """
+    return _describe_segmenter(options) or _describe_propagator(options)
+
+
+def _describe_segmenter(options: EngineOptions) -> str | None:
     try:
         _check_models_folder(options)
         if options.segmenter == "embedded":
@@ -98,6 +107,15 @@ def describe_missing(options: EngineOptions) -> str | None:
     except (InputError, EngineError) as error:
         return str(error)
     return None if _found_sams(options, ignore) else _describe_embedded(options)
+
+
+def _describe_propagator(options: EngineOptions) -> str | None:
+    try:
+        _check_models_folder(options)
+        _stcn_file(options)
+    except (InputError, EngineError) as error:
+        return str(error)
+    return None
 
 
 def _describe_embedded(options: EngineOptions) -> str:
@@ -172,12 +190,35 @@ def _named_checkpoint(options: EngineOptions) -> tuple[Path, Checkpoint | None]:
     )
 
 
+def _stcn_file(options: EngineOptions) -> tuple[Path, Checkpoint | None] | None:
+    """The file of STCN's weights that was asked for (with what the manifest knows of it), None: the embedded one."""
+    if options.propagator == "embedded":
+        return None
+    checkpoint = next(checkpoint for checkpoint in load_manifest() if checkpoint.kind == "stcn")
+    if options.propagator == "auto":
+        found = find_checkpoint(checkpoint, options.models)
+        return None if found is None else (found, checkpoint)
+    if options.propagator == checkpoint.name:
+        return _checkpoint_file(checkpoint, options), checkpoint
+    path = Path(options.propagator).expanduser()
+    if path.is_file() and path.suffix != ".part":
+        return path, None
+    if path.suffix == ".part":
+        raise InputError(f"{path} is an unfinished download; finish it, or choose --propagator embedded.")
+    raise InputError(
+        f"There is no propagator '{options.propagator}' and no file of that name; "
+        f"choose auto, embedded, {checkpoint.name}, or the file of an STCN checkpoint."
+    )
+
+
 def _checkpoint_file(checkpoint: Checkpoint, options: EngineOptions) -> Path:
     path = find_checkpoint(checkpoint, options.models)
     if path is None:
+        size = "" if checkpoint.bytes is None else f" ({checkpoint.size})"
         raise EngineError(
-            f"{checkpoint.file} ({checkpoint.size}) was not found; download it from {checkpoint.url} and put it into "
-            f"{search_folders(options.models)[0]}, or choose --sam embedded, which needs no weights."
+            f"{checkpoint.file}{size} was not found; download it from {checkpoint.url} and put it into "
+            f"{search_folders(options.models)[0]}, or choose {_OPTIONS[checkpoint.kind]} embedded, which needs no "
+            "weights."
         )
     return path
 

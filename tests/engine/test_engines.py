@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from sam_annotator.core.manifest import load_manifest
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.engine import sam
 from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter
+from sam_annotator.engine.stcn import load
 from sam_annotator.engine.torchvision_standin import import_segment_anything
 from tests.conftest import REPOSITORY
 from tests.engine.small_sam import small_sam
+from tests.engine.stcn.small import small_network
 
 FILES = {checkpoint.name: checkpoint for checkpoint in load_manifest()}
 
@@ -169,14 +172,66 @@ def test_a_device_that_is_not_there_is_an_error(models: Path) -> None:
         make_segmenter(EngineOptions(device="cuda:99"))
 
 
-def test_stcn_is_said_to_be_missing_and_what_to_use_instead() -> None:
-    with pytest.raises(EngineError, match=r"does not have STCN's network yet.*--propagator embedded"):
-        make_propagator(EngineOptions(propagator="stcn"))
+@pytest.fixture
+def narrow_stcn(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """STCN is a narrow one here; its weights."""
+    monkeypatch.setattr(load, "StcnNetwork", small_network)
+    return small_network().state_dict()
 
 
-def test_an_unknown_propagator_says_which_there_are() -> None:
-    with pytest.raises(InputError, match="choose auto or embedded"):
-        make_propagator(EngineOptions(propagator="xmem"))
+@pytest.mark.parametrize("choice", ["auto", "stcn"])
+def test_stcn_carries_the_masks_where_its_weights_are_found(
+    models: Path, narrow_stcn: dict[str, torch.Tensor], choice: str
+) -> None:
+    torch.save(narrow_stcn, models / "stcn.pth")
+    told: list[str] = []
+    options = EngineOptions(propagator=choice, device="cpu", segmenter="embedded")
+    assert describe_missing(options) is None
+    assert make_propagator(options, told.append).name.startswith("STCN, cpu")
+    assert len(told) == 1
+    assert make_propagator(EngineOptions(propagator="embedded")).name.startswith("embedded")
+
+
+def test_weights_of_ones_own_are_named_by_their_file(tmp_path: Path, narrow_stcn: dict[str, torch.Tensor]) -> None:
+    torch.save(narrow_stcn, tmp_path / "tuned.pth")
+    options = EngineOptions(propagator=str(tmp_path / "tuned.pth"), device="cpu")
+    assert make_propagator(options).name.startswith("STCN, cpu")
+
+
+def test_stcn_that_is_missing_says_where_to_get_it_and_where_to_put_it(models: Path) -> None:
+    options = EngineOptions(propagator="stcn", segmenter="embedded")
+    with pytest.raises(EngineError) as caught:
+        make_propagator(options)
+    for fact in ("stcn.pth was not found", FILES["stcn"].url, str(models), "--propagator embedded"):
+        assert fact in str(caught.value)
+    assert describe_missing(options) == str(caught.value)
+
+
+def test_a_page_saved_in_place_of_stcn_is_an_error_also_where_nobody_asked_for_it(models: Path) -> None:
+    (models / "stcn.pth").write_text("<!DOCTYPE html>")
+    with pytest.raises(EngineError, match=r"stcn\.pth cannot be read as a file of weights.*web page"):
+        make_propagator(EngineOptions(device="cpu"))
+
+
+def test_stcn_on_a_device_that_is_not_there_is_an_error(models: Path) -> None:
+    put(models, "stcn", size=10)
+    with pytest.raises(InputError, match="--device cpu"):
+        make_propagator(EngineOptions(device="cuda:99"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (EngineOptions(propagator="xmem"), "choose auto, embedded, stcn, or the file"),
+        (EngineOptions(propagator="sam_vit_b"), "no propagator 'sam_vit_b'"),
+        (EngineOptions(propagator="stcn.pth.part"), "unfinished download"),
+        (EngineOptions(propagator="stcn", models=Path("no such folder")), "given with --models does not exist"),
+    ],
+)
+def test_an_unknown_propagator_says_which_there_are(options: EngineOptions, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make_propagator(options)
+    assert words in (describe_missing(replace(options, segmenter="embedded")) or "")
 
 
 def test_the_banner_says_what_works_and_how_to_get_the_weights(models: Path) -> None:
@@ -207,9 +262,11 @@ def test_asking_what_is_missing_loads_no_model_code(segmenter: str) -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_the_embedded_engines_need_no_torch() -> None:
+def test_the_embedded_engines_need_no_torch(models: Path) -> None:
     script = (
-        "import sys; from sam_annotator.engine.engines import EngineOptions, make_propagator, make_segmenter; "
+        "import sys; from pathlib import Path; from sam_annotator.core import manifest; "
+        f"manifest._PACKAGE = Path({str(models.parent / 'sam_annotator')!r}); "
+        "from sam_annotator.engine.engines import EngineOptions, make_propagator, make_segmenter; "
         "make_segmenter(EngineOptions(segmenter='embedded')); make_propagator(EngineOptions()); "
         "print('torch' in sys.modules)"
     )
