@@ -197,11 +197,11 @@ class _Person:
     def _propagate(self) -> None:
         driver, run = self._driver, self._window.propagation
         driver.press(Qt.Key_Space)
-        driver.wait(lambda: run.done > 24 or not run.is_running, "the propagation", 600)
-        driver.press(Qt.Key_Space)
-        driver.wait(lambda: run.is_paused or not run.is_running, "the pause")
-        self._picture("5-propagating.png")
-        driver.press(Qt.Key_Space)
+        driver.wait(lambda: run.done > min(24, run.total // 3) or not run.is_running, "the propagation", 600)
+        if run.is_running:  # a short video may be done by now: Space would begin anew
+            driver.press(Qt.Key_Space)
+            self._picture("5-propagating.png")
+            driver.press(Qt.Key_Space)
         driver.propagation()
         if driver.dialog_text():
             raise AnnotatorError(driver.dialog_text())

@@ -83,6 +83,25 @@ def test_a_click_is_answered_with_three_proposals_and_a_hint_what_to_do(driver: 
     assert not file_of(driver).exists()
 
 
+def test_the_image_stays_where_it_is_while_a_person_works_on_it(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter
+) -> None:
+    driver = make_annotation_window(make_videos(frames=4))
+    canvas = driver.window.canvas
+    driver.look()
+    before = canvas.scale, canvas.image_origin()
+    driver.click(*ball_centre(0))
+    driver.proposals()
+    driver.look()
+    assert (canvas.scale, canvas.image_origin()) == before
+    accept(driver, "ball")
+    driver.look()
+    assert (canvas.scale, canvas.image_origin()) == before
+    driver.press(Qt.Key_D)
+    driver.look()
+    assert (canvas.scale, canvas.image_origin()) == before
+
+
 @pytest.mark.parametrize(("keys", "radius"), [("1", 6), ("2", 10), ("3", 14), ("\t", 10), ("\t\t", 14), ("\t\t\t", 6)])
 def test_number_keys_and_tab_choose_the_proposal_that_is_saved(driver: Driver, keys: str, radius: int) -> None:
     x, y = ball_centre(0)

@@ -72,7 +72,9 @@ class ProposalsPanel(QtWidgets.QWidget):
         button.setToolButtonStyle(Qt.ToolButtonTextUnderIcon)
         button.setIconSize(_THUMBNAIL)
         button.setFixedHeight(_THUMBNAIL.height() + 26)
-        button.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
+        # As wide with a thumbnail as without: else the dock grows, and the image shrinks under the person's hand.
+        button.setSizePolicy(QtWidgets.QSizePolicy.Ignored, QtWidgets.QSizePolicy.Fixed)
+        button.setMinimumWidth(_THUMBNAIL.width())
         button.setToolTip(f"Proposal {index + 1} (key {index + 1}, Tab for the next)")
         button.clicked.connect(lambda: self.chosen.emit(index))
         return button
