@@ -46,6 +46,7 @@ class EngineJobs:
         segmenter = self._load_segmenter()
         if self._image_path != path:
             yield f"preparing {path.name}"
+        if self._image_path != path:  # a click may have come between, and prepared it
             self._image_path = None  # should it fail, nothing is prepared
             segmenter.set_image(read_image(path))
             self._image_path = path

@@ -1,0 +1,173 @@
+"""The work of the engine thread, step by step, without the thread."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sam_annotator.core.annotation import MANUAL
+from sam_annotator.core.errors import EngineError, ImageError, InputError
+from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
+from sam_annotator.core.prompt import Prompt
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import find_videos
+from sam_annotator.engine.propagation import FrameDone
+from sam_annotator.gui.engine_jobs import EngineJobs
+from tests.gui.conftest import EMBEDDED
+from tests.gui.scene import BALL, HEIGHT, WIDTH, DiscSegmenter, ball_centre, make_video, truth
+
+CLICK = Prompt((ball_centre(0),), (True,))
+
+
+def run(job: Iterator[Any]) -> tuple[list[Any], Any]:
+    """What a job yields, and what it returns."""
+    steps = []
+    while True:
+        try:
+            steps.append(next(job))
+        except StopIteration as end:
+            return steps, end.value
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> list[Path]:
+    return sorted(make_video(tmp_path / "videos" / "ball", 4).iterdir())
+
+
+def test_nothing_is_loaded_before_the_first_job(frames: list[Path], discs: DiscSegmenter) -> None:
+    jobs = EngineJobs({})
+    assert jobs.segmenter_name == ""
+    steps, _ = run(jobs.prepare(frames[0]))
+    assert steps == ["loading the segmenter", "preparing 00000.jpg"]
+    assert jobs.segmenter_name == "discs, cpu"
+
+
+def test_an_image_is_prepared_once_and_again_only_after_another(frames: list[Path], discs: DiscSegmenter) -> None:
+    jobs = EngineJobs({})
+    for path, images in ((frames[0], 1), (frames[0], 1), (frames[1], 2), (frames[0], 3)):
+        run(jobs.prepare(path))
+        assert discs.images == images
+
+
+def test_a_click_prepares_what_nobody_has_prepared(frames: list[Path], discs: DiscSegmenter) -> None:
+    steps, proposals = run(EngineJobs({}).predict(frames[0], CLICK, None))
+    assert steps == ["loading the segmenter", "preparing 00000.jpg", "segmenting"]
+    assert len(proposals) == 3
+    assert discs.asked == [CLICK]
+
+
+@pytest.mark.parametrize("steps_before", [0, 1, 2])
+def test_a_click_that_overtakes_the_preparing_of_its_frame_does_not_prepare_it_twice(
+    frames: list[Path], discs: DiscSegmenter, steps_before: int
+) -> None:
+    jobs = EngineJobs({})
+    preparing = jobs.prepare(frames[0])
+    for _ in range(steps_before):
+        next(preparing)
+    run(jobs.predict(frames[0], CLICK, None))
+    run(preparing)
+    assert discs.images == 1
+
+
+@pytest.mark.parametrize("steps_before", [0, 1, 2])
+def test_a_click_on_another_frame_than_is_being_prepared_is_answered_for_its_own(
+    frames: list[Path], discs: DiscSegmenter, steps_before: int
+) -> None:
+    cv2.imwrite(str(frames[1]), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    jobs = EngineJobs({})
+    preparing = jobs.prepare(frames[0])
+    for _ in range(steps_before):
+        next(preparing)
+    _, proposals = run(jobs.predict(frames[1], CLICK, None))
+    assert proposals[0].state.mark == (0, 0, 0)
+    run(preparing)
+    _, proposals = run(jobs.predict(frames[0], CLICK, None))
+    assert proposals[0].state.mark != (0, 0, 0)
+
+
+def test_an_image_that_cannot_be_read_leaves_the_one_before_in_no_doubt(
+    frames: list[Path], discs: DiscSegmenter
+) -> None:
+    jobs = EngineJobs({})
+    run(jobs.prepare(frames[0]))
+    frames[1].write_bytes(b"not a JPEG")
+    with pytest.raises(ImageError, match=r"00001\.jpg"):
+        run(jobs.prepare(frames[1]))
+    run(jobs.prepare(frames[0]))
+    assert discs.images == 2
+
+
+def test_a_segmenter_that_failed_to_prepare_is_asked_again(
+    frames: list[Path], discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fail_once(image: NDArray[np.uint8]) -> None:
+        tried.append(image.shape)
+        if len(tried) == 1:
+            raise EngineError("out of memory")
+
+    monkeypatch.setattr(discs, "set_image", fail_once)
+    jobs = EngineJobs({})
+    with pytest.raises(EngineError):
+        run(jobs.prepare(frames[0]))
+    run(jobs.prepare(frames[0]))
+    assert tried == [(HEIGHT, WIDTH, 3)] * 2
+
+
+def test_options_that_cannot_be_used_are_said_by_the_job_that_needs_them(frames: list[Path]) -> None:
+    jobs = EngineJobs({"segmenter": "no such model", "propagator": "no such model"})
+    assert "no such model" in (jobs.missing() or "")
+    with pytest.raises(InputError, match="no such model"):
+        run(jobs.prepare(frames[0]))
+    assert jobs.segmenter_name == ""
+
+
+def test_the_banner_speaks_of_weights_only_where_they_are_wanted_and_missing() -> None:
+    assert EngineJobs(EMBEDDED).missing() is None
+    assert "embedded" in (EngineJobs({}).missing() or "")
+
+
+def test_asking_for_the_banner_imports_no_torch(frames: list[Path]) -> None:
+    before = "torch" in sys.modules
+    EngineJobs({}).missing()
+    assert ("torch" in sys.modules) == before
+
+
+def test_the_embedded_engine_finds_and_carries_the_ball(frames: list[Path], tmp_path: Path) -> None:
+    jobs = EngineJobs(EMBEDDED)
+    _, proposals = run(jobs.predict(frames[0], CLICK, None))
+    best = max(proposals, key=lambda proposal: iou(proposal.mask, truth(BALL, 0)))
+    assert iou(best.mask, truth(BALL, 0)) > 0.85
+    video, store = find_videos(tmp_path / "videos")[0], AnnotationStore(tmp_path / "annotations")
+    shapes = mask_to_shapes(best.mask, label="ball", object_id=1, source=MANUAL)
+    store.update(video, 0, lambda frame: frame.with_object(1, shapes), WIDTH, HEIGHT)
+    request = {"object_ids": (1,), "start": 0, "first": 0, "last": 3, "direction": "forward"}
+    steps, _ = run(jobs.propagate(video, store, **request))
+    assert steps[0] == "loading the propagator"
+    assert [step.index for step in steps[1:] if isinstance(step, FrameDone)] == [0, 1, 2, 3]
+    assert jobs.propagator_name.startswith("embedded")
+    last = store.read(video, 3)
+    assert last is not None
+    assert iou(object_mask(last.shapes_of(1), HEIGHT, WIDTH), truth(BALL, 3)) > 0.8
+    again, _ = run(jobs.propagate(video, store, **request))
+    assert "loading the propagator" not in again
+
+
+def test_a_propagation_that_is_closed_anywhere_leaves_whole_frames(frames: list[Path], tmp_path: Path) -> None:
+    jobs = EngineJobs(EMBEDDED)
+    video = find_videos(tmp_path / "videos")[0]
+    for stop in range(1, 5):
+        store = AnnotationStore(tmp_path / f"annotations{stop}")
+        shapes = mask_to_shapes(truth(BALL, 0), label="ball", object_id=1, source=MANUAL)
+        store.update(video, 0, lambda frame, shapes=shapes: frame.with_object(1, shapes), WIDTH, HEIGHT)
+        job = jobs.propagate(video, store, object_ids=(1,), start=0, first=0, last=3, direction="forward")
+        done = [next(job) for _ in range(stop)]
+        job.close()
+        written = {step.index for step in done if isinstance(step, FrameDone)} | {0}
+        assert store.annotated_frames(video) == written
