@@ -1,0 +1,158 @@
+"""`sam-annotator [VIDEOS]`: what is wrong is said before any window comes up; the window's end is the command's."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sam_annotator.cli import main
+from tests.gui.scene import make_video
+from tests.gui.steps import draw
+
+
+@pytest.fixture
+def no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making a window fails the test."""
+
+    def fail(**_options: object) -> None:
+        pytest.fail("a window was made")
+
+    monkeypatch.setattr("sam_annotator.gui.app.make_window", fail)
+
+
+def empty_folder(folder: Path) -> Path:
+    return folder
+
+
+def folder_without_images(folder: Path) -> Path:
+    (folder / "papers").mkdir()
+    (folder / "notes.txt").write_text("no images", encoding="utf-8")
+    return folder
+
+
+def missing_folder(folder: Path) -> Path:
+    return folder / "nowhere"
+
+
+def text_file(folder: Path) -> Path:
+    (folder / "notes.txt").write_text("no video", encoding="utf-8")
+    return folder / "notes.txt"
+
+
+@pytest.mark.parametrize("make", [empty_folder, folder_without_images, missing_folder, text_file])
+@pytest.mark.usefixtures("no_window")
+def test_what_cannot_be_opened_is_told_in_one_line_without_a_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], Path]
+) -> None:
+    (tmp_path / "my videos ü").mkdir()
+    path = make(tmp_path / "my videos ü")
+    assert main([str(path)]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"sam-annotator: {path} ")
+    assert output.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("no_window")
+def test_a_list_of_categories_that_is_not_there_is_told_without_a_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_video(tmp_path / "ball", frames=2)
+    assert main([str(tmp_path), "--labels", str(tmp_path / "labels.txt")]) == 2
+    assert "labels.txt cannot be read" in capsys.readouterr().err
+
+
+def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; variables given as '' are taken away."""
+    environment = {**os.environ, **variables}
+    environment = {name: value for name, value in environment.items() if value}
+    return subprocess.run(
+        [sys.executable, "-m", "sam_annotator", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux says by variables whether there is a display"
+)
+def test_without_a_display_it_says_what_works_without_one(tmp_path: Path) -> None:
+    make_video(tmp_path / "ball", frames=2)
+    done = run_command(str(tmp_path), DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM="")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sam-annotator: There is no display")
+    assert "`sam-annotator demo` works without one" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_output_that_is_a_file_is_told(tmp_path: Path) -> None:
+    make_video(tmp_path / "videos" / "ball", frames=2)
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    done = run_command(str(tmp_path / "videos"), "--output", str(tmp_path / "out"), QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 2
+    assert f"sam-annotator: {tmp_path / 'out'} is a file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path, isolated_home: Path) -> None:
+    make_video(tmp_path / "ball", frames=2)
+    settings = isolated_home / ".config" / "sam_annotator" / "config.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("shortcuts: [", encoding="utf-8")
+    done = run_command(str(tmp_path), QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 2
+    assert f"sam-annotator: The settings file {settings} cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+CLOSED_DURING_A_RUN = """
+import sys
+import sam_annotator.gui.window
+from PyQt5 import QtCore, QtWidgets
+from sam_annotator.cli import main
+from sam_annotator.gui.window import AnnotationWindow
+
+application = QtWidgets.QApplication([])
+
+def look():
+    for window in application.topLevelWidgets():
+        if isinstance(window, AnnotationWindow) and window.session.tracks is not None:
+            if not window.propagation.is_running:
+                window.toggle_propagation()
+            elif window.propagation.done >= 2:
+                print("frames:", window.session.total, window.session.video.name)
+                window.close()
+
+timer = QtCore.QTimer(interval=10)
+timer.timeout.connect(look)
+timer.start()
+status = main(sys.argv[1:])
+print("status:", status)
+sys.exit(status)
+"""
+
+
+def test_a_window_closed_in_the_middle_of_a_run_ends_the_command_well(tmp_path: Path) -> None:
+    make_video(tmp_path / "videos" / "ball", frames=24)
+    draw(tmp_path / "videos", tmp_path / "out")
+    command = [sys.executable, "-c", CLOSED_DURING_A_RUN, str(tmp_path / "videos"), "--output", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, "--sam", "embedded"],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["frames:", "24", "ball", "status:", "0"]
+    assert "Traceback" not in done.stderr
+    assert "QThread" not in done.stderr
+    assert 3 <= len(list((tmp_path / "out" / "ball").glob("*.json"))) <= 24
+    assert not list((tmp_path / "out" / "ball").glob(".*"))
