@@ -4,10 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 from sam_annotator import __version__
-from sam_annotator.cli import convert, demo, models, propagate, samples, window
+from sam_annotator.cli import convert, demo, export_masks, import_dataset, models, propagate, samples, window
 
 COMMANDS = {
     "convert": convert,
+    "import": import_dataset,
+    "export-masks": export_masks,
     "propagate": propagate,
     "models": models,
     "samples": samples,
@@ -16,17 +18,20 @@ COMMANDS = {
 
 _EPILOG = """\
 commands:
-  convert     make a YouTube-VIS dataset from annotations
-  propagate   carry masks through all videos of a folder, without a window
-  models      list checkpoints: where they are looked for, what is there
-  samples     make sample videos with known truth
-  demo        drive the real window through the whole job on sample videos
+  convert       make a YouTube-VIS dataset from annotations
+  import        make annotations from a dataset: YouTube-VIS, COCO, DAVIS masks
+  export-masks  make indexed PNG masks, as DAVIS and YouTube-VOS have them
+  propagate     carry masks through all videos of a folder, without a window
+  models        list checkpoints: where they are looked for, what is there
+  samples       make sample videos with known truth
+  demo          drive the real window through the whole job on sample videos
 
 examples:
   sam-annotator /data/videos                      open the window
   sam-annotator /data/videos --output /data/ann   keep the annotations apart from the frames
   sam-annotator propagate /data/videos            fill the frames after each key frame
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset
+  sam-annotator import train.json --videos /data/videos --output /data/ann
   sam-annotator ./convert                         a folder that is named like a command
 
 `sam-annotator COMMAND --help` tells more of a command.

@@ -1,0 +1,76 @@
+"""`sam-annotator export-masks`: annotations become indexed PNG masks."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sam_annotator.core.davis_export import ExportReport
+
+DESCRIPTION = "Make indexed PNG masks, as DAVIS and YouTube-VOS have them, from annotations or a dataset."
+
+EPILOG = """\
+makes:
+  OUTPUT/Annotations/<video>/<frame>.png   the value of a pixel is the id of the object there, 0 is none
+  OUTPUT/meta.json                         the category of each object, as in YouTube-VOS
+
+Frames without an annotation get no PNG. Where ids do not fit in a byte (1 to 254), the objects of that video are
+numbered anew, and meta.json tells their own ids. A pixel of two objects goes to the higher id.
+
+ends with 0 if all was written, 1 if something was lost (it is listed), 2 if nothing could be done.
+
+examples:
+  sam-annotator export-masks /data/ann --videos /data/videos --output /data/davis
+  sam-annotator export-masks train_instances.json --output /data/davis
+"""
+
+_SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "annotations",
+        type=Path,
+        metavar="ANNOTATIONS",
+        help="the folder that --output named in the window, or the folder of videos, or the JSON of a dataset",
+    )
+    parser.add_argument(
+        "--videos", type=Path, metavar="VIDEOS", help="the folder of videos that was annotated (default: ANNOTATIONS)"
+    )
+    parser.add_argument("--output", type=Path, metavar="OUTPUT", required=True, help="the folder for the masks")
+    parser.add_argument("--force", action="store_true", help="write over masks that are there")
+
+
+def run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from sam_annotator.core.davis_export import export_davis
+    from sam_annotator.core.mask_sources import read_masks
+
+    source = read_masks(options.annotations, options.videos)
+    report = None
+    with tqdm(desc="masks", unit=" frames", file=sys.stderr, disable=None) as bar:
+        for step in export_davis(source, options.output, force=options.force):
+            report = step.report
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+    if report is None:
+        print("Nothing to write.")
+        return 1
+    _print(report)
+    return 0 if report.is_clean else 1
+
+
+def _print(report: "ExportReport") -> None:
+    print(f"Wrote {report.output}")
+    for what, count in (("videos", report.videos), ("frames", report.frames), ("objects", report.objects)):
+        print(f"  {what:<8} {count}")
+    if report.renumbered:
+        print(f"Numbered anew, their own ids are in meta.json: {', '.join(report.renumbered)}")
+    if report.overlapping:
+        print(f"Frames where objects overlap, the higher id on top: {report.overlapping}")
+    for problem in report.problems[:_SHOWN]:
+        print(f"Not used: {problem}")
+    if len(report.problems) > _SHOWN:
+        print(f"... and {len(report.problems) - _SHOWN} more")

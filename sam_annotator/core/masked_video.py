@@ -1,0 +1,119 @@
+"""Videos with masks, wherever the masks come from: a tree of annotations, a dataset's JSON, a folder of PNGs.
+
+What imports, counts, draws or exports masks takes these, and so works for all of them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.raster import Mask
+from sam_annotator.core.videos import Video
+
+
+@dataclass(frozen=True)
+class FrameMasks:
+    """The masks of one frame.
+
+    Attributes:
+        width, height: in pixels.
+        masks: bool (height, width) by object id; never an empty one.
+        problems: what could not be used, a sentence each.
+        unknown_ids: objects whose mask in this frame could not be used.
+    """
+
+    width: int
+    height: int
+    masks: Mapping[int, Mask] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    unknown_ids: frozenset[int] = frozenset()
+
+
+class MaskedVideo(Protocol):
+    """One video's objects, read frame by frame."""
+
+    @property
+    def name(self) -> str:
+        """The folder of its frames, with '/'; empty where a dataset names none."""
+        ...
+
+    @property
+    def frames(self) -> Sequence[str]:
+        """The frames that have an answer, in order: file names without suffix, no two alike."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """The category of each object, by object id."""
+        ...
+
+    def read(self, position: int) -> FrameMasks:
+        """The masks of `frames[position]`; what cannot be used is told there, not raised."""
+        ...
+
+
+@dataclass(frozen=True)
+class MaskedVideos:
+    """All videos of a source, and what of it could not be used."""
+
+    videos: tuple[MaskedVideo, ...]
+    problems: tuple[str, ...] = ()
+
+
+class VideoFinder:
+    """Finds the folder of frames that a dataset means by a name."""
+
+    def __init__(self, videos: Sequence[Video]) -> None:
+        self._videos = videos
+        self._by_name = {video.name: video for video in videos}
+        for short in (_last_part, _joined):
+            counts = Counter(short(video.name) for video in videos)
+            for video in videos:
+                if counts[short(video.name)] == 1:
+                    self._by_name.setdefault(short(video.name), video)
+
+    def find(self, name: str) -> Video | None:
+        """The video of this name, else of its last part (`train/00000` is `00000`); None: there is none.
+
+        A name that is empty means the one video there is.
+        """
+        if not name:
+            return self._videos[0] if len(self._videos) == 1 else None
+        return self._by_name.get(name) or self._by_name.get(_last_part(name))
+
+
+def flat_names(names: Iterable[str]) -> dict[str, str]:
+    """A folder name for each video, one folder deep: the last part of its name, or all parts joined with '_'.
+
+    Raises:
+        InputError: two videos would have one name, or a name is none for a folder.
+    """
+    names = list(names)
+    endings = Counter(_last_part(name).casefold() for name in names)
+    result = {name: _last_part(name) if endings[_last_part(name).casefold()] == 1 else _joined(name) for name in names}
+    taken: dict[str, str] = {}
+    for name, short in result.items():
+        if short in ("", ".", ".."):
+            raise InputError(f"The video {name!r} has no name that could be a folder's; rename it.")
+        other = taken.setdefault(short.casefold(), name)
+        if other != name:
+            raise InputError(f"The videos {other} and {name} would both be called {short}; rename one.")
+    return result
+
+
+def split_frame_name(file_name: str) -> tuple[str, str]:
+    r"""(folder, name without suffix) of a frame as datasets name it; either slash, since some write '\'."""
+    path = PurePosixPath(file_name.replace("\\", "/"))
+    folder = path.parent.as_posix()
+    return "" if folder == "." else folder, path.stem
+
+
+def _last_part(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _joined(name: str) -> str:
+    return name.replace("/", "_").replace("\\", "_")
