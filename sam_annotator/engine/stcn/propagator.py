@@ -80,7 +80,7 @@ class StcnPropagator:
         """The masks of what is not given, at the video's size, and their scores; keeps the areas for the next ones."""
         planes = size.without_pads(shares.planes)
         winner = planes.argmax(0)
-        owner = winner.cpu().numpy() if size.inner == size.full else _owner(shares, size)
+        owner = winner.cpu().numpy().copy() if size.inner == size.full else _owner(shares, size)
         for mask in given.values():
             owner[mask] = -1
         answers = {}

@@ -1,6 +1,6 @@
 """STCN from frame to frame, on tensors of working size: look, read memory, decide, remember."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from sam_annotator.engine.stcn.memory import DEFAULT_PLAN, Kind, MemoryBank, Mem
 from sam_annotator.engine.stcn.network import FrameFeatures, StcnNetwork
 
 OBJECTS_TOGETHER = 8
-"""Objects that go through the network at once; this bounds the memory of a step."""
+"""Objects that go through the network at once; this bounds the memory of a step. Where it is too much, fewer do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,7 @@ class Tracker:
     def __init__(self, network: StcnNetwork, plan: MemoryPlan = DEFAULT_PLAN) -> None:
         self._network = network
         self._plan = plan
+        self._together = OBJECTS_TOGETHER
         self.begin()
 
     def begin(self) -> None:
@@ -79,11 +80,9 @@ class Tracker:
 
     def _predict(self, frame: FrameFeatures, object_ids: list[int]) -> dict[int, Tensor]:
         """The probability of each object by itself."""
-        planes: dict[int, Tensor] = {}
-        for group in _groups(object_ids):
-            probabilities = self._network.decode(frame, self.memory.read(frame.key, group))
-            planes.update(zip(group, probabilities[:, 0], strict=True))
-        return planes
+        return self._in_groups(
+            object_ids, lambda group: self._network.decode(frame, self.memory.read(frame.key, group))[:, 0]
+        )
 
     def _share(self, frame: FrameFeatures, given: Mapping[int, Tensor], predicted: Mapping[int, Tensor]) -> Shares:
         everyone = {**given, **predicted}
@@ -94,13 +93,28 @@ class Tracker:
 
     def _remember(self, index: int, frame: FrameFeatures, shares: Shares, kinds: Mapping[int, Kind]) -> None:
         everything = shares.planes[1:].sum(0)
-        for group in _groups(sorted(kinds)):
+
+        def encode(group: list[int]) -> Tensor:
             masks = torch.stack([shares.of(object_id) for object_id in group])[:, None]
-            values = self._network.encode_values(frame, masks, everything - masks)
-            for object_id, value in zip(group, values, strict=True):
-                self.memory.remember(index, frame.key, {object_id: value}, kinds[object_id])
+            return self._network.encode_values(frame, masks, everything - masks)
 
+        values = self._in_groups(sorted(kinds), encode)
+        for kind in sorted(set(kinds.values())):
+            chosen = {object_id: value for object_id, value in values.items() if kinds[object_id] == kind}
+            self.memory.remember(index, frame.key, chosen, kind)
 
-def _groups(object_ids: list[int]) -> Iterator[list[int]]:
-    for first in range(0, len(object_ids), OBJECTS_TOGETHER):
-        yield object_ids[first : first + OBJECTS_TOGETHER]
+    def _in_groups(self, object_ids: list[int], compute: Callable[[list[int]], Tensor]) -> dict[int, Tensor]:
+        """What `compute` gives for groups of objects, by object; groups become smaller for good if memory is short."""
+        results: dict[int, Tensor] = {}
+        while len(results) < len(object_ids):
+            group, failed = object_ids[len(results) : len(results) + self._together], False
+            try:
+                results.update(zip(group, compute(group), strict=True))
+            except torch.cuda.OutOfMemoryError:
+                if len(group) == 1:
+                    raise
+                self._together = len(group) // 2
+                failed = True
+            if failed:  # not before: the exception's traceback holds on to what was computed
+                torch.cuda.empty_cache()
+        return results
