@@ -1,0 +1,34 @@
+"""The benchmark of the window runs, on little; its figures are judged by people, in benchmarks/RESULTS.md."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+
+
+def run(*arguments: str | Path) -> str:
+    """What a script of the benchmarks prints."""
+    command = [sys.executable, *map(str, arguments)]
+    answer = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False, timeout=180)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def test_the_first_frame_is_painted_before_torch_is_imported(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}").mkdir()
+        Image.new("RGB", (64, 48)).save(tmp_path / f"{number}" / "0.jpg")
+    told = json.loads(run("window_start.py", "ours", tmp_path))
+    assert told["torch"] is False
+    assert told["painted"] > 0
+
+
+def test_the_window_is_measured_beside_labelme() -> None:
+    little = "--repetitions 1 --many 4 --frames 3 --size 320x180 --objects 2 --points 20 --run 3 --samples 1"
+    table = run("bench_window.py", "--only", "step", "open", "stall", "click", *little.split())
+    for row in ("2 polygons drawn", "2 masks drawn", "open 4 videos", "window at rest", "click to proposals"):
+        assert row in table
