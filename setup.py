@@ -32,6 +32,7 @@ setup(
         "threadpoolctl>=3.1",
         "pycocotools>=2.0.7",
         "tqdm>=4.65",
+        "matplotlib>=3.7",
         "platformdirs>=4",
         "PyYAML>=6",
         "threadpoolctl>=3",
