@@ -4,13 +4,25 @@ import argparse
 from collections.abc import Sequence
 
 from sam_annotator import __version__
-from sam_annotator.cli import convert, demo, export_masks, import_dataset, models, propagate, samples, stats, window
+from sam_annotator.cli import (
+    convert,
+    demo,
+    export_masks,
+    import_dataset,
+    models,
+    preview,
+    propagate,
+    samples,
+    stats,
+    window,
+)
 
 COMMANDS = {
     "convert": convert,
     "import": import_dataset,
     "export-masks": export_masks,
     "stats": stats,
+    "preview": preview,
     "propagate": propagate,
     "models": models,
     "samples": samples,
@@ -23,6 +35,7 @@ commands:
   import        make annotations from a dataset: YouTube-VIS, COCO, DAVIS masks
   export-masks  make indexed PNG masks, as DAVIS and YouTube-VOS have them
   stats         count objects, masks and frames by category, tracks, gaps, areas
+  preview       draw masks over their frames: a video, or a sheet of frames
   propagate     carry masks through all videos of a folder, without a window
   models        list checkpoints: where they are looked for, what is there
   samples       make sample videos with known truth
