@@ -108,6 +108,11 @@ class LabelmeCanvas(Canvas):
         if self.shape_backups:
             self.shape_backups.pop()
 
+    def renew_backup(self) -> None:
+        """Let the last step of undo hold the shapes as they are now."""
+        self.shape_backups.pop()
+        self.backup_shapes()
+
     def unnamed_shapes(self) -> list[LabelmeShape]:
         return [shape for shape in self.shapes if shape.label is None]
 
@@ -198,6 +203,10 @@ class LabelmeWindow(MainWindow):
         super().undo_shape_edit()
         self.mark_dirty()
 
+    def can_undo(self) -> bool:
+        """True if `undo` would take something back."""
+        return bool(self.canvas.can_restore_shape)
+
     def build_toolbars(self) -> None:
         super()._setup_toolbars()
 
@@ -275,6 +284,7 @@ class LabelmeWindow(MainWindow):
     def load_shapes(self, shapes: list[LabelmeShape], replace: bool = True) -> None:
         """Put shapes on the canvas and in the list."""
         if replace:
+            self.canvas.deselect_shape()  # what is selected must be on the canvas and in the list
             self._docks.label_list.clear()
         self._load_shapes(shapes, replace=replace)
 
@@ -295,6 +305,12 @@ class LabelmeWindow(MainWindow):
     def checked_flags(self) -> dict[str, bool]:
         items = [self._docks.flag_list.item(row) for row in range(self._docks.flag_list.count())]
         return {item.text(): item.checkState() == QtCore.Qt.Checked for item in items}
+
+    def refresh_undo(self) -> None:
+        """Ctrl+Z takes back the last point of what is being drawn, else the last change; each is an action of labelme."""
+        drawing = self.canvas.is_drawing
+        self._actions.undo_last_point.setEnabled(drawing)
+        self._actions.undo.setEnabled(not drawing and self.can_undo())
 
     def draw_mode(self, mode: str) -> None:
         """Choose a drawing tool: 'polygon', SAM_POINTS_MODE, ..."""
@@ -451,8 +467,8 @@ class LabelmeWindow(MainWindow):
             self._save_has_failed = True
 
     def mark_dirty(self) -> None:
-        self._actions.undo.setEnabled(self.canvas.can_restore_shape)
         self._is_changed = True
+        self.refresh_undo()
         if self.is_autosaving and self.save_frame():
             self.mark_clean()
             return
@@ -461,6 +477,7 @@ class LabelmeWindow(MainWindow):
 
     def mark_clean(self) -> None:
         self._is_changed = False
+        self.refresh_undo()
         self._actions.save.setEnabled(False)
         self._actions.delete_file.setEnabled(self.has_label_file())
         self.setWindowTitle(self.window_title(dirty=False))
@@ -506,6 +523,10 @@ class LabelmeWindow(MainWindow):
 
     def _submit_ai_prompt(self, _: bool) -> None:
         """labelme's own AI is not reachable from this window."""
+
+    def _on_label_item_changed(self, item: Any) -> None:
+        super()._on_label_item_changed(item)
+        self.refresh_undo()
 
     def undo_shape_edit(self) -> None:
         self.undo()

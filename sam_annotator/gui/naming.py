@@ -113,6 +113,7 @@ class Naming:
         for shape in window.canvas.set_last_label(label, dict(name.flags)):
             shape.group_id, shape.description = name.object_id, name.description
             window.add_label(shape)
+        window.canvas.renew_backup()  # labelme's was made before the shapes had their id
         window.labelme_actions.edit_mode.setEnabled(True)
         window.labelme_actions.undo_last_point.setEnabled(False)
         window.mark_dirty()
@@ -121,7 +122,7 @@ class Naming:
     def _rename(self, shapes: list[LabelmeShape], name: Name) -> None:
         window = self._window
         old_id = shapes[0].group_id
-        label = self._settle(name, renaming=True)
+        label = self._settle(name, renaming=name.object_id == old_id)
         for shape in shapes:
             shape.label, shape.group_id = label, name.object_id
             shape.description, shape.flags = name.description, dict(name.flags)

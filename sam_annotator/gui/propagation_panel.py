@@ -45,7 +45,7 @@ class PropagationPanel(QtCore.QObject):
         self._timeline = window.timeline
         self._record: RunRecord | None = None
         self._is_following = False
-        self._is_behind = False
+        self._behind: int | None = None  # the frame whose file says more than the window shows
         self._timeline.start_wanted.connect(self.toggle)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
@@ -54,6 +54,8 @@ class PropagationPanel(QtCore.QObject):
         self._run.changed.connect(self._show_run)
         self._run.ended.connect(self._on_ended)
         self._run.failed.connect(partial(window.show_error, "The propagation stopped"))
+        window.sam_tool.changed.connect(self.catch_up)
+        window.canvas.drawing_polygon.connect(lambda _drawing: self.catch_up())
 
     def toggle(self) -> None:
         """Start; or pause and go on."""
@@ -77,8 +79,8 @@ class PropagationPanel(QtCore.QObject):
 
     def catch_up(self) -> None:
         """Show what came for the current frame while the person was busy with it."""
-        if self._is_behind and not self._person_is_busy():
-            self._is_behind = False
+        if self._behind == self._window.session.index and not self._person_is_busy():
+            self._behind = None
             self._window.navigator.reload_frame()
 
     def show_marks(self) -> None:
@@ -133,7 +135,7 @@ class PropagationPanel(QtCore.QObject):
         if not self._person_is_busy() and self._is_following and step.index != session.index:
             window.navigator.show_frame(step.index)
         elif step.index == session.index:
-            self._is_behind = True
+            self._behind = step.index
             self.catch_up()
         window.schedule_refresh()
 

@@ -258,8 +258,11 @@ class AnnotationWindow(LabelmeWindow):
         """Take back the last click, or the last change of shapes."""
         if self.canvas.has_prompt:
             self.canvas.undo_prompt()
-        elif self.canvas.can_restore_shape:
+        elif self.can_undo():
             super().undo()
+
+    def can_undo(self) -> bool:
+        return self.canvas.has_prompt or super().can_undo()
 
     def toggle_propagation(self) -> None:
         """Start a propagation, pause it, go on."""
@@ -328,7 +331,7 @@ class AnnotationWindow(LabelmeWindow):
         tool = self.sam_tool
         self.proposals_panel.show_proposals(self.shown_image, tool.proposals, tool.chosen)
         own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, bool(tool.proposals))
-        self.labelme_actions.undo.setEnabled(self.canvas.has_prompt or self.canvas.can_restore_shape)
+        self.refresh_undo()
 
     def schedule_refresh(self) -> None:
         """Refresh the panels soon; many times in a row become one."""

@@ -491,3 +491,63 @@ def test_going_away_and_back_shows_what_was_saved(driver: Driver) -> None:
     driver.press(Qt.Key_Home)
     (shape,) = driver.window.listed_shapes()
     assert (shape.label, shape.group_id) == ("ball", 1)
+
+
+def test_an_object_that_was_just_renamed_can_be_deleted(with_ball: Driver) -> None:
+    driver = with_ball
+    driver.press(Qt.Key_E)
+    driver.click(*ball_centre(0))
+    driver.press(Qt.Key_E, Qt.ControlModifier)
+    driver.name("orange")
+    settled(driver)
+    driver.press(Qt.Key_Delete)  # what was selected is on the canvas no more
+    assert facts(driver, 0) == {(1, "orange", "manual")}
+    driver.click(*ball_centre(0))
+    driver.press(Qt.Key_Delete)
+    assert facts(driver, 0) == set()
+
+
+def test_an_object_that_gets_the_id_of_another_gets_its_category_too(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, output: Path
+) -> None:
+    root = make_videos(frames=4)
+    draw(root, output)
+    draw(root, output, [2], thing=BRICK)
+    driver = make_annotation_window(root)
+    driver.press(Qt.Key_E)
+    driver.click(*ball_centre(0))
+    driver.press(Qt.Key_E, Qt.ControlModifier)
+    driver.wait(lambda: driver.window.naming.dialog, "the dialog")
+    box = driver.window.naming.dialog.object
+    while box.currentData() != 2:
+        QtTest.QTest.keyClick(box, Qt.Key_Down)
+    QtTest.QTest.keyClick(driver.window.naming.dialog, Qt.Key_Return)
+    settled(driver)
+    assert facts(driver, 0) == facts(driver, 2) == {(2, "brick", "manual")}
+    assert listed(driver) == {2: "brick"}
+
+
+def test_undoing_a_later_change_keeps_the_id_of_what_was_drawn_by_hand(driver: Driver) -> None:
+    draw_triangle(driver)
+    driver.name("sail")
+    driver.press(Qt.Key_Q)
+    annotate(driver, brick_centre(0), "brick")
+    driver.press(Qt.Key_Z, Qt.ControlModifier)
+    assert facts(driver) == {(1, "sail", "manual")}
+
+
+def test_control_z_takes_back_the_last_point_of_what_is_being_drawn(with_ball: Driver) -> None:
+    driver = with_ball
+    driver.press(Qt.Key_N, Qt.ControlModifier)
+    for x, y in TRIANGLE:
+        driver.hover(x, y)
+        driver.click(x, y)
+    driver.press(Qt.Key_K)  # a change of the frame in the middle of drawing
+    driver.press(Qt.Key_Z, Qt.ControlModifier)
+    driver.hover(*TRIANGLE[0])
+    assert driver.window.canvas.is_drawing
+    assert shapes(driver)[0]["flags"] == {"reviewed": True}
+    assert not driver.window.labelme_actions.undo.isEnabled()
+    driver.press(Qt.Key_Escape)
+    driver.press(Qt.Key_Z, Qt.ControlModifier)
+    assert shapes(driver)[0]["flags"] == {}

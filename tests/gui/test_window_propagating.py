@@ -18,7 +18,7 @@ from sam_annotator.core.masks import iou
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre
-from tests.gui.steps import annotate, choose_in_menu, draw, facts, file_of, listed, overlap, saved_mask, shapes
+from tests.gui.steps import annotate, choose_in_menu, draw, facts, file_of, listed, overlap, saved_mask, settled, shapes
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
@@ -431,7 +431,7 @@ def test_a_propagation_is_taken_back_as_one_step(driver: Driver, held: HeldPropa
     finish(driver, held)
     driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
     driver.wait(lambda: answered(driver) == [0], "the propagation to be taken back")
-    driver.wait(driver.window.isEnabled, "the window to be free again")
+    settled(driver)
     assert facts(driver, 0) == BALL_SAVED
     track = driver.window.session.tracks.get(1)
     assert track.frames == {0}
@@ -453,3 +453,18 @@ def test_taking_a_propagation_back_keeps_what_a_person_did_since_and_what_stood_
     driver.wait(lambda: answered(driver) == [0, 2, 4], "the propagation to be taken back")
     assert file_of(driver, 2).read_bytes() == earlier
     assert file_of(driver, 4).read_bytes() == approved
+
+
+@pytest.mark.parametrize("tool", [Qt.Key_Q, Qt.Key_N])
+def test_what_came_while_the_person_was_at_work_is_shown_once_they_give_that_up(
+    driver: Driver, held: HeldPropagator, tool: Qt.Key
+) -> None:
+    start(driver, held, 2)
+    driver.go_to(3)
+    driver.press(tool, Qt.ControlModifier if tool == Qt.Key_N else Qt.NoModifier)
+    driver.click(*brick_centre(3))
+    finish(driver, held)
+    assert facts(driver, 3) == BALL_CARRIED
+    assert driver.window.listed_shapes() == []
+    driver.press(Qt.Key_Escape)
+    assert [shape.group_id for shape in driver.window.listed_shapes()] == [1]
