@@ -22,9 +22,10 @@ setup(
     package_data={"sam_annotator._models": ["checkpoints.json"]},
     install_requires=[
         "numpy>=1.26",
-        "Pillow>=10",
+        "Pillow>=10.1",
         "orjson>=3.9",
         "natsort>=8",
+        "joblib>=1.3",
         "opencv-python-headless>=4.8",
         "scipy>=1.11",
         "scikit-image>=0.22",

@@ -99,7 +99,7 @@ def _check_mask(reader: YoutubeVis, annotation: dict[str, Any], frame: int, box:
     video = reader.videos[annotation["video_id"]]
     segmentation = annotation["segmentations"][frame]
     assert segmentation["size"] == [video["height"], video["width"]]
-    assert isinstance(segmentation["counts"], str)
+    assert isinstance(segmentation["counts"], str | list)
     mask = reader.mask(annotation, frame)
     assert mask is not None
     assert type(area) is int

@@ -1,7 +1,9 @@
 """`sam-annotator convert`: annotations become a YouTube-VIS dataset."""
 
 import argparse
+import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from itertools import groupby
@@ -12,30 +14,45 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sam_annotator.core.convert_report import ConvertProgress, ConvertReport
     from sam_annotator.core.videos import Video
+    from sam_annotator.core.youtube_vis import ConvertOptions
 
-DESCRIPTION = "Make a YouTube-VIS dataset, in the layout of LV-VIS, from the annotations of a folder of videos."
+DESCRIPTION = (
+    "Make a YouTube-VIS dataset, in the layout of LV-VIS by default, from the annotations of a folder of videos."
+)
 
 EPILOG = """\
-makes:
-  DATASET/Annotations/SPLIT_instances.json
-  DATASET/JPEGImages/SPLIT/<video>/<frame>.jpg
+makes, by --layout:
+  lvvis        DATASET/Annotations/SPLIT_instances.json   DATASET/JPEGImages/SPLIT/<video>/<frame>.jpg
+  split-first  DATASET/SPLIT/SPLIT_instances.json         DATASET/SPLIT/JPEGImages/<video>/<frame>.jpg
+  ytvis2019    DATASET/SPLIT.json                         DATASET/SPLIT/JPEGImages/<video>/<frame>.jpg
+  ytvis2021    DATASET/SPLIT/instances.json               DATASET/SPLIT/JPEGImages/<video>/<frame>.jpg
 
 Every video with an annotated frame goes in, with all its frames. A nested video (train/00000) is called 00000 in the
 dataset, or train_00000 where another video ends in 00000 too. Frames that are no JPEG, or that EXIF turns, are encoded
 as JPEG; the others stay as they are, bit for bit. Points and lines are left out. If anything cannot be used, all of it
 is listed and nothing is written.
 
+Ends with 0 if all annotations are in the dataset as they are, with 1 if something was left out or repaired (it says
+what; --report FILE says all of it, with file and reason), with 2 if nothing could be written.
+
+What was interrupted goes on where it stopped when it is run again.
+
 examples:
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset
   sam-annotator convert /data/videos --output /data/dataset        annotations beside the frames
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --split val --categories names.txt
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --images none --force
+  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --split-ratio train=0.8,val=0.2
+  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --dry-run --report findings.json
 """
+
+_PRESENT = "present"
 
 _STAGES = {
     "videos": ("looking for annotations", " videos"),
     "masks": ("reading", " frames"),
     "images": ("images", " frames"),
+    "check": ("checking", " objects"),
 }
 
 
@@ -50,39 +67,181 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--videos", type=Path, metavar="VIDEOS", help="the folder of videos that was annotated (default: ANNOTATIONS)"
     )
     parser.add_argument("--output", type=Path, metavar="DATASET", required=True, help="the folder of the dataset")
-    parser.add_argument("--split", default="train", metavar="NAME", help="part of the dataset to make (default: train)")
-    parser.add_argument(
+    _add_categories(parser)
+    _add_dataset(parser)
+    _add_shapes(parser)
+    _add_run(parser)
+
+
+def _add_categories(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("categories")
+    group.add_argument(
         "--categories",
-        type=Path,
         metavar="FILE",
         help="fix names and ids: a text file, one a line, or a JSON with 'categories' such as LV-VIS', whose ids and "
-        "other keys are kept (default: the labels that occur, sorted)",
+        "other keys are kept; `present`: the labels that occur, sorted (default)",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--map", type=Path, metavar="FILE", help="rename labels: `old -> new` a line, or JSON {old: new}"
+    )
+    group.add_argument(
+        "--drop-unknown",
+        action="store_true",
+        help="leave out objects whose label the category file does not name, and say how many (default: an error)",
+    )
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("dataset")
+    group.add_argument("--split", default="train", metavar="NAME", help="part of the dataset to make (default: train)")
+    several = group.add_mutually_exclusive_group()
+    several.add_argument(
+        "--split-list",
+        type=Path,
+        metavar="FILE",
+        help="make several splits: `train 00000` a line, or JSON {split: [videos]}",
+    )
+    several.add_argument(
+        "--split-ratio",
+        metavar="RATIOS",
+        help="make several splits, such as train=0.8,val=0.2: whole videos, drawn so that categories are shared alike",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="another draw for --split-ratio (default: 0)")
+    group.add_argument(
+        "--layout", choices=("lvvis", "split-first", "ytvis2019", "ytvis2021"), default="lvvis", help="(default: lvvis)"
+    )
+    group.add_argument(
         "--images",
         choices=("link", "copy", "none"),
         default="link",
         help="link: hard links, which take no space, or copies on another disk (default); copy; none",
     )
-    parser.add_argument("--force", action="store_true", help="write over the JSON of the same split")
+    group.add_argument(
+        "--annotated",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="no: leave the annotations out of the JSON; auto: no for the split `test` (default)",
+    )
+    group.add_argument("--force", action="store_true", help="write over the JSON of the same split")
+
+
+def _add_shapes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("masks")
+    group.add_argument(
+        "--raster",
+        choices=("labelme", "cv2", "coco"),
+        default="labelme",
+        help="whose pixels: labelme's (default) and OpenCV's take in the outline, COCO's do not",
+    )
+    group.add_argument(
+        "--holes",
+        choices=("auto", "fill", "xor"),
+        default="auto",
+        help="polygons within polygons of one object: holes (default), filled, or XOR as segment-anything-annotator",
+    )
+    group.add_argument(
+        "--null-group",
+        choices=("error", "skip", "per-label"),
+        default="error",
+        help="shapes without an object id: an error (default), left out, or one object per label and video",
+    )
+    group.add_argument(
+        "--rle",
+        choices=("compressed", "uncompressed"),
+        default="compressed",
+        help="run lengths as text (default), or as numbers, which TrackEval needs",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("run")
+    group.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+    group.add_argument("--strict", action="store_true", help="write nothing if anything was left out or repaired")
+    group.add_argument("--dry-run", action="store_true", help="read and check everything, write nothing")
+    group.add_argument("--no-verify", action="store_true", help="do not read the dataset back to check each mask")
+    group.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes; -1: one per core (default: 1); the result is the same",
+    )
+    group.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep the masks of each video here for the next run (default: until the dataset is written)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
+    from sam_annotator.core.convert_report import write_report
+    from sam_annotator.core.errors import InputError
+
+    try:
+        report = _convert(options)
+    except InputError as error:
+        if options.report is not None:
+            write_report(options.report, error)
+        raise
+    if options.report is not None:
+        write_report(options.report, report)
+    print(report)
+    return 0 if report.is_clean else 1
+
+
+def _convert(options: argparse.Namespace) -> "ConvertReport":
     from sam_annotator.core.store import AnnotationStore
-    from sam_annotator.core.youtube_vis import ConvertOptions, check_apart, convert
+    from sam_annotator.core.youtube_vis import check_apart, convert
 
     videos_root = options.annotations if options.videos is None else options.videos
     check_apart(options.output, videos_root)
     beside = os.path.realpath(videos_root) == os.path.realpath(options.annotations)
     videos = _find_videos(videos_root, options)
-    steps = convert(
-        videos,
-        AnnotationStore(None if beside else options.annotations),
-        options.output,
-        ConvertOptions(options.split, options.categories, options.images, options.force),
+    store = AnnotationStore(None if beside else options.annotations)
+    cache = _own_cache(options) if options.cache is None else options.cache
+    report = _show_progress(convert(videos, store, options.output, _options(options, cache)))
+    if options.cache is None:
+        shutil.rmtree(cache, ignore_errors=True)
+    return report
+
+
+def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
+    from sam_annotator.core.dataset_video import DrawOptions
+    from sam_annotator.core.youtube_vis import ConvertOptions
+    from sam_annotator.core.youtube_vis.splits import parse_ratios, read_split_list
+
+    plan = None
+    if options.split_list is not None:
+        plan = read_split_list(options.split_list)
+    elif options.split_ratio is not None:
+        plan = parse_ratios(options.split_ratio, options.seed)
+    return ConvertOptions(
+        split=options.split,
+        categories=None if options.categories in (None, _PRESENT) else Path(options.categories),
+        images=options.images,
+        force=options.force,
+        layout=options.layout,
+        draw=DrawOptions(options.raster, options.holes, options.null_group, options.rle == "compressed"),
+        annotated=options.annotated,
+        renames=options.map,
+        drop_unknown=options.drop_unknown,
+        strict=options.strict,
+        dry_run=options.dry_run,
+        verify=not options.no_verify,
+        jobs=options.jobs,
+        cache=cache,
+        plan=plan,
     )
-    print(_show_progress(steps))
-    return 0
+
+
+def _own_cache(options: argparse.Namespace) -> Path:
+    """Where an interrupted run finds what it has done: one folder for each dataset, gone once that is written."""
+    import platformdirs
+
+    dataset = os.path.realpath(options.output) + os.path.realpath(options.annotations)
+    name = hashlib.sha256(os.fsencode(dataset)).hexdigest()[:16]
+    return platformdirs.user_cache_path("sam_annotator") / "convert" / name
 
 
 def _find_videos(root: Path, options: argparse.Namespace) -> "list[Video]":
@@ -99,16 +258,19 @@ def _find_videos(root: Path, options: argparse.Namespace) -> "list[Video]":
         raise InputError(f"{error} If the annotations are kept apart from the frames, add --videos DIR.") from error
 
 
-def _show_progress(steps: "Iterable[ConvertProgress]") -> "ConvertReport | None":
+def _show_progress(steps: "Iterable[ConvertProgress]") -> "ConvertReport":
     """Go through a conversion, one bar per stage on stderr (none if that is not a terminal); the report at its end."""
     from tqdm import tqdm
 
-    report = None
     for stage, group in groupby(steps, key=attrgetter("stage")):
         what, unit = _STAGES.get(stage, ("", ""))
         with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None if what else True) as bar:
             for step in group:
                 bar.total = step.total
+                if step.masks and not bar.disable:
+                    rate = step.masks / max(bar.format_dict["elapsed"], 1e-3)
+                    bar.set_postfix_str(f"{rate:.0f} masks/s", refresh=False)
                 bar.update(step.done - bar.n)
-                report = step.report
-    return report
+                if step.report is not None:
+                    return step.report
+    raise AssertionError("a conversion ends with its report")

@@ -1,15 +1,65 @@
-"""What a conversion tells of itself: how far it is, what came of it, what has to be mended first."""
+"""What a conversion tells of itself: how far it is, what came of it, what was left out or has to be mended first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+import orjson
+
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.files import write_atomically
 
 PROBLEMS_SHOWN: Final = 20
 _EXAMPLES: Final = 3
+
+Kind = Literal["error", "dropped", "repaired", "note"]
+"""`error`: nothing is written before it is mended. `dropped`: not in the dataset. `repaired`: in it, but not as the
+file says. `note`: worth knowing, nothing is wrong."""
+
+_KINDS: Final = {
+    "error": "To be mended first",
+    "dropped": "Left out",
+    "repaired": "Repaired",
+    "note": "To know",
+}
+
+_REPAIRS: Final = {
+    "label-cleaned": "labels without the white space around them, and composed",
+    "mask-clipped": "masks cut off at the border of the image",
+    "joined-by-label": "shapes without an object id, joined by label",
+}
+_DROPS: Final = {
+    "part-nowhere": "parts of objects that cover no pixel of the image",
+    "no-object-id": "shapes without an object id",
+    "unknown-label": "labels that the category file does not name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that came up, and what was decided.
+
+    Attributes:
+        reason: a short name for the kind of thing, the same in every report.
+        text: a sentence for people.
+        video: its name in the tree; empty if it is about none.
+        file: the annotation or image, as a path; empty if it is about none.
+        count: how many shapes, masks or objects it is about.
+    """
+
+    kind: Kind
+    reason: str
+    text: str
+    video: str = ""
+    file: str = ""
+    count: int = 1
+
+    def to_document(self) -> dict[str, Any]:
+        """For the JSON report."""
+        return {name: getattr(self, name) for name in ("kind", "reason", "text", "video", "file", "count")}
 
 
 def _nothing_counted() -> Mapping[str, Any]:
@@ -21,15 +71,20 @@ class ConvertReport:
     """What was written, and what was left out.
 
     Attributes:
-        path: the JSON file.
-        videos, frames, objects, masks, categories: how many the JSON holds.
+        path: the JSON file; the first, where there are several splits.
+        videos, frames, objects, masks, categories: how many the JSON holds; of all splits.
         images: frames by what was done with them: linked, copied, encoded, or left as they stood in the dataset.
         videos_without_annotation: names of videos that are not in the dataset.
         videos_not_unpacked: names of video files without frames so far; not in the dataset.
+        videos_in_no_split: names of videos that the list of splits does not name; not in the dataset.
         files_without_frame: annotation files whose frame was not found.
         ignored_shapes: points and lines, by type.
         empty_masks: objects in a frame whose shapes cover no pixel of the image; null in the dataset.
         empty_objects: objects that cover no pixel in any frame, named; not in the dataset.
+        findings: all of it one by one, with file and reason.
+        more_paths: the JSON files of the other splits.
+        verified: masks that were read back and checked; None: not checked.
+        is_dry_run: nothing was written.
     """
 
     path: Path
@@ -41,13 +96,30 @@ class ConvertReport:
     images: Mapping[str, int] = field(default_factory=_nothing_counted)
     videos_without_annotation: tuple[str, ...] = ()
     videos_not_unpacked: tuple[str, ...] = ()
+    videos_in_no_split: tuple[str, ...] = ()
     files_without_frame: tuple[Path, ...] = ()
     ignored_shapes: Mapping[str, int] = field(default_factory=_nothing_counted)
     empty_masks: int = 0
     empty_objects: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    more_paths: tuple[Path, ...] = ()
+    verified: int | None = None
+    is_dry_run: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        """True if nothing that is in the annotations was left out or changed."""
+        return not any(finding.kind in ("dropped", "repaired") for finding in self.findings)
 
     def __str__(self) -> str:
-        return "\n".join([f"Wrote {self.path}", *self._contents(), *self._left_out()])
+        wrote = "Would write" if self.is_dry_run else "Wrote"
+        paths = (f"{wrote} {path}" for path in (self.path, *self.more_paths))
+        return "\n".join([*paths, *self._contents(), *self._left_out(), *self._repaired(), *self._notes()])
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers, for the JSON report."""
+        names = ("videos", "frames", "objects", "masks", "categories", "verified")
+        return {name: getattr(self, name) for name in names} | {"images": dict(self.images)}
 
     def _contents(self) -> Iterator[str]:
         yield f"  videos      {self.videos} ({self.frames} frames)"
@@ -61,6 +133,7 @@ class ConvertReport:
         left_out = {
             "videos without annotation": self.videos_without_annotation,
             "video files not unpacked (open them once in the window)": self.videos_not_unpacked,
+            "videos in no split": self.videos_in_no_split,
             "annotation files without a frame": tuple(map(str, self.files_without_frame)),
             "objects that cover no pixel": self.empty_objects,
         }
@@ -72,6 +145,24 @@ class ConvertReport:
             yield f"Left out: shapes that cover no area: {sum(self.ignored_shapes.values())} ({kinds})"
         if self.empty_masks:
             yield f"Left out: masks without a pixel inside the image: {self.empty_masks}"
+        yield from self._counted("Left out", _DROPS)
+
+    def _repaired(self) -> Iterator[str]:
+        yield from self._counted("Repaired", _REPAIRS)
+
+    def _counted(self, heading: str, reasons: Mapping[str, str]) -> Iterator[str]:
+        for reason, what in reasons.items():
+            found = [finding for finding in self.findings if finding.reason == reason]
+            if found:
+                places = list(dict.fromkeys(finding.file or finding.text for finding in found))
+                yield f"{heading}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
+
+    def _notes(self) -> Iterator[str]:
+        told = ("video-without-annotation", "video-not-unpacked", "video-in-no-split")
+        notes = [finding.text for finding in self.findings if finding.kind == "note" and finding.reason not in told]
+        yield from (f"To know: {text}" for text in notes[:_EXAMPLES])
+        if len(notes) > _EXAMPLES:
+            yield f"To know: {len(notes) - _EXAMPLES} more (--report FILE lists all)"
 
 
 @dataclass(frozen=True)
@@ -79,29 +170,87 @@ class ConvertProgress:
     """One step of a conversion.
 
     Attributes:
-        stage: `videos` (looking for annotations), `masks` (reading frames), `images` (placing frames), `done`.
+        stage: `videos` (looking for annotations), `masks` (reading frames), `images` (placing frames), `check`
+            (reading back what was written), `done`.
         video: the name of the video at work; empty when done.
-        done, total: videos in the stage `videos`, else frames.
+        done, total: videos in the stage `videos`, objects in the stage `check`, else frames.
         report: with the last step, and only with it.
+        masks: masks drawn so far, in the stage `masks`.
     """
 
-    stage: Literal["videos", "masks", "images", "done"]
+    stage: Literal["videos", "masks", "images", "check", "done"]
     video: str
     done: int
     total: int
     report: ConvertReport | None = None
+    masks: int = 0
 
 
 class ConversionError(InputError):
-    """The annotations do not make a dataset; `problems` holds a sentence for each thing to mend."""
+    """The annotations do not make a dataset.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    Attributes:
+        problems: a sentence for each thing to mend.
+        findings: all that came up, the problems among it.
+    """
+
+    def __init__(self, problems: Sequence[str], findings: Iterable[Finding] = ()) -> None:
         self.problems = tuple(problems)
+        self.findings = tuple(findings)
         shown = [f"  {problem}" for problem in self.problems[:PROBLEMS_SHOWN]]
         more = len(self.problems) - PROBLEMS_SHOWN
         count = "1 problem was" if len(self.problems) == 1 else f"{len(self.problems)} problems were"
         lines = [f"{count} found and nothing was written:", *shown]
         super().__init__("\n".join(lines + ([f"  ... and {more} more"] if more > 0 else [])))
+
+
+def write_report(path: Path, outcome: ConvertReport | InputError) -> None:
+    """Write all that a conversion found to `path`: as JSON if it ends in `.json`, else as text.
+
+    The same conversion gives the same bytes.
+
+    Raises:
+        SaveError: it cannot be written.
+    """
+    document = report_document(outcome)
+    if path.suffix.lower() == ".json":
+        data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    else:
+        data = "\n".join(_report_lines(outcome, document["findings"])).encode("utf-8", "surrogateescape")
+    write_atomically(path, data + b"\n")
+
+
+def report_document(outcome: ConvertReport | InputError) -> dict[str, Any]:
+    """The validation report as JSON says it: `result` is `clean`, `findings` or `impossible`."""
+    if isinstance(outcome, ConvertReport):
+        result = "clean" if outcome.is_clean else "findings"
+        paths = [] if outcome.is_dry_run else [str(path) for path in (outcome.path, *outcome.more_paths)]
+        findings, counts = outcome.findings, outcome.counts()
+    else:
+        result, paths, counts = "impossible", [], {}
+        findings = outcome.findings if isinstance(outcome, ConversionError) else ()
+        findings = findings or (Finding("error", "cannot-run", str(outcome)),)
+    by_reason = Counter[str]()
+    for finding in findings:
+        by_reason[f"{finding.kind}: {finding.reason}"] += finding.count
+    return {
+        "result": result,
+        "written": paths,
+        "counts": counts,
+        "reasons": dict(sorted(by_reason.items())),
+        "findings": [finding.to_document() for finding in findings],
+    }
+
+
+def _report_lines(outcome: ConvertReport | InputError, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield str(outcome) if isinstance(outcome, ConvertReport) else "Nothing was written."
+    for kind, heading in _KINDS.items():
+        found = [finding for finding in findings if finding["kind"] == kind]
+        if found:
+            yield f"\n{heading}: {len(found)}"
+            yield from (f"  [{finding['reason']}] {finding['text']}" for finding in found)
+    if not findings:
+        yield "\nNothing was found."
 
 
 def _some(names: Sequence[str]) -> str:

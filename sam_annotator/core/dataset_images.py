@@ -57,23 +57,35 @@ def examine_image(path: Path) -> FrameImage:
     Raises:
         ImageError: cannot be read, or is not whole; the sentence names the file.
     """
-    width, height = image_size(path)
-    is_plain_jpeg, ends_well = _look_at_jpeg(path)
-    if not (is_plain_jpeg and ends_well):
-        read_image(path)  # raises if it cannot be decoded: better now than when half a dataset is written
-    return FrameImage(path, width, height, is_plain_jpeg)
-
-
-def _look_at_jpeg(path: Path) -> tuple[bool, bool]:
-    """Whether it is a JPEG that EXIF does not turn; whether the file ends where a JPEG ends."""
     try:
-        with path.open("rb") as stream, Image.open(stream) as image:
-            is_upright = image.getexif().get(_ORIENTATION, _UPRIGHT) not in _TURNED
-            is_jpeg = image.format in ("JPEG", "MPO")
-            stream.seek(-len(_END_OF_IMAGE), os.SEEK_END)
-            return is_jpeg and is_upright, stream.read() == _END_OF_IMAGE
+        facts = _whole_jpeg(path)
     except (OSError, ValueError, SyntaxError) as error:
+        image_size(path)  # says better what is wrong with it, as a rule
         raise ImageError(f"{path} cannot be read as an image ({error}).") from error
+    if facts is not None:
+        return FrameImage(path, *facts, is_plain_jpeg=True)
+    width, height = image_size(path)
+    read_image(path)  # raises if it cannot be decoded: better now than when half a dataset is written
+    return FrameImage(path, width, height, _is_plain_jpeg(path))
+
+
+def _whole_jpeg(path: Path) -> tuple[int, int] | None:
+    """(width, height) of a JPEG that EXIF does not turn and that ends where a JPEG ends; None for all others."""
+    with path.open("rb") as stream, Image.open(stream) as image:
+        stream.seek(-len(_END_OF_IMAGE), os.SEEK_END)
+        ends_well = stream.read() == _END_OF_IMAGE
+        return image.size if ends_well and _is_upright_jpeg(image) else None
+
+
+def _is_plain_jpeg(path: Path) -> bool:
+    with Image.open(path) as image:
+        return _is_upright_jpeg(image)
+
+
+def _is_upright_jpeg(image: Image.Image) -> bool:
+    if image.format not in ("JPEG", "MPO"):
+        return False
+    return not {"exif", "xmp"} & image.info.keys() or image.getexif().get(_ORIENTATION, _UPRIGHT) not in _TURNED
 
 
 def stands_for_another(image: FrameImage, target: Path) -> bool:

@@ -3,20 +3,47 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, Literal
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
+import orjson
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.categories import normal_label
+from sam_annotator.core.convert_report import Finding, Kind
 from sam_annotator.core.dataset_images import FrameImage, examine_image
 from sam_annotator.core.errors import AnnotationError, ImageError
-from sam_annotator.core.masks import AREA_TYPES, bounding_box, encode_rle, object_mask
+from sam_annotator.core.masks import AREA_TYPES, Holes, Patch, Raster, covers_nothing, encode_crop, object_patch
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.videos import Video
 
+NullGroup = Literal["error", "skip", "per-label"]
+
 _LISTED: Final = 3
+_FAR: Final = 3.0
+"""An object that was gone and comes back farther away than this many times its size may be another one."""
+
+Box = tuple[int, int, int, int]
+_Key = tuple[int, int, str]
+"""(0, object id, '') or, for shapes without an id that are joined by label, (1, 0, label)."""
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """How shapes become masks.
+
+    Attributes:
+        raster: whose pixels; holes: what polygons within polygons mean. See `object_mask`.
+        null_group: shapes without an object id are an error, left out, or one object per label and video.
+        compressed: run lengths as COCO's text; else as lists of numbers.
+    """
+
+    raster: Raster = "labelme"
+    holes: Holes = "auto"
+    null_group: NullGroup = "error"
+    compressed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,91 +51,128 @@ class MaskRecord:
     """One object's mask in one frame.
 
     Attributes:
-        rle: COCO's compressed encoding, {'size': [height, width], 'counts': text}.
+        rle: COCO's encoding, {'size': [height, width], 'counts': text or list}.
         box: (x, y, width, height) in pixels, the outermost pixels included.
         area: number of pixels, at least 1.
     """
 
     rle: Mapping[str, Any]
-    box: tuple[int, int, int, int]
+    box: Box
     area: int
 
 
-def record_mask(mask: NDArray[np.bool_]) -> MaskRecord | None:
-    """What a dataset says of a mask, bool (height, width); None if it is empty."""
-    box = bounding_box(mask)
-    if box is None:
+def record_mask(patch: Patch | None, height: int, width: int, *, compressed: bool = True) -> MaskRecord | None:
+    """What a dataset says of a mask that is `patch` in an image of this size; None if it is empty."""
+    if patch is None:
         return None
-    left, top, right, bottom = box
-    area = int(np.count_nonzero(mask[top:bottom, left:right]))
-    return MaskRecord(encode_rle(mask), (left, top, right - left, bottom - top), area)
+    pixels = np.ascontiguousarray(patch.pixels)
+    x, y, across, down = cv2.boundingRect(pixels.view(np.uint8))
+    if not across:
+        return None
+    left, top = patch.box[:2]
+    rle = encode_crop(pixels, (left, top), height, width, compressed=compressed)
+    return MaskRecord(rle, (left + x, top + y, across, down), int(np.count_nonzero(pixels)))
 
 
-@dataclass
-class Findings:
-    """What came up while reading; one for a whole conversion.
+@dataclass(frozen=True)
+class LabelUse:
+    """How often an object has a label: in how many frames, and the stems of the first of them."""
+
+    label: str
+    frames: int
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReadObject:
+    """One object of a video; `object_id` is None for shapes that were joined by label. `masks`: frames it is in."""
+
+    object_id: int | None
+    labels: tuple[LabelUse, ...]
+    masks: int
+
+    def __str__(self) -> str:
+        name = self.labels[0].label
+        return f"the shapes of {name} without id" if self.object_id is None else f"object {self.object_id} ({name})"
+
+
+@dataclass(frozen=True)
+class ReadVideo:
+    """What was read of one video, all but its masks.
 
     Attributes:
-        problems: sentences; with one of them, nothing is written.
-        ignored_shapes: shapes that cover no pixels, counted by type.
+        name: in the tree.
+        images: its frames in order; those that cannot be used are missing.
+        objects: ids ascending; those that cover no pixel have no masks.
+        findings: what came up, errors among it: with one, the video cannot be written.
+        ignored_shapes: shapes that cover no area, counted by type.
         empty_masks: objects in a frame whose shapes cover no pixel of it.
-        empty_objects: objects that are left out because they cover no pixel in any frame, named.
+        empty_objects: objects that cover no pixel in any frame, named.
+        is_annotated: a frame has an annotation file.
     """
 
-    problems: list[str] = field(default_factory=list)
-    ignored_shapes: Counter[str] = field(default_factory=Counter)
-    empty_masks: int = 0
-    empty_objects: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class ObjectRecord:
-    """One object through one video; `masks` has an entry for each frame, None where the object is absent."""
-
-    object_id: int
-    label: str
-    masks: tuple[MaskRecord | None, ...]
-
-    def to_document(self, number: int, video: "VideoRecord", category_id: int) -> dict[str, Any]:
-        """The annotation as YouTube-VIS writes it: three lists of one length, null in all three where absent."""
-        return {
-            "id": number,
-            "video_id": video.number,
-            "category_id": category_id,
-            "iscrowd": 0,
-            "width": video.width,
-            "height": video.height,
-            "length": len(video.images),
-            "segmentations": [None if mask is None else mask.rle for mask in self.masks],
-            "bboxes": [None if mask is None else mask.box for mask in self.masks],
-            "areas": [None if mask is None else mask.area for mask in self.masks],
-        }
-
-
-@dataclass(frozen=True)
-class VideoRecord:
-    """One video of the dataset; `number` is its id, `name` its folder, `images` its frames in order."""
-
-    number: int
     name: str
-    width: int
-    height: int
     images: tuple[FrameImage, ...]
-    objects: tuple[ObjectRecord, ...]
+    objects: tuple[ReadObject, ...]
+    findings: tuple[Finding, ...] = ()
+    ignored_shapes: Mapping[str, int] = field(default_factory=dict)
+    empty_masks: int = 0
+    empty_objects: tuple[str, ...] = ()
+    is_annotated: bool = True
 
-    def file_names(self) -> list[str]:
-        """Where the frames lie below the image root: VIDEO/FRAME.jpg."""
-        return [f"{self.name}/{image.path.stem}.jpg" for image in self.images]
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.kind == "error" for finding in self.findings)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.images[0].size if self.images else (0, 0)
+
+    @property
+    def masks(self) -> int:
+        return sum(found.masks for found in self.objects)
 
     def to_document(self) -> dict[str, Any]:
-        """The video as YouTube-VIS writes it."""
+        """For JSON; the frames' paths are left out, the video knows them."""
         return {
-            "id": self.number,
-            "width": self.width,
-            "height": self.height,
-            "length": len(self.images),
-            "file_names": self.file_names(),
+            "name": self.name,
+            "images": [(image.width, image.height, image.is_plain_jpeg) for image in self.images],
+            "objects": [
+                (
+                    None if o.object_id is None else str(o.object_id),  # may be larger than JSON's numbers
+                    [(use.label, use.frames, use.stems) for use in o.labels],
+                    o.masks,
+                )
+                for o in self.objects
+            ],
+            "findings": [finding.to_document() for finding in self.findings],
+            "ignored_shapes": dict(self.ignored_shapes),
+            "empty_masks": self.empty_masks,
+            "empty_objects": self.empty_objects,
+            "is_annotated": self.is_annotated,
         }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], video: Video) -> "ReadVideo":
+        """What `to_document` gave for the same video. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            document["name"],
+            tuple(FrameImage(path, *facts) for path, facts in zip(video.frame_paths, document["images"], strict=True)),
+            tuple(
+                ReadObject(
+                    None if number is None else int(number),
+                    tuple(LabelUse(label, frames, tuple(stems)) for label, frames, stems in uses),
+                    masks,
+                )
+                for number, uses, masks in document["objects"]
+            ),
+            tuple(Finding(**finding) for finding in document["findings"]),
+            document["ignored_shapes"],
+            document["empty_masks"],
+            tuple(document["empty_objects"]),
+            document["is_annotated"],
+        )
 
 
 @dataclass
@@ -118,48 +182,94 @@ class _OpenObject:
 
 
 class VideoReader:
-    """Reads the frames of one video in order, `read_frame(0)` first; `record` is the result.
+    """Reads the frames of one video in order, `read_frame(0)` first; `finish` gives the result.
 
-    What is wrong is not raised but noted in `findings`, so that one run tells all there is to mend.
+    What is wrong is not raised but becomes a finding, so that one run tells all there is to mend.
     """
 
-    def __init__(self, video: Video, name: str, store: AnnotationStore, findings: Findings) -> None:
+    def __init__(self, video: Video, store: AnnotationStore, draw: DrawOptions) -> None:
+        self.masks = 0
         self._video = video
-        self._name = name
         self._store = store
-        self._findings = findings
+        self._draw = draw
         self._annotated = store.annotated_frames(video)
         self._images: list[FrameImage] = []
-        self._objects: dict[int, _OpenObject] = {}
+        self._objects: dict[_Key, _OpenObject] = {}
+        self._findings: list[Finding] = []
+        self._ignored_shapes = Counter[str]()
+        self._empty_masks = 0
 
-    def read_frame(self, index: int) -> FrameImage | None:
-        """Read one frame's image and annotation. None: the image cannot be used."""
+    def read_frame(self, index: int) -> None:
+        """Read one frame's image and annotation."""
         image = self._examine(index)
         if index in self._annotated:
             self._read_annotation(index, image)
-        return image
 
-    def record(self, number: int) -> VideoRecord:
-        """The video as it was read; valid only if no problem was found."""
-        width, height = self._images[0].size if self._images else (0, 0)
-        objects = [self._close(object_id) for object_id in sorted(self._objects)]
-        kept = tuple(record for record in objects if record is not None)
-        return VideoRecord(number, self._name, width, height, tuple(self._images), kept)
+    def finish(self) -> tuple[ReadVideo, list[bytes]]:
+        """The video as it was read; and for each of its objects the lists of a dataset, as the end of a JSON object."""
+        objects, bodies, empty = [], [], []
+        for key in sorted(self._objects):
+            found = self._objects[key]
+            uses = tuple(
+                LabelUse(label, len(stems), tuple(stems[:_LISTED])) for label, stems in found.frames_by_label.items()
+            )
+            record = ReadObject(None if key[0] else key[1], uses, len(found.masks))
+            if found.masks:
+                bodies.append(self._body(found.masks))
+                self._note_jumps(record, found.masks)
+                objects.append(record)
+            else:
+                empty.append(f"{record} of {self._video.name}")
+                self._note("dropped", "object-nowhere", f"{record} of {self._video.name} covers no pixel in any frame.")
+                objects.append(record)
+                bodies.append(b"")
+        if len(self._video) == 1:
+            text = f"The video {self._video.name} has one frame; most trainers need two."
+            self._note("note", "one-frame", text)
+        read = ReadVideo(
+            self._video.name,
+            tuple(self._images),
+            tuple(objects),
+            tuple(self._findings),
+            dict(sorted(self._ignored_shapes.items())),
+            self._empty_masks,
+            tuple(empty),
+            bool(self._annotated),
+        )
+        return read, bodies
+
+    def _body(self, masks: Mapping[int, MaskRecord]) -> bytes:
+        width, height = self._images[0].size
+        length = len(self._video)
+        every = [masks.get(index) for index in range(length)]
+        document = {
+            "width": width,
+            "height": height,
+            "length": length,
+            "segmentations": [None if mask is None else mask.rle for mask in every],
+            "bboxes": [None if mask is None else mask.box for mask in every],
+            "areas": [None if mask is None else mask.area for mask in every],
+        }
+        return orjson.dumps(document)[1:]
+
+    def _note(self, kind: Kind, reason: str, text: str, file: object = "", count: int = 1) -> None:
+        self._findings.append(Finding(kind, reason, text, self._video.name, str(file), count))
 
     def _examine(self, index: int) -> FrameImage | None:
         path = self._video.frame_paths[index]
         try:
             image = examine_image(path)
         except ImageError as error:
-            self._findings.problems.append(str(error))
+            self._note("error", "image-unreadable", str(error), path)
             return None
         self._images.append(image)
         first = self._images[0]
         if image.size != first.size:
-            self._findings.problems.append(
+            text = (
                 f"{path} is {image.width} x {image.height} pixels, but {first.path.name} of the same video is "
                 f"{first.width} x {first.height}; a video has one size. Scale them to one, or split the video."
             )
+            self._note("error", "sizes-differ", text, path)
         return image
 
     def _read_annotation(self, index: int, image: FrameImage | None) -> None:
@@ -171,81 +281,163 @@ class VideoReader:
             if image is not None:
                 check_size(annotation, image.width, image.height, path)
         except AnnotationError as error:
-            self._findings.problems.append(str(error))
+            self._note("error", "annotation-unusable", str(error), path)
             return
-        shapes_by_id = self._shapes_by_id(index, annotation)
+        shapes_by_key = self._shapes_by_key(index, annotation)
         if image is not None:
-            for object_id, shapes in shapes_by_id.items():
-                self._add_mask(index, object_id, shapes, image)
+            for key, shapes in shapes_by_key.items():
+                self._add_mask(index, key, shapes, image)
 
-    def _shapes_by_id(self, index: int, annotation: FrameAnnotation) -> Mapping[int, list[Shape]]:
+    def _shapes_by_key(self, index: int, annotation: FrameAnnotation) -> Mapping[_Key, list[Shape]]:
         covering = [shape for shape in annotation.shapes if shape.shape_type in AREA_TYPES]
-        self._findings.ignored_shapes.update(s.shape_type for s in annotation.shapes if s.shape_type not in AREA_TYPES)
-        self._note_unusable(index, covering)
-        shapes_by_id: dict[int, list[Shape]] = {}
-        for shape in covering:
-            if shape.object_id is not None:
-                shapes_by_id.setdefault(shape.object_id, []).append(shape)
-                self._note_label(index, shape.object_id, normal_label(shape.label))
-        return shapes_by_id
+        if len(covering) < len(annotation.shapes):
+            self._note_ignored(index, [s.shape_type for s in annotation.shapes if s.shape_type not in AREA_TYPES])
+        shapes_by_key: dict[_Key, list[Shape]] = {}
+        for shape in self._note_unusable(index, covering):
+            label = normal_label(shape.label)
+            key = (1, 0, label) if shape.object_id is None else (0, shape.object_id, "")
+            shapes_by_key.setdefault(key, []).append(shape)
+            frames = self._objects.setdefault(key, _OpenObject()).frames_by_label.setdefault(label, [])
+            stem = self._video.frame_paths[index].stem
+            if not frames or frames[-1] != stem:
+                frames.append(stem)
+        return shapes_by_key
 
-    def _note_unusable(self, index: int, shapes: Sequence[Shape]) -> None:
+    def _note_ignored(self, index: int, types: Sequence[str]) -> None:
+        counts = Counter(types)
+        self._ignored_shapes.update(counts)
+        path = self._store.path(self._video, index)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        text = f"{path}: shapes that cover no area were left out ({kinds})."
+        self._note("dropped", "no-area", text, path, len(types))
+
+    def _note_unusable(self, index: int, shapes: Sequence[Shape]) -> Sequence[Shape]:
+        """Tell of shapes without a label or an id; return those that count."""
         path = self._store.path(self._video, index)
         nameless = [shape for shape in shapes if not normal_label(shape.label)]
         if nameless:
-            self._findings.problems.append(
+            text = (
                 f"{path} has {_count(len(nameless), 'shape')} with an empty label; open the video in the window and "
                 "name the object."
             )
-        unowned = sorted({shape.label for shape in shapes if shape.object_id is None})
-        if unowned:
-            self._findings.problems.append(
-                f"{path} has shapes without an object id (group_id), labelled {_some(unowned)}; open the video in the "
-                "window and give each object its id there, the same in every frame."
-            )
+            self._note("error", "label-empty", text, path, len(nameless))
+        cleaned = [shape for shape in shapes if normal_label(shape.label) != shape.label]
+        if cleaned:
+            text = f"{path}: labels were taken without white space around them and composed: {_labels(cleaned)}."
+            self._note("repaired", "label-cleaned", text, path, len(cleaned))
+        unowned = [shape for shape in shapes if shape.object_id is None]
+        if not unowned:
+            return shapes
+        self._note_unowned(path, unowned)
+        if self._draw.null_group == "per-label":
+            return shapes
+        return [shape for shape in shapes if shape.object_id is not None]
 
-    def _note_label(self, index: int, object_id: int, label: str) -> None:
-        frames = self._objects.setdefault(object_id, _OpenObject()).frames_by_label.setdefault(label, [])
-        stem = self._video.frame_paths[index].stem
-        if not frames or frames[-1] != stem:
-            frames.append(stem)
+    def _note_unowned(self, path: object, unowned: Sequence[Shape]) -> None:
+        without = f"without an object id (group_id), labelled {_labels(unowned)}"
+        match self._draw.null_group:
+            case "skip":
+                text = f"{path}: shapes {without} were left out."
+                self._note("dropped", "no-object-id", text, path, len(unowned))
+            case "per-label":
+                text = f"{path}: shapes {without} were taken as one object per label."
+                self._note("repaired", "joined-by-label", text, path, len(unowned))
+            case _:
+                text = (
+                    f"{path} has shapes {without}; open the video in the window and give each object its id there, the "
+                    "same in every frame. Or convert with --null-group per-label (one object per label and video) or "
+                    "skip."
+                )
+                self._note("error", "no-object-id", text, path, len(unowned))
 
-    def _add_mask(self, index: int, object_id: int, shapes: Sequence[Shape], image: FrameImage) -> None:
-        record = record_mask(object_mask(shapes, image.height, image.width))
+    def _add_mask(self, index: int, key: _Key, shapes: Sequence[Shape], image: FrameImage) -> None:
+        patch = object_patch(shapes, image.height, image.width, raster=self._draw.raster, holes=self._draw.holes)
+        record = record_mask(patch, image.height, image.width, compressed=self._draw.compressed)
+        path = self._store.path(self._video, index)
+        name = _name_of(key, shapes)
         if record is None:
-            self._findings.empty_masks += 1
-        else:
-            self._objects[object_id].masks[index] = record
+            self._empty_masks += 1
+            text = f"{path}: {name} covers no pixel of the image: too few points, or outside."
+            self._note("dropped", "mask-nowhere", text, path)
+            return
+        self._objects[key].masks[index] = record
+        self.masks += 1
+        self._note_parts(path, name, shapes, image)
 
-    def _close(self, object_id: int) -> ObjectRecord | None:
-        found = self._objects[object_id]
-        label, *others = found.frames_by_label
-        if others:
-            self._findings.problems.append(self._describe_conflict(object_id, found))
-        if not found.masks:
-            self._findings.empty_objects.append(f"object {object_id} ({label}) of {self._video.name}")
-            return None
-        length = len(self._video.frame_paths)
-        return ObjectRecord(object_id, label, tuple(found.masks.get(index) for index in range(length)))
+    def _note_parts(self, path: object, name: str, shapes: Sequence[Shape], image: FrameImage) -> None:
+        """Tell of parts of an object that are lost though the object is not."""
+        gone = [shape for shape in shapes if covers_nothing(shape, image.height, image.width)]
+        if gone:
+            parts = _count(len(gone), "part")
+            text = f"{path}: {parts} of {name} covers no pixel of the image: too few points, or outside."
+            self._note("dropped", "part-nowhere", text, path, len(gone))
+        clipped = sum(_reaches_out(shape, image) for shape in shapes if shape not in gone)
+        if clipped:
+            text = f"{path}: {_count(clipped, 'mask')} of {name} was cut off at the border of the image."
+            self._note("repaired", "mask-clipped", text, path, clipped)
 
-    def _describe_conflict(self, object_id: int, found: _OpenObject) -> str:
-        labels = " and ".join(f"{label!r} in {_frames(stems)}" for label, stems in found.frames_by_label.items())
-        return (
-            f"Object {object_id} of video {self._video.name} is labelled {labels}. An object has one category: relabel "
-            "it, or give the other object an id of its own, in the window."
-        )
+    def _note_jumps(self, record: ReadObject, masks: Mapping[int, MaskRecord]) -> None:
+        """An id that is taken anew for another object shows as a jump after a gap."""
+        frames = sorted(masks)
+        for before, after in pairwise(frames):
+            if after - before > 1 and _far(masks[before].box, masks[after].box):
+                stems = [self._video.frame_paths[index].stem for index in (before, after)]
+                text = (
+                    f"{record} of {self._video.name} is last seen in frame {stems[0]} and comes back far away in frame "
+                    f"{stems[1]}; look whether it is the same object."
+                )
+                self._note("note", "far-jump", text, self._store.path(self._video, after))
+
+
+def describe_conflict(video: str, found: ReadObject, renames: Mapping[str, str]) -> str | None:
+    """What to tell people of an object that has several labels, once renamed; None if it has one."""
+    stems: dict[str, list[str]] = {}
+    counts = Counter[str]()
+    for use in found.labels:
+        label = renames.get(use.label, use.label)
+        stems.setdefault(label, []).extend(use.stems)
+        counts[label] += use.frames
+    if len(stems) == 1:
+        return None
+    labels = " and ".join(f"{label!r} in {_frames(stems[label], counts[label])}" for label in stems)
+    return (
+        f"Object {found.object_id} of video {video} is labelled {labels}. An object has one category: relabel "
+        "it, or give the other object an id of its own, in the window."
+    )
+
+
+def _name_of(key: _Key, shapes: Sequence[Shape]) -> str:
+    return f"{key[2]} without id" if key[0] else f"object {key[1]} ({normal_label(shapes[0].label)})"
+
+
+def _reaches_out(shape: Shape, image: FrameImage) -> bool:
+    """True for a mask whose crop leaves the image."""
+    if shape.mask is None or shape.shape_type != "mask":
+        return False
+    left, top = int(shape.points[0][0]), int(shape.points[0][1])
+    right, bottom = left + shape.mask.shape[1], top + shape.mask.shape[0]
+    return left < 0 or top < 0 or right > image.width or bottom > image.height
+
+
+def _far(first: Box, second: Box) -> bool:
+    size = max(*first[2:], *second[2:])
+    return any(
+        abs((a + across / 2) - (b + other / 2)) > _FAR * size
+        for a, across, b, other in zip(first[:2], first[2:], second[:2], second[2:], strict=True)
+    )
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _some(names: Sequence[str]) -> str:
+def _labels(shapes: Sequence[Shape]) -> str:
+    names = sorted({shape.label for shape in shapes})
     listed = ", ".join(map(repr, names[:_LISTED]))
     return listed if len(names) <= _LISTED else f"{listed} and {len(names) - _LISTED} more"
 
 
-def _frames(stems: Sequence[str]) -> str:
+def _frames(stems: Sequence[str], count: int) -> str:
     listed = ", ".join(stems[:_LISTED])
-    more = len(stems) - _LISTED
-    return f"{'frame' if len(stems) == 1 else 'frames'} {listed}" + (f" and {more} more" if more > 0 else "")
+    more = count - min(len(stems), _LISTED)
+    return f"{'frame' if count == 1 else 'frames'} {listed}" + (f" and {more} more" if more > 0 else "")

@@ -3,8 +3,10 @@
 import errno
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from sam_annotator.core.errors import SaveError
 
@@ -17,11 +19,25 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         SaveError: nothing was changed at `path`.
     """
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomically`, for a file that is written piece by piece: a stream, open for reading, too.
+
+    It takes the place of `path` when the block ends; where the block raises, nothing is changed at `path`.
+
+    Raises:
+        SaveError: for an OSError, in the block as well.
+    """
     target = Path(os.path.realpath(path))
     try:
         _refuse_read_only(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data)
+        with _replacement(target) as stream:
+            yield stream
     except OSError as error:
         reason = error.strerror or str(error)
         raise SaveError(
@@ -36,12 +52,13 @@ def _refuse_read_only(target: Path) -> None:
         raise PermissionError(errno.EACCES, "the file is read-only")
 
 
-def _replace(target: Path, data: bytes) -> None:
+@contextmanager
+def _replacement(target: Path) -> Iterator[BinaryIO]:
     # The name is cut: with what is put around it, a long one would be longer than file systems allow.
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:32]}.", suffix=".part", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         with suppress(OSError):  # some network and FAT drives know no permissions

@@ -9,19 +9,37 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Point, Shape
-from sam_annotator.core.raster import AREA_TYPES, Box, Mask, draw_polygon, object_mask, shape_to_mask
+from sam_annotator.core.raster import (
+    AREA_TYPES,
+    Box,
+    Holes,
+    Mask,
+    Patch,
+    Raster,
+    covers_nothing,
+    draw_polygon,
+    object_mask,
+    object_patch,
+    shape_to_mask,
+)
 
 __all__ = [
     "AREA_TYPES",
     "Box",
+    "Holes",
     "Mask",
+    "Patch",
+    "Raster",
     "bounding_box",
+    "covers_nothing",
     "decode_rle",
+    "encode_crop",
     "encode_rle",
     "iou",
     "label_map",
     "mask_to_shapes",
     "object_mask",
+    "object_patch",
     "remove_specks",
     "rle_area",
     "rle_box",
@@ -115,16 +133,29 @@ def label_map(masks: Mapping[int, Mask], height: int, width: int) -> NDArray[np.
     return labels
 
 
-def encode_rle(mask: Mask) -> dict[str, Any]:
-    """COCO's compressed run-length encoding: {'size': [height, width], 'counts': text}."""
+def encode_rle(mask: Mask, *, compressed: bool = True) -> dict[str, Any]:
+    """COCO's run-length encoding: {'size': [height, width], 'counts': text, or a list if not `compressed`}."""
     height, width = mask.shape
     if not mask.size:
         raise ValueError("a mask without pixels has no run-length encoding")
-    edges = _run_edges(mask)
-    counts = np.diff(edges, prepend=0, append=height * width)
+    box = bounding_box(mask) or (0, 0, 0, 0)
+    left, top, right, bottom = box
+    return encode_crop(mask[top:bottom, left:right], (left, top), height, width, compressed=compressed)
+
+
+def encode_crop(
+    crop: Mask, corner: tuple[int, int], height: int, width: int, *, compressed: bool = True
+) -> dict[str, Any]:
+    """What `encode_rle` gives for a mask of height x width that holds `crop` at `corner` (left, top), else nothing."""
+    edges = _run_edges(crop, corner, height)
+    bounds = np.empty(len(edges) + 2, np.int64)
+    bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
+    counts = (bounds[1:] - bounds[:-1]).tolist()
     if counts[-1] == 0 and len(counts) > 1:
-        counts = counts[:-1]
-    rle = coco.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+        counts.pop()
+    if not compressed:
+        return {"size": [height, width], "counts": counts}
+    rle = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
     return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
 
 
@@ -226,20 +257,24 @@ def _large_parts(mask: Mask, min_area: int, connectivity: int, keep: tuple[int, 
     return np.asarray(large[labels])
 
 
-def _run_edges(mask: Mask) -> NDArray[np.int64]:
-    """Where runs of True begin and end, one after the other, counted down the columns."""
-    box = bounding_box(mask)
-    if box is None:
+def _run_edges(crop: Mask, corner: tuple[int, int], height: int) -> NDArray[np.int64]:
+    """Where runs of True begin and end, one after the other, counted down the columns of the whole image."""
+    if not crop.size:
         return np.zeros(0, np.int64)
-    left, top, right, bottom = box
-    height, rows = mask.shape[0], bottom - top + 1
+    left, top = corner
+    rows, columns = crop.shape[0] + 1, crop.shape[1]
     # the columns one after the other, an empty pixel after each, and one before all
-    line = np.zeros(1 + (right - left) * rows, np.bool_)
-    line[1:].reshape(-1, rows)[:, :-1] = cv2.transpose(_bytes(mask[top:bottom, left:right]))
+    line = np.zeros(1 + columns * rows, np.bool_)
+    line[1:].reshape(-1, rows)[:, :-1] = cv2.transpose(_bytes(crop))
     places = np.flatnonzero(line[1:] != line[:-1])
-    edges = (places // rows + left) * height + places % rows + top
-    goes_on = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1  # a run over the foot of a column
-    return np.delete(edges, np.concatenate([goes_on, goes_on + 1]))
+    column = places // rows
+    edges: NDArray[np.int64] = places + column * (height - rows) + (left * height + top)
+    goes_on = edges[1:-1:2] == edges[2::2]  # a run over the foot of a column
+    if not goes_on.any():
+        return edges
+    stays = np.ones(len(edges), np.bool_)
+    stays[1:-1:2] = stays[2::2] = ~goes_on
+    return np.asarray(edges[stays])
 
 
 def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:

@@ -1,12 +1,14 @@
-"""Shapes to pixels, exactly as labelme draws them; and the holes of objects, which labelme leaves open."""
+"""Shapes to pixels, exactly as labelme draws them, or as OpenCV or COCO would; and the holes of objects."""
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Point, Shape
 
@@ -17,8 +19,18 @@ Box = tuple[int, int, int, int]
 AREA_TYPES: Final = frozenset({"polygon", "mask", "rectangle", "circle", "oriented_rectangle"})
 """Shape types that cover an area; points and lines cover none."""
 
+Raster = Literal["labelme", "cv2", "coco"]
+"""Whose pixels: labelme's and OpenCV's hold the outline (the same or nearly so), COCO's only what lies inside."""
 
-class _Patch(NamedTuple):
+Holes = Literal["auto", "fill", "xor"]
+"""Polygons of one object that lie in another of it: holes; filled; or each pixel counted, odd ones are inside."""
+
+_FARTHEST: Final = 2**24
+_FARTHEST_COCO: Final = 2**15
+"""Coordinates beyond are cut to it: OpenCV counts in 32 bits, and COCO walks along each edge by fifths of a pixel."""
+
+
+class Patch(NamedTuple):
     """The part of a mask inside a box; outside of it the mask is empty."""
 
     pixels: Mask
@@ -33,7 +45,15 @@ def shape_to_mask(shape: Shape, height: int, width: int) -> Mask:
     return _paste([_rasterise(shape, height, width)], (0, 0, width, height))
 
 
-def object_mask(shapes: Iterable[Shape], height: int, width: int, box: Box | None = None) -> Mask:
+def object_mask(
+    shapes: Iterable[Shape],
+    height: int,
+    width: int,
+    box: Box | None = None,
+    *,
+    raster: Raster = "labelme",
+    holes: Holes = "auto",
+) -> Mask:
     """The pixels of one object: all its parts joined.
 
     A polygon that lies wholly within another polygon of the object is a hole in it, one within a hole
@@ -42,19 +62,72 @@ def object_mask(shapes: Iterable[Shape], height: int, width: int, box: Box | Non
     Args:
         height, width: of the image in pixels.
         box: return the pixels in this box alone; None: of the whole image.
+        raster: whose way of drawing.
+        holes: `auto` as said above; `fill`: all polygons are joined; `xor`: where an even number of polygons lie over
+            each other there is a hole, as segment-anything-annotator reads its files.
     """
-    parts: list[_Patch | None] = []
-    polygons: list[tuple[Shape, _Patch]] = []
+    return _paste(_object_patches(shapes, height, width, raster, holes), box or (0, 0, width, height))
+
+
+def object_patch(
+    shapes: Iterable[Shape], height: int, width: int, *, raster: Raster = "labelme", holes: Holes = "auto"
+) -> Patch | None:
+    """The pixels of one object as `object_mask` gives them, in a box around them; None: no pixel for sure.
+
+    The box may be larger than need be. Cheaper than a mask of the whole image, where the object is small.
+    """
+    patches = [patch for patch in _object_patches(shapes, height, width, raster, holes) if patch is not None]
+    if len(patches) < 2:
+        return patches[0] if patches else None
+    boxes = np.array([patch.box for patch in patches])
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = boxes[:, 2:].max(axis=0).tolist()
+    return Patch(_paste(patches, (left, top, right, bottom)), (left, top, right, bottom))
+
+
+def covers_nothing(shape: Shape, height: int, width: int) -> bool:
+    """True for an area shape that has no pixel in the image: too few points, or outside."""
+    points = shape.points
+    if shape.shape_type == "mask":
+        return _rasterise(shape, height, width) is None
+    if len(points) < (3 if shape.shape_type in ("polygon", "oriented_rectangle") else 2):
+        return True
+    return shape.shape_type != "circle" and _box_around(points, height, width, margin=0) is None
+
+
+def _object_patches(
+    shapes: Iterable[Shape], height: int, width: int, raster: Raster, holes: Holes
+) -> list[Patch | None]:
+    parts: list[Patch | None] = []
+    polygons: list[tuple[Shape, Patch]] = []
     for shape in shapes:
-        patch = _rasterise(shape, height, width)
+        patch = _rasterise(shape, height, width, raster)
         if shape.shape_type == "polygon" and patch is not None:
             polygons.append((shape, patch))
         else:
             parts.append(patch)
-    return _paste(parts + _with_holes(polygons), box or (0, 0, width, height))
+    if holes == "auto":
+        return parts + _with_holes(polygons, raster)
+    if holes == "xor":
+        return [*parts, _odd([patch for _, patch in polygons])]
+    return parts + [patch for _, patch in polygons]
 
 
-def _paste(patches: Iterable[_Patch | None], box: Box) -> Mask:
+def _odd(patches: Sequence[Patch]) -> Patch | None:
+    """The pixels that lie in an odd number of patches."""
+    if not patches:
+        return None
+    boxes = np.array([patch.box for patch in patches])
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = boxes[:, 2:].max(axis=0).tolist()
+    result = Patch(np.zeros((bottom - top, right - left), np.bool_), (left, top, right, bottom))
+    for patch in patches:
+        view = _window(result, patch.box)
+        view ^= patch.pixels
+    return result
+
+
+def _paste(patches: Iterable[Patch | None], box: Box) -> Mask:
     """The union of patches, in a box of the image."""
     x, y = box[:2]
     mask = np.zeros((box[3] - y, box[2] - x), np.bool_)
@@ -71,13 +144,15 @@ def _common(first: Box, second: Box) -> Box | None:
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _rasterise(shape: Shape, height: int, width: int) -> _Patch | None:
+def _rasterise(shape: Shape, height: int, width: int, raster: Raster = "labelme") -> Patch | None:
     """The pixels of a shape inside the image; None if there are none for sure."""
     points = shape.points
+    if raster != "labelme" and shape.shape_type != "mask":
+        return _rasterise_otherwise(_outline(shape), height, width, raster)
     match shape.shape_type:
         case "polygon" | "oriented_rectangle" if len(points) > 2:
             box = _box_around(points, height, width)
-            return None if box is None else _Patch(draw_polygon(points, box), box)
+            return None if box is None else Patch(draw_polygon(points, box), box)
         case "rectangle":
             return _filled_rectangle(points, height, width)
         case "circle" if len(points) == 2:
@@ -107,12 +182,12 @@ def draw_polygon(points: Iterable[Point], box: Box) -> Mask:
     return np.asarray(image.crop((left, 0, right, bottom - top))).view(np.bool_)
 
 
-def _filled_rectangle(points: Sequence[Point], height: int, width: int) -> _Patch | None:
+def _filled_rectangle(points: Sequence[Point], height: int, width: int) -> Patch | None:
     box = _box_around(points, height, width, margin=0)
-    return None if box is None else _Patch(np.ones((box[3] - box[1], box[2] - box[0]), np.bool_), box)
+    return None if box is None else Patch(np.ones((box[3] - box[1], box[2] - box[0]), np.bool_), box)
 
 
-def _filled_circle(points: Sequence[Point], height: int, width: int) -> _Patch | None:
+def _filled_circle(points: Sequence[Point], height: int, width: int) -> Patch | None:
     (x, y), (rim_x, rim_y) = points
     radius = ((x - rim_x) ** 2 + (y - rim_y) ** 2) ** 0.5
     corners = ((x - radius, y - radius), (x + radius, y + radius))
@@ -121,41 +196,77 @@ def _filled_circle(points: Sequence[Point], height: int, width: int) -> _Patch |
         return None
     image = Image.new("L", box[2:])
     ImageDraw.Draw(image).ellipse(corners, fill=1)
-    return _Patch(np.asarray(image.crop(box)).view(np.bool_), box)
+    return Patch(np.asarray(image.crop(box)).view(np.bool_), box)
 
 
-def _clipped(crop: Mask, left: int, top: int, height: int, width: int) -> _Patch | None:
+def _clipped(crop: Mask, left: int, top: int, height: int, width: int) -> Patch | None:
     """A crop laid into the image at (left, top), and cut off where it leaves the image."""
-    patch = _Patch(crop, (left, top, left + crop.shape[1], top + crop.shape[0]))
+    patch = Patch(crop, (left, top, left + crop.shape[1], top + crop.shape[0]))
     box = _common(patch.box, (0, 0, width, height))
-    return None if box is None else _Patch(_window(patch, box), box)
+    return None if box is None else Patch(_window(patch, box), box)
 
 
-def _with_holes(polygons: Sequence[tuple[Shape, _Patch]]) -> list[_Patch | None]:
+def _outline(shape: Shape) -> Sequence[Point]:
+    """An area shape as a polygon; no points if it is none."""
+    points = shape.points
+    match shape.shape_type:
+        case "polygon" | "oriented_rectangle" if len(points) > 2:
+            return points
+        case "rectangle" if len(points) > 1:
+            (left, top), (right, bottom) = points[0], points[-1]
+            return ((left, top), (right, top), (right, bottom), (left, bottom))
+        case "circle" if len(points) == 2:
+            (x, y), rim = points
+            radius = math.dist((x, y), rim)
+            steps = min(max(int(2 * math.pi * radius), 16), 720)  # a point for each pixel of the outline
+            angles = (2 * math.pi * step / steps for step in range(steps))
+            return tuple((x + radius * math.cos(angle), y + radius * math.sin(angle)) for angle in angles)
+    return ()
+
+
+def _rasterise_otherwise(points: Sequence[Point], height: int, width: int, raster: Raster) -> Patch | None:
+    box = _box_around(points, height, width) if points else None
+    if box is None:
+        return None
+    if raster == "cv2":
+        pixels = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
+        cv2.fillPoly(pixels, [_corners(points, box)], 1)
+        return Patch(pixels.view(np.bool_), box)
+    flat = np.clip(np.array(points, np.float64), -_FARTHEST_COCO, _FARTHEST_COCO).ravel().tolist()
+    left, top, right, bottom = box
+    frame = coco.decode(coco.frPyObjects([flat], height, width)[0])
+    return Patch(np.ascontiguousarray(frame[top:bottom, left:right]).view(np.bool_), box)
+
+
+def _with_holes(polygons: Sequence[tuple[Shape, Patch]], raster: Raster) -> list[Patch | None]:
     """The outermost polygons of an object, less the holes in them."""
     patches = [patch for _, patch in polygons]
     parents = _parents(patches) if len(patches) > 1 else {}
     if not parents:
         return list(patches)
     depths: dict[int, int] = {}
-    roots: dict[int, _Patch] = {}
+    roots: dict[int, Patch] = {}
     for index in sorted(range(len(patches)), key=lambda i: -int(np.count_nonzero(patches[i].pixels))):
         if index not in parents:
             depths[index] = 0
-            roots[index] = _Patch(patches[index].pixels.copy(), patches[index].box)
+            roots[index] = Patch(patches[index].pixels.copy(), patches[index].box)
             continue
         parent = parents[index]
         depths[index] = depths[parent] + 1
         roots[index] = roots[parent]
         view = _window(roots[index], patches[index].box)
         if depths[index] % 2:
-            view &= ~_interior(polygons[index][0].points, patches[index].box)
+            # COCO draws no outline, so that there is none to keep
+            hole = (
+                patches[index].pixels if raster == "coco" else _interior(polygons[index][0].points, patches[index].box)
+            )
+            view &= ~hole
         else:
             view |= patches[index].pixels
     return [root for index, root in roots.items() if depths[index] == 0]
 
 
-def _parents(patches: Sequence[_Patch]) -> dict[int, int]:
+def _parents(patches: Sequence[Patch]) -> dict[int, int]:
     """For each patch that lies wholly within a larger one, the smallest of those."""
     boxes = np.array([patch.box for patch in patches])
     starts, ends = boxes[:, :2], boxes[:, 2:]
@@ -173,7 +284,7 @@ def _parents(patches: Sequence[_Patch]) -> dict[int, int]:
     return parents
 
 
-def _window(patch: _Patch, box: Box) -> Mask:
+def _window(patch: Patch, box: Box) -> Mask:
     """A view of the patch's pixels in a box that lies inside the patch's."""
     x, y = patch.box[:2]
     left, top, right, bottom = box
@@ -183,8 +294,14 @@ def _window(patch: _Patch, box: Box) -> Mask:
 def _interior(points: Iterable[Point], box: Box) -> Mask:
     """The pixels inside a polygon, its outline not included."""
     left, top, right, bottom = box
-    corners = np.array([(int(x) - left, int(y) - top) for x, y in points], np.int32)
+    corners = _corners(points, box)
     pixels = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillPoly(pixels, [corners], 1)
     cv2.polylines(pixels, [corners], isClosed=True, color=0)
     return pixels.view(np.bool_)
+
+
+def _corners(points: Iterable[Point], box: Box) -> NDArray[np.int32]:
+    """The pixels that hold the points, int32 (n, 2), counted from the corner of a box."""
+    places = np.clip(np.array(list(points), np.float64), -_FARTHEST, _FARTHEST)
+    return np.asarray(np.trunc(places), np.int32) - np.array(box[:2], np.int32)

@@ -148,3 +148,64 @@ def test_help_has_examples_and_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "sam-annotator convert /data/ann --videos /data/videos --output /data/dataset" in done.stdout
+
+
+def test_what_was_left_out_is_told_with_exit_code_1_and_reported(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "annotations" / "swan" / "00003.json"
+    annotate(path, object_id=None)
+    assert main(arguments(folder, "--null-group", "skip", "--report", str(folder / "report.json"))) == 1
+    assert f"Left out: shapes without an object id: 1 ({path})" in capsys.readouterr().out
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["result"], report["findings"][0]["file"]) == ("findings", str(path))
+
+
+def test_what_cannot_run_is_reported_too(folder: Path) -> None:
+    annotate(folder / "annotations" / "swan" / "00003.json", object_id=None)
+    assert main(arguments(folder, "--report", str(folder / "report.txt"))) == 2
+    assert "[no-object-id]" in (folder / "report.txt").read_text()
+    assert main([*arguments(folder, "--report", str(folder / "report.json")), "--categories", "none.txt"]) == 2
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["result"], report["findings"][0]["reason"]) == ("impossible", "cannot-run")
+
+
+def test_every_option_reaches_the_conversion(folder: Path) -> None:
+    (folder / "names.txt").write_text("goose\n")
+    (folder / "map.txt").write_text("swan -> goose\n")
+    options = ["--layout", "ytvis2019", "--rle", "uncompressed", "--raster", "coco", "--holes", "fill", "--jobs", "2"]
+    files = ["--categories", str(folder / "names.txt"), "--map", str(folder / "map.txt"), "--cache", str(folder / "c")]
+    assert main(arguments(folder, *options, *files, "--drop-unknown", "--no-verify", "--strict")) == 0
+    reader = YoutubeVis(folder / "dataset" / "train.json")
+    check_consistency(reader)
+    assert reader.category_name(reader.annotations[1]) == "goose"
+    assert isinstance(reader.annotations[1]["segmentations"][1]["counts"], list)
+    assert reader.annotations[1]["areas"][1] < 330, "COCO draws no outline"
+    assert len(list((folder / "c").iterdir())) == 1
+
+
+def test_a_dry_run_and_splits_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    annotate(folder / "annotations" / "duck" / "00000.json")
+    ratio = ["--split-ratio", "train=1,val=1", "--seed", "5"]
+    assert main(arguments(folder, *ratio, "--dry-run", "--categories", "present")) == 0
+    assert not (folder / "dataset").exists()
+    assert capsys.readouterr().out.count("Would write ") == 2
+    (folder / "splits.txt").write_text("val swan\n")
+    assert main(arguments(folder, "--split-list", str(folder / "splits.txt"))) == 0
+    assert "Left out: videos in no split: 1 (duck)" in capsys.readouterr().out
+
+
+def test_what_an_interrupted_run_kept_is_gone_once_the_dataset_is_written(
+    folder: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = isolated_home / ".cache" / "sam_annotator" / "convert"
+    with monkeypatch.context() as patch:
+        patch.setattr("sam_annotator.core.youtube_vis.pipeline.settle", interrupt)
+        assert main(arguments(folder)) == 130
+    assert len(list(kept.glob("*/*.video"))) == 1
+    assert main(arguments(folder)) == 0
+    assert list(kept.iterdir()) == []
+    assert "interrupted" in capsys.readouterr().err

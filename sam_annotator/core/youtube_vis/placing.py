@@ -1,0 +1,63 @@
+"""The images of a dataset: looked for in the way first, then put in their places."""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam_annotator.core.convert_report import ConvertProgress, Finding
+from sam_annotator.core.dataset_images import FrameImage, ImageMode, Placed, place_image, stands_for_another
+from sam_annotator.core.youtube_vis.work import in_order
+from sam_annotator.core.youtube_vis.writing import VideoRecord
+
+
+def images_in_the_way(records: Sequence[VideoRecord], folder: Path) -> Iterator[Finding]:
+    """Files in the dataset that are there already and stand for something else."""
+    for record in records:
+        for image, file_name in zip(record.images, record.file_names(), strict=True):
+            if stands_for_another(image, folder / file_name):
+                text = (
+                    f"{folder / file_name} is there already and is not {image.path}; it is not written over. Remove "
+                    "it, or choose another output."
+                )
+                yield Finding("error", "image-in-the-way", text, record.tree_name, str(folder / file_name))
+
+
+@dataclass(frozen=True)
+class _Task:
+    images: tuple[FrameImage, ...]
+    targets: tuple[Path, ...]
+    mode: ImageMode
+
+
+def place_images(
+    records: Mapping[Path, Sequence[VideoRecord]], mode: ImageMode, jobs: int
+) -> Generator[ConvertProgress, None, Counter[Placed]]:
+    """Put the frames of videos below their image roots; counts what was done.
+
+    Yields a step a frame, or a step a video where several processes work.
+    """
+    placed: Counter[Placed] = Counter()
+    if mode == "none":
+        return placed
+    videos = [(folder, record) for folder, listed in records.items() for record in listed]
+    total = sum(len(record.images) for _folder, record in videos)
+    tasks = [
+        _Task(record.images, tuple(folder / name for name in record.file_names()), mode) for folder, record in videos
+    ]
+    if jobs != 1:
+        for (_folder, record), counts in zip(videos, in_order(_place, tasks, jobs), strict=True):
+            placed.update(counts)
+            yield ConvertProgress("images", record.tree_name, placed.total(), total)
+        return placed
+    for (_folder, record), task in zip(videos, tasks, strict=True):
+        for image, target in zip(task.images, task.targets, strict=True):
+            placed[place_image(image, target, mode)] += 1
+            yield ConvertProgress("images", record.tree_name, placed.total(), total)
+    return placed
+
+
+def _place(task: _Task) -> Counter[Placed]:
+    return Counter(
+        place_image(image, target, task.mode) for image, target in zip(task.images, task.targets, strict=True)
+    )
