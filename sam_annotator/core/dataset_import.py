@@ -107,9 +107,10 @@ def import_masks(
     that are there already and equal are left alone.
 
     Raises:
-        InputError: no video of the source is among `videos`.
+        InputError: the source has no usable video, or none of them is among `videos`.
         SaveError: the disk does not take it.
     """
+    source.check()
     report = ImportReport(problems=list(source.problems), dry_run=options.dry_run)
     total, done = sum(len(video.frames) for video in source.videos), 0
     for masked, video in _match(source.videos, videos, report):

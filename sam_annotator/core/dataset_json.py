@@ -134,8 +134,16 @@ def read_dataset_json(path: Path) -> MaskedVideos:
         raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
     if not document.get("annotations"):
         raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
-    reader = _YoutubeVis(document) if "videos" in document else _Coco(document)
+    reader = _Coco(document) if _is_per_frame(document) else _YoutubeVis(document)
     return MaskedVideos(tuple(reader.videos()), tuple(reader.problems))
+
+
+def _is_per_frame(document: Mapping[str, Any]) -> bool:
+    """True for COCO, also where it lists the videos of its images, as TAO does."""
+    if not {"videos", "images"} <= document.keys():
+        return "images" in document
+    annotations = document["annotations"]
+    return isinstance(annotations, list) and isinstance(annotations[0], dict) and "image_id" in annotations[0]
 
 
 class _Reader:

@@ -67,11 +67,13 @@ def export_davis(source: MaskedVideos, output: Path, *, force: bool = False) -> 
     A generator: each frame is written before it is yielded; meta.json comes last.
 
     Raises:
-        InputError: the output has masks already (unless `force`), or two videos would have one folder.
+        InputError: the source has no usable video, the output has masks already (unless `force`), or two videos would
+            have one folder.
         SaveError: the disk does not take it.
     """
     if not force and ((output / META).exists() or (output / MASK_FOLDER).exists()):
         raise InputError(f"{output} has masks already; write over them with --force, or choose another output.")
+    source.check()
     folders = flat_names(video.name for video in source.videos)
     report = ExportReport(output, problems=list(source.problems))
     total, done = sum(len(video.frames) for video in source.videos), 0

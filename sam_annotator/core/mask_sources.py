@@ -33,6 +33,8 @@ def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = Non
         if not path.is_dir():
             raise InputError(f"{path} is a file; name the folder that has a folder of PNG masks for each video.")
         return read_davis(path, names)
+    if names is not None:
+        raise InputError(f"{path} names its objects itself; --names is for PNG masks.")
     return read_dataset_json(path)
 
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Final, Protocol
 
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.raster import Mask
 from sam_annotator.core.videos import Video
+
+_PROBLEMS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class MaskedVideos:
 
     videos: tuple[MaskedVideo, ...]
     problems: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Make sure that there is a video.
+
+        Raises:
+            InputError: there is none; the sentences say why.
+        """
+        if not self.videos:
+            raise InputError("\n  ".join(["No video of this can be used:", *self.problems[:_PROBLEMS_SHOWN]]))
 
 
 class VideoFinder:

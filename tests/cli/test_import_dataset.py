@@ -60,6 +60,7 @@ def test_what_is_left_is_told_and_ends_with_1(folder: Path, capsys: pytest.Captu
         ("nowhere.json", [], "nowhere.json does not exist"),
         ("videos/lake/00000.png", [], "is not valid JSON"),
         ("train.json", ["--format", "davis"], "is a file; name the folder"),
+        ("train.json", ["--names", "names.json"], "train.json names its objects itself"),
         (".", ["--videos", "{}/nowhere"], "nowhere does not exist"),
         ("empty", [], "holds no PNG masks"),
         ("train.json", ["--output", "{}/train.json"], "train.json is a file; name a folder for the annotations"),
@@ -73,6 +74,29 @@ def test_what_cannot_be_done_is_one_sentence_and_2(
     told = capsys.readouterr()
     assert sentence in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("command_name", ["import", "export-masks"])
+def test_a_dataset_of_which_nothing_can_be_used_ends_with_2_and_the_reasons(
+    folder: Path, command_name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads((folder / "train.json").read_text())
+    content["videos"][0]["file_names"] = None
+    write_json(folder / "train.json", content)
+    assert main([command_name, *command(folder, "train.json")[1:]]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "sam-annotator: No video of this can be used:",
+        "  Video 1 names no frames (file_names) and is left out with 2 annotations.",
+    ]
+
+
+def test_a_video_file_has_to_be_unpacked_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "videos/hill.mp4").touch()
+    mask = [[blob(1, 1)] * 2]
+    write_json(folder / "train.json", document({"lake": (2, [(3, mask[0])]), "hill": (2, [(3, mask[0])])}))
+    assert main(command(folder, "train.json")) == 1
+    assert "hill.mp4 is not wholly unpacked; open it once in the window" in capsys.readouterr().out
+    assert [path.parent.name for path in (folder / "ann").rglob("*.json")] == ["lake", "lake"]
 
 
 def test_masks_go_out_as_png_and_come_back_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

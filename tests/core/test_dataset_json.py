@@ -165,7 +165,8 @@ def test_coco_per_frame_becomes_videos_by_folder_with_tracks(tmp_path: Path) -> 
         for n, (image, track, mask) in enumerate(parts)
     ]
     annotations.append({"id": 9, "image_id": 12, "category_id": 8, "segmentation": [[1, 1, 6, 1, 6, 6]]})
-    source = read(tmp_path, {"images": images, "categories": CATEGORIES, "annotations": annotations})
+    content = {"videos": [{"id": 1}], "images": images, "categories": CATEGORIES, "annotations": annotations}
+    source = read(tmp_path, content)
     a, b = source.videos
     assert (a.name, a.frames, a.labels) == ("a", ("f_9", "f_10"), {5: "dog", 6: "dog"})
     np.testing.assert_array_equal(a.read(1).masks[5], blob(1, 1) | blob(9, 6))

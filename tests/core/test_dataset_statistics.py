@@ -96,9 +96,8 @@ def test_the_plot_is_a_picture(dataset: Path, tmp_path: Path) -> None:
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
 
 
-@pytest.mark.parametrize("suffix", ["svg", "pdf"])
-def test_the_same_numbers_give_the_same_bytes(dataset: Path, tmp_path: Path, suffix: str) -> None:
-    paths = [tmp_path / f"{name}.{suffix}" for name in "ab"]
+def test_the_same_numbers_give_the_same_bytes(dataset: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.svg" for name in "ab"]
     for path in paths:
         write_plot(path, count(read_dataset_json(dataset)))
     assert paths[0].read_bytes() == paths[1].read_bytes()
