@@ -307,7 +307,7 @@ class LabelmeWindow(MainWindow):
         return {item.text(): item.checkState() == QtCore.Qt.Checked for item in items}
 
     def refresh_undo(self) -> None:
-        """Ctrl+Z takes back the last point of what is being drawn, else the last change; each is an action of labelme."""
+        """Ctrl+Z takes back the last point of what is drawn, else the last change; each is an action of labelme."""
         drawing = self.canvas.is_drawing
         self._actions.undo_last_point.setEnabled(drawing)
         self._actions.undo.setEnabled(not drawing and self.can_undo())
