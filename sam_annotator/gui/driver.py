@@ -61,6 +61,7 @@ class Driver:
         """Click on the image, left to include, right to exclude."""
         button = Qt.LeftButton if include else Qt.RightButton
         QtTest.QTest.mouseClick(self.window.canvas, button, Qt.NoModifier, self._place(x, y))
+        QtWidgets.QApplication.processEvents()  # what the click asks for is queued now
 
     def hover(self, x: float, y: float) -> None:
         """Move the mouse over a place of the image, no button held."""
@@ -74,6 +75,7 @@ class Driver:
         for part in (0.3, 0.6, 1.0):
             _move(canvas, first + (last - first) * part)
         QtTest.QTest.mouseRelease(canvas, Qt.LeftButton, Qt.NoModifier, last)
+        QtWidgets.QApplication.processEvents()
 
     def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.NoModifier) -> None:
         """Press a key on the canvas."""

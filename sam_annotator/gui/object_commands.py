@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from PyQt5 import QtCore, QtWidgets
 
-from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
+from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import VideoTracks, change_object_id, delete_object, relabel_object
+from sam_annotator.core.videos import Video
 from sam_annotator.gui.engine_thread import Priority
 
 if TYPE_CHECKING:
@@ -79,19 +82,35 @@ class ObjectCommands(QtCore.QObject):
         window = self._window
         if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
             return
-        steps = work()
+        steps = _with_annotations(work(), window.session.video, window.session.store)
         window.setEnabled(False)  # for the moment that this takes, so that no edit comes between
         window.status.show_doing(doing)
         job = window.files.submit(lambda: steps, Priority.CLICK)
+        job.progressed.connect(partial(self._on_frame, window.session.tracks))
         job.succeeded.connect(lambda _result: self._end(None))
         job.cancelled.connect(lambda: self._end(None))
         job.failed.connect(self._end)
+
+    def _on_frame(self, tracks: VideoTracks, changed: tuple[int, FrameAnnotation | None]) -> None:
+        index, annotation = changed
+        tracks.set_frame(index, annotation)
+        self._window.mark_file_annotated(index, annotation is not None)
 
     def _end(self, message: str | None) -> None:
         window = self._window
         window.setEnabled(True)
         window.status.show_doing("")
         window.canvas.setFocus()
-        window.navigator.reread_video()
+        window.navigator.reload_frame()
+        window.refresh_panels()
         if message:
+            window.navigator.reread_video()
             window.show_error("Not everything could be changed", message)
+
+
+def _with_annotations(
+    steps: Iterator[int], video: Video, store: AnnotationStore
+) -> Iterator[tuple[int, FrameAnnotation | None]]:
+    """Each frame that was changed, with what its file says now."""
+    for index in steps:
+        yield index, store.read(video, index)
