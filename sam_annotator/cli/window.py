@@ -40,7 +40,8 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--propagator",
         default="auto",
         metavar="NAME",
-        help="'embedded' (needs no weights) or 'auto' (default)",
+        help="'auto': STCN where stcn.pth is found, else the embedded one (default); 'embedded'; 'stcn'; "
+        "or an STCN checkpoint file",
     )
     parser.add_argument("--models", type=Path, metavar="DIR", help="look for checkpoints here first")
     parser.add_argument("--device", default="auto", help="'auto' (default), 'cpu', 'cuda', 'cuda:1', ...")
