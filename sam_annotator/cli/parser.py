@@ -33,7 +33,7 @@ _EPILOG = """\
 commands:
   convert       make a YouTube-VIS dataset from annotations
   import        make annotations from a dataset: YouTube-VIS, COCO, DAVIS masks
-  export-masks  make indexed PNG masks, as DAVIS and YouTube-VOS have them
+  export-masks  make indexed PNG masks (DAVIS, YouTube-VOS), or COCO per frame
   stats         count objects, masks and frames by category, tracks, gaps, areas
   preview       draw masks over their frames: a video, or a sheet of frames
   propagate     carry masks through all videos of a folder, without a window

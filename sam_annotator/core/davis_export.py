@@ -8,7 +8,6 @@ The same masks always give the same bytes.
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,46 +18,12 @@ from PIL import Image
 from sam_annotator.core.davis_masks import MASK_FOLDER, META, VOID, davis_palette
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
+from sam_annotator.core.mask_export import ExportProgress, ExportReport
 from sam_annotator.core.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.masks import label_map
 
 MOST_OBJECTS: Final = VOID - 1
 """Ids are one byte, and the last is taken: 255 means undecided."""
-
-
-@dataclass
-class ExportReport:
-    """What was written, and what could not be.
-
-    Attributes:
-        videos, frames, objects: how many were written.
-        renumbered: videos whose object ids do not fit in a byte; meta.json says which is which.
-        overlapping: frames where two objects share pixels: the higher id has them now.
-        problems: sentences.
-    """
-
-    output: Path
-    videos: int = 0
-    frames: int = 0
-    objects: int = 0
-    renumbered: list[str] = field(default_factory=list)
-    overlapping: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def is_clean(self) -> bool:
-        """True if nothing was lost on the way."""
-        return not (self.problems or self.overlapping)
-
-
-@dataclass(frozen=True)
-class ExportProgress:
-    """One frame written; the report is the same object all along."""
-
-    video: str
-    done: int
-    total: int
-    report: ExportReport
 
 
 def export_davis(source: MaskedVideos, output: Path, *, force: bool = False) -> Iterator[ExportProgress]:
@@ -76,7 +41,7 @@ def export_davis(source: MaskedVideos, output: Path, *, force: bool = False) -> 
     source.check()
     folders = flat_names(video.name for video in source.videos)
     report = ExportReport(output, problems=list(source.problems))
-    total, done = sum(len(video.frames) for video in source.videos), 0
+    total = sum(len(video.frames) for video in source.videos)
     meta: dict[str, Any] = {}
     for video in source.videos:
         folder = folders[video.name]
@@ -88,8 +53,8 @@ def export_davis(source: MaskedVideos, output: Path, *, force: bool = False) -> 
             _write_frame(output / MASK_FOLDER / folder / f"{frame}.png", found, values, report)
             for object_id in found.masks.keys() & values.keys():
                 seen[object_id].append(frame)
-            done += 1
-            yield ExportProgress(video.name, done, total, report)
+            report.done += 1
+            yield ExportProgress(video.name, report.done, total, report)
         report.videos += 1
         report.objects += sum(bool(frames) for frames in seen.values())
         meta[folder] = {"objects": _describe(video, values, seen)}

@@ -126,6 +126,28 @@ def test_masks_come_out_of_a_dataset_without_its_videos(folder: Path, capsys: py
     assert "No frame of the videos has an annotation" in capsys.readouterr().err
 
 
+def test_coco_goes_out_and_comes_back_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(folder, "train.json")) == 0
+    export = ["export-masks", str(folder / "ann"), f"--videos={folder}/videos", f"--output={folder}/coco.json"]
+    assert main([*export, f"--categories={folder}/train.json"]) == 0
+    assert main(export) == 2
+    assert "is there already; write over it with --force" in capsys.readouterr().err
+    assert main(command(folder, "coco.json", f"--output={folder}/again")) == 0
+    for name in ("lake/00000.json", "lake/00001.json"):
+        first, again = read_annotation(folder / "ann" / name), read_annotation(folder / "again" / name)
+        assert (first.shapes, first.propagated_ids) == (again.shapes, again.propagated_ids)
+
+
+def test_labels_that_are_no_categories_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "names.txt").write_text("dogs\nred_panda\n")
+    export = ["export-masks", str(folder / "train.json"), f"--categories={folder}/names.txt", "--output"]
+    assert main([*export, str(folder / "coco.json")]) == 2
+    assert "'dog' (1 object): did you mean 'dogs'?" in capsys.readouterr().err
+    assert not (folder / "coco.json").exists()
+    assert main([*export, str(folder / "davis")]) == 2
+    assert "--categories is for COCO" in capsys.readouterr().err
+
+
 def test_import_loads_neither_qt_nor_torch_nor_labelme(folder: Path) -> None:
     code = (
         "import sys\nfrom sam_annotator.cli import main\n"

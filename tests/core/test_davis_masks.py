@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam_annotator.core.davis_export import ExportReport, export_davis
+from sam_annotator.core.davis_export import export_davis
 from sam_annotator.core.davis_masks import davis_palette, read_davis
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.mask_export import ExportReport
 from sam_annotator.core.masked_video import FrameMasks, MaskedVideos, flat_names
 from tests.small_dataset import HEIGHT, WIDTH, blob, ring, write_json
 
