@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sam_annotator.core.categories import Category
-    from sam_annotator.core.dataset_statistics import Statistics
+    from sam_annotator.core.dataset_statistics import Statistics, VideoFacts
     from sam_annotator.core.masked_video import MaskedVideos
 
 DESCRIPTION = "Count objects, masks and frames by category, tracks, gaps and areas of annotations or of a dataset."
@@ -86,7 +86,7 @@ def _categories(options: argparse.Namespace) -> "Sequence[Category] | None":
         return None
 
 
-def _measure_all(source: "MaskedVideos") -> list:
+def _measure_all(source: "MaskedVideos") -> "list[VideoFacts]":
     from tqdm import tqdm
 
     from sam_annotator.core.dataset_statistics import measure

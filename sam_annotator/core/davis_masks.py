@@ -64,7 +64,7 @@ class DavisVideo:
                 values.update(np.unique(pixels).tolist())
         if values - {0} == {VOID}:
             return {VOID: 1}
-        used = sorted(values - {0, VOID})
+        used = sorted(values - ({0, VOID} if max(values, default=0) <= VOID else {0}))
         own = [self.names[value].object_id if value in self.names else None for value in used]
         kept = [object_id for object_id in own if object_id is not None]
         return dict(zip(used, kept if len(set(kept)) == len(used) else used, strict=True))

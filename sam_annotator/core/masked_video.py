@@ -80,20 +80,25 @@ class VideoFinder:
     def __init__(self, videos: Sequence[Video]) -> None:
         self._videos = videos
         self._by_name = {video.name: video for video in videos}
-        for short in (_last_part, _joined):
-            counts = Counter(short(video.name) for video in videos)
-            for video in videos:
-                if counts[short(video.name)] == 1:
-                    self._by_name.setdefault(short(video.name), video)
+        self._by_last: dict[str, list[Video]] = {}
+        self._by_joined: dict[str, list[Video]] = {}
+        for video in videos:
+            self._by_last.setdefault(_last_part(video.name), []).append(video)
+            self._by_joined.setdefault(_joined(video.name), []).append(video)
 
     def find(self, name: str) -> Video | None:
-        """The video of this name, else of its last part (`train/00000` is `00000`); None: there is none.
+        """The video of this name, else the only one whose name ends as this one, or this one as it.
 
-        A name that is empty means the one video there is.
+        So `00000` is `train/00000` where there is no `val/00000`, and `480p/bear` is `bear`, but `val/00000` is
+        never `train/00000`. An empty name means the one video there is. None: there is no such video.
         """
         if not name:
             return self._videos[0] if len(self._videos) == 1 else None
-        return self._by_name.get(name) or self._by_name.get(_last_part(name))
+        if name in self._by_name:
+            return self._by_name[name]
+        alike = [video for video in self._by_last.get(_last_part(name), ()) if _end_alike(name, video.name)]
+        alike = alike or self._by_joined.get(name, [])
+        return alike[0] if len(alike) == 1 else None
 
 
 def flat_names(names: Iterable[str]) -> dict[str, str]:
@@ -120,6 +125,11 @@ def split_frame_name(file_name: str) -> tuple[str, str]:
     path = PurePosixPath(file_name.replace("\\", "/"))
     folder = path.parent.as_posix()
     return "" if folder == "." else folder, path.stem
+
+
+def _end_alike(first: str, second: str) -> bool:
+    """True if the parts of one name are the last parts of the other."""
+    return f"/{first}".endswith(f"/{second}") or f"/{second}".endswith(f"/{first}")
 
 
 def _last_part(name: str) -> str:

@@ -91,6 +91,12 @@ def test_masks_of_nobody_are_none_but_a_picture_of_0_and_255_has_one_object(tmp_
     np.testing.assert_array_equal(one.read(0).masks[1], ring())
 
 
+def test_ids_of_two_bytes_are_read_and_255_is_one_of_them(tmp_path: Path) -> None:
+    save(tmp_path / "lake/0.png", (blob(1, 1) * 255 + blob(9, 5) * 1000).astype(np.uint16))
+    (video,) = read_davis(tmp_path).videos
+    assert video.labels == {255: "object", 1000: "object"}
+
+
 def test_files_that_are_no_indexed_png_are_told(tmp_path: Path) -> None:
     save(tmp_path / "lake/0.png", ring().astype(np.uint8))
     save(tmp_path / "lake/1.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
