@@ -1,5 +1,6 @@
 """Small videos to test the window with: textured things that move over a textured ground, and where they are."""
 
+import functools
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,14 @@ def make_video(folder: Path, frames: int = 6) -> Path:
     """Write the frames as JPEG 00000.jpg, 00001.jpg, ..."""
     folder.mkdir(parents=True)
     for index in range(frames):
-        cv2.imwrite(str(folder / f"{index:05d}.jpg"), frame(index)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
+        (folder / f"{index:05d}.jpg").write_bytes(_jpeg(index))
     return folder
+
+
+@functools.cache
+def _jpeg(index: int) -> bytes:
+    _, data = cv2.imencode(".jpg", frame(index)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
+    return data.tobytes()
 
 
 def _texture(random: np.random.Generator, color: tuple[int, int, int], roughness: float) -> NDArray[np.uint8]:

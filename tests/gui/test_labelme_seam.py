@@ -67,13 +67,14 @@ def _is_super(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id == "super"
 
 
-@pytest.fixture
-def labelmes_window(qtbot: Any) -> MainWindow:
+@pytest.fixture(scope="module")
+def labelmes_window(qapp: Any) -> Iterator[MainWindow]:
     """labelme's own window, nothing of ours."""
     window = MainWindow()
     window.reset_state()
-    qtbot.addWidget(window)
-    return window
+    yield window
+    window.deleteLater()
+    qapp.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
 
 
 OWN_STATE = {"_frame_files", "_bytes_of_image", "_save_has_failed"}
