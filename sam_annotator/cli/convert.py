@@ -207,7 +207,7 @@ def _convert(options: argparse.Namespace) -> "ConvertReport":
 
 
 def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
-    from sam_annotator.core.dataset_video import DrawOptions
+    from sam_annotator.core.dataset_records import DrawOptions
     from sam_annotator.core.youtube_vis import ConvertOptions
     from sam_annotator.core.youtube_vis.splits import parse_ratios, read_split_list
 

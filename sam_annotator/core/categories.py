@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -45,6 +46,7 @@ class Category:
         return {"id": self.id, "name": self.name, "supercategory": self.supercategory, **self.extra}
 
 
+@lru_cache(maxsize=4096)
 def normal_label(label: str) -> str:
     """A label as it is compared: no white space around it, composed Unicode. Case matters."""
     return unicodedata.normalize("NFC", label.strip())

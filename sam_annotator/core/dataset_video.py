@@ -4,175 +4,34 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Final
 
-import cv2
-import numpy as np
 import orjson
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.categories import normal_label
 from sam_annotator.core.convert_report import Finding, Kind
 from sam_annotator.core.dataset_images import FrameImage, examine_image
+from sam_annotator.core.dataset_records import (
+    LISTED,
+    Box,
+    DrawOptions,
+    LabelUse,
+    MaskRecord,
+    ReadObject,
+    ReadVideo,
+    record_mask,
+)
 from sam_annotator.core.errors import AnnotationError, ImageError
-from sam_annotator.core.masks import AREA_TYPES, Holes, Patch, Raster, covers_nothing, encode_crop, object_patch
+from sam_annotator.core.masks import AREA_TYPES, covers_nothing, object_patch
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.videos import Video
 
-NullGroup = Literal["error", "skip", "per-label"]
-
-_LISTED: Final = 3
 _FAR: Final = 3.0
 """An object that was gone and comes back farther away than this many times its size may be another one."""
 
-Box = tuple[int, int, int, int]
 _Key = tuple[int, int, str]
 """(0, object id, '') or, for shapes without an id that are joined by label, (1, 0, label)."""
-
-
-@dataclass(frozen=True)
-class DrawOptions:
-    """How shapes become masks.
-
-    Attributes:
-        raster: whose pixels; holes: what polygons within polygons mean. See `object_mask`.
-        null_group: shapes without an object id are an error, left out, or one object per label and video.
-        compressed: run lengths as COCO's text; else as lists of numbers.
-    """
-
-    raster: Raster = "labelme"
-    holes: Holes = "auto"
-    null_group: NullGroup = "error"
-    compressed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class MaskRecord:
-    """One object's mask in one frame.
-
-    Attributes:
-        rle: COCO's encoding, {'size': [height, width], 'counts': text or list}.
-        box: (x, y, width, height) in pixels, the outermost pixels included.
-        area: number of pixels, at least 1.
-    """
-
-    rle: Mapping[str, Any]
-    box: Box
-    area: int
-
-
-def record_mask(patch: Patch | None, height: int, width: int, *, compressed: bool = True) -> MaskRecord | None:
-    """What a dataset says of a mask that is `patch` in an image of this size; None if it is empty."""
-    if patch is None:
-        return None
-    pixels = np.ascontiguousarray(patch.pixels)
-    x, y, across, down = cv2.boundingRect(pixels.view(np.uint8))
-    if not across:
-        return None
-    left, top = patch.box[:2]
-    rle = encode_crop(pixels, (left, top), height, width, compressed=compressed)
-    return MaskRecord(rle, (left + x, top + y, across, down), int(np.count_nonzero(pixels)))
-
-
-@dataclass(frozen=True)
-class LabelUse:
-    """How often an object has a label: in how many frames, and the stems of the first of them."""
-
-    label: str
-    frames: int
-    stems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ReadObject:
-    """One object of a video; `object_id` is None for shapes that were joined by label. `masks`: frames it is in."""
-
-    object_id: int | None
-    labels: tuple[LabelUse, ...]
-    masks: int
-
-    def __str__(self) -> str:
-        name = self.labels[0].label
-        return f"the shapes of {name} without id" if self.object_id is None else f"object {self.object_id} ({name})"
-
-
-@dataclass(frozen=True)
-class ReadVideo:
-    """What was read of one video, all but its masks.
-
-    Attributes:
-        name: in the tree.
-        images: its frames in order; those that cannot be used are missing.
-        objects: ids ascending; those that cover no pixel have no masks.
-        findings: what came up, errors among it: with one, the video cannot be written.
-        ignored_shapes: shapes that cover no area, counted by type.
-        empty_masks: objects in a frame whose shapes cover no pixel of it.
-        empty_objects: objects that cover no pixel in any frame, named.
-        is_annotated: a frame has an annotation file.
-    """
-
-    name: str
-    images: tuple[FrameImage, ...]
-    objects: tuple[ReadObject, ...]
-    findings: tuple[Finding, ...] = ()
-    ignored_shapes: Mapping[str, int] = field(default_factory=dict)
-    empty_masks: int = 0
-    empty_objects: tuple[str, ...] = ()
-    is_annotated: bool = True
-
-    @property
-    def has_errors(self) -> bool:
-        return any(finding.kind == "error" for finding in self.findings)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.images[0].size if self.images else (0, 0)
-
-    @property
-    def masks(self) -> int:
-        return sum(found.masks for found in self.objects)
-
-    def to_document(self) -> dict[str, Any]:
-        """For JSON; the frames' paths are left out, the video knows them."""
-        return {
-            "name": self.name,
-            "images": [(image.width, image.height, image.is_plain_jpeg) for image in self.images],
-            "objects": [
-                (
-                    None if o.object_id is None else str(o.object_id),  # may be larger than JSON's numbers
-                    [(use.label, use.frames, use.stems) for use in o.labels],
-                    o.masks,
-                )
-                for o in self.objects
-            ],
-            "findings": [finding.to_document() for finding in self.findings],
-            "ignored_shapes": dict(self.ignored_shapes),
-            "empty_masks": self.empty_masks,
-            "empty_objects": self.empty_objects,
-            "is_annotated": self.is_annotated,
-        }
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any], video: Video) -> "ReadVideo":
-        """What `to_document` gave for the same video. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            document["name"],
-            tuple(FrameImage(path, *facts) for path, facts in zip(video.frame_paths, document["images"], strict=True)),
-            tuple(
-                ReadObject(
-                    None if number is None else int(number),
-                    tuple(LabelUse(label, frames, tuple(stems)) for label, frames, stems in uses),
-                    masks,
-                )
-                for number, uses, masks in document["objects"]
-            ),
-            tuple(Finding(**finding) for finding in document["findings"]),
-            document["ignored_shapes"],
-            document["empty_masks"],
-            tuple(document["empty_objects"]),
-            document["is_annotated"],
-        )
 
 
 @dataclass
@@ -211,7 +70,7 @@ class VideoReader:
         for key in sorted(self._objects):
             found = self._objects[key]
             uses = tuple(
-                LabelUse(label, len(stems), tuple(stems[:_LISTED])) for label, stems in found.frames_by_label.items()
+                LabelUse(label, len(stems), tuple(stems[:LISTED])) for label, stems in found.frames_by_label.items()
             )
             record = ReadObject(None if key[0] else key[1], uses, len(found.masks))
             if found.masks:
@@ -293,12 +152,12 @@ class VideoReader:
         if len(covering) < len(annotation.shapes):
             self._note_ignored(index, [s.shape_type for s in annotation.shapes if s.shape_type not in AREA_TYPES])
         shapes_by_key: dict[_Key, list[Shape]] = {}
+        stem = self._video.frame_paths[index].stem
         for shape in self._note_unusable(index, covering):
             label = normal_label(shape.label)
             key = (1, 0, label) if shape.object_id is None else (0, shape.object_id, "")
             shapes_by_key.setdefault(key, []).append(shape)
             frames = self._objects.setdefault(key, _OpenObject()).frames_by_label.setdefault(label, [])
-            stem = self._video.frame_paths[index].stem
             if not frames or frames[-1] != stem:
                 frames.append(stem)
         return shapes_by_key
@@ -313,6 +172,8 @@ class VideoReader:
 
     def _note_unusable(self, index: int, shapes: Sequence[Shape]) -> Sequence[Shape]:
         """Tell of shapes without a label or an id; return those that count."""
+        if all(shape.object_id is not None and shape.label == normal_label(shape.label) != "" for shape in shapes):
+            return shapes
         path = self._store.path(self._video, index)
         nameless = [shape for shape in shapes if not normal_label(shape.label)]
         if nameless:
@@ -353,19 +214,20 @@ class VideoReader:
     def _add_mask(self, index: int, key: _Key, shapes: Sequence[Shape], image: FrameImage) -> None:
         patch = object_patch(shapes, image.height, image.width, raster=self._draw.raster, holes=self._draw.holes)
         record = record_mask(patch, image.height, image.width, compressed=self._draw.compressed)
-        path = self._store.path(self._video, index)
-        name = _name_of(key, shapes)
         if record is None:
             self._empty_masks += 1
-            text = f"{path}: {name} covers no pixel of the image: too few points, or outside."
+            path = self._store.path(self._video, index)
+            text = f"{path}: {_name_of(key, shapes)} covers no pixel of the image: too few points, or outside."
             self._note("dropped", "mask-nowhere", text, path)
             return
         self._objects[key].masks[index] = record
         self.masks += 1
-        self._note_parts(path, name, shapes, image)
+        if len(shapes) > 1 or shapes[0].mask is not None:  # else nothing can be lost
+            self._note_parts(index, _name_of(key, shapes), shapes, image)
 
-    def _note_parts(self, path: object, name: str, shapes: Sequence[Shape], image: FrameImage) -> None:
+    def _note_parts(self, index: int, name: str, shapes: Sequence[Shape], image: FrameImage) -> None:
         """Tell of parts of an object that are lost though the object is not."""
+        path = self._store.path(self._video, index)
         gone = [shape for shape in shapes if covers_nothing(shape, image.height, image.width)]
         if gone:
             parts = _count(len(gone), "part")
@@ -387,23 +249,6 @@ class VideoReader:
                     f"{stems[1]}; look whether it is the same object."
                 )
                 self._note("note", "far-jump", text, self._store.path(self._video, after))
-
-
-def describe_conflict(video: str, found: ReadObject, renames: Mapping[str, str]) -> str | None:
-    """What to tell people of an object that has several labels, once renamed; None if it has one."""
-    stems: dict[str, list[str]] = {}
-    counts = Counter[str]()
-    for use in found.labels:
-        label = renames.get(use.label, use.label)
-        stems.setdefault(label, []).extend(use.stems)
-        counts[label] += use.frames
-    if len(stems) == 1:
-        return None
-    labels = " and ".join(f"{label!r} in {_frames(stems[label], counts[label])}" for label in stems)
-    return (
-        f"Object {found.object_id} of video {video} is labelled {labels}. An object has one category: relabel "
-        "it, or give the other object an id of its own, in the window."
-    )
 
 
 def _name_of(key: _Key, shapes: Sequence[Shape]) -> str:
@@ -433,11 +278,5 @@ def _count(number: int, word: str) -> str:
 
 def _labels(shapes: Sequence[Shape]) -> str:
     names = sorted({shape.label for shape in shapes})
-    listed = ", ".join(map(repr, names[:_LISTED]))
-    return listed if len(names) <= _LISTED else f"{listed} and {len(names) - _LISTED} more"
-
-
-def _frames(stems: Sequence[str], count: int) -> str:
-    listed = ", ".join(stems[:_LISTED])
-    more = count - min(len(stems), _LISTED)
-    return f"{'frame' if count == 1 else 'frames'} {listed}" + (f" and {more} more" if more > 0 else "")
+    listed = ", ".join(map(repr, names[:LISTED]))
+    return listed if len(names) <= LISTED else f"{listed} and {len(names) - LISTED} more"

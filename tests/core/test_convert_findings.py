@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sam_annotator.core.annotation import Shape
 from sam_annotator.core.convert_report import ConversionError, Finding, report_document, write_report
-from sam_annotator.core.dataset_video import DrawOptions
+from sam_annotator.core.dataset_records import DrawOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import object_mask
 from tests.dataset_tree import HEIGHT, TRIANGLE, WIDTH, Tree, outside, polygon

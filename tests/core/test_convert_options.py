@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sam_annotator.core.convert_report import ConversionError
-from sam_annotator.core.dataset_video import DrawOptions
+from sam_annotator.core.dataset_records import DrawOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.label_renames import read_renames
 from sam_annotator.core.masks import object_mask

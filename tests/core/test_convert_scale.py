@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sam_annotator.core.annotation import Shape
-from sam_annotator.core.dataset_video import DrawOptions, VideoReader
+from sam_annotator.core.dataset_records import DrawOptions
+from sam_annotator.core.dataset_video import VideoReader
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos

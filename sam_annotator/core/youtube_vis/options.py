@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.dataset_images import ImageMode
-from sam_annotator.core.dataset_video import DrawOptions
+from sam_annotator.core.dataset_records import DrawOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.youtube_vis.layout import LAYOUTS, Layout
 from sam_annotator.core.youtube_vis.splits import SplitPlan

@@ -6,7 +6,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from sam_annotator.core.convert_report import ConvertProgress
-from sam_annotator.core.dataset_video import DrawOptions, ReadVideo, VideoReader
+from sam_annotator.core.dataset_records import DrawOptions, ReadVideo
+from sam_annotator.core.dataset_video import VideoReader
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 from sam_annotator.core.youtube_vis import spool

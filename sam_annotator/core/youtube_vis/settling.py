@@ -12,7 +12,7 @@ from sam_annotator.core.categories import (
     read_categories,
 )
 from sam_annotator.core.convert_report import Finding
-from sam_annotator.core.dataset_video import ReadObject, ReadVideo, describe_conflict
+from sam_annotator.core.dataset_records import ReadObject, ReadVideo, describe_conflict
 from sam_annotator.core.label_renames import read_renames, unused_renames
 from sam_annotator.core.youtube_vis.options import ConvertOptions
 from sam_annotator.core.youtube_vis.reading import Laid

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from sam_annotator.core.annotation import LABELME_VERSION
-from sam_annotator.core.dataset_video import DrawOptions, ReadVideo
+from sam_annotator.core.dataset_records import DrawOptions, ReadVideo
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
