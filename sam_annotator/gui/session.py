@@ -1,8 +1,10 @@
 """What is open: the folder, the video, the frame, and what its file said when it was read. No Qt."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,15 @@ from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.frame_reader import FrameReader
+
+_ANY = range(1, sys.maxsize)
+DRAWABLE: Final[Mapping[str, Container[int]]] = {
+    **dict.fromkeys(("polygon", "linestrip", "line", "point", "points"), _ANY),
+    **dict.fromkeys(("rectangle", "circle"), (1, 2)),
+    "oriented_rectangle": (1, 2, 4),
+    "mask": (2,),
+}
+"""labelme's shape types, and the numbers of points that it can draw them with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +108,11 @@ class Session:
             AnnotationError: it cannot be read any more.
         """
         assert self.video is not None
-        self.base = self.store.read(self.video, self.index)
-        return self.base
+        annotation = self.store.read(self.video, self.index)
+        if annotation is not None:
+            _check_shapes(annotation, self.store.path(self.video, self.index))
+        self.base = annotation
+        return annotation
 
     def save(self, mine: FrameAnnotation) -> FrameAnnotation:
         """Save the current frame; returns what its file says now, which may be more than `mine`.
@@ -131,6 +145,18 @@ class Session:
             annotation = self.store.read(video, index)
             if annotation is not None:
                 check_size(annotation, image.shape[1], image.shape[0], self.store.path(video, index))
+                _check_shapes(annotation, self.store.path(video, index))
         except AnnotationError as error:
             return LoadedFrame(path, image, None, str(error))
         return LoadedFrame(path, image, annotation)
+
+
+def _check_shapes(annotation: FrameAnnotation, path: Path) -> None:
+    """AnnotationError for a shape that cannot be on the canvas: what is not there would be missing in the next save."""
+    for number, shape in enumerate(annotation.shapes):
+        if len(shape.points) not in DRAWABLE.get(shape.shape_type, ()):
+            raise AnnotationError(
+                f"{path} holds a shape that labelme cannot show (shape {number}, a {shape.shape_type} of "
+                f"{len(shape.points)} points). Nothing was changed; make it a polygon, or move the file away to "
+                "annotate this frame anew."
+            )

@@ -6,6 +6,7 @@ The lists are read off the seam's own source, so that what it leans on cannot be
 import ast
 import inspect
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import labelme
 import labelme.app
 import labelme.config
+import numpy as np
 import pytest
-from labelme._shape import Shape
+from labelme._shape import Shape, ShapeType
 from labelme.app import MainWindow
 from labelme.widgets import Canvas
 from packaging.version import Version
@@ -23,6 +25,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from sam_annotator.gui import labelme_seam
 from sam_annotator.gui.canvas import AnnotationCanvas
 from sam_annotator.gui.labelme_seam import LabelmeCanvas, LabelmeWindow
+from sam_annotator.gui.session import DRAWABLE
 from sam_annotator.gui.shapes import LivingShape
 from sam_annotator.gui.window import AnnotationWindow
 
@@ -200,6 +203,31 @@ def test_a_living_shape_has_all_that_labelme_expects_of_a_copy() -> None:
     assert [(point.x(), point.y()) for point in twin.points] == [(0, 0), (10, 0), (10, 10)]
     assert twin.flags == {"reviewed": True}
     assert len(twin.point_labels) == 3
+
+
+@pytest.mark.parametrize("shape_type", typing.get_args(ShapeType))
+def test_the_shapes_that_labelme_can_draw_are_those_that_frames_are_opened_with(qapp: Any, shape_type: str) -> None:
+    def can_be_drawn(count: int) -> bool:
+        shape = Shape(label="kite", shape_type=shape_type, mask=np.ones((5, 5), bool) if shape_type == "mask" else None)
+        for number in range(count):
+            shape.add_point(QtCore.QPointF(10 + 5 * number, 10 + number * number))
+        shape.close()
+        painter = QtGui.QPainter(picture := QtGui.QPixmap(60, 60))
+        try:
+            labelme_seam.paint_labelme_shape(shape=shape, painter=painter)
+        except AssertionError:
+            return False
+        finally:
+            painter.end()
+            del picture
+        return True
+
+    counts = [count for count in range(1, 7) if shape_type != "mask" or count == 2]
+    assert [count in DRAWABLE[shape_type] for count in counts] == [can_be_drawn(count) for count in counts]
+
+
+def test_no_other_shape_types_are_known() -> None:
+    assert set(DRAWABLE) == set(typing.get_args(ShapeType))
 
 
 # --- nobody else ---------------------------------------------------------------------------------------------------

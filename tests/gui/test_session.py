@@ -105,6 +105,29 @@ def test_an_annotation_of_another_image_size_is_a_problem(session: Session) -> N
     assert not session.can_annotate
 
 
+@pytest.mark.parametrize(("shape_type", "points"), [("ellipse", 2), ("rotation", 4), ("rectangle", 4), ("circle", 3)])
+def test_a_shape_that_the_canvas_cannot_show_is_a_problem_and_not_lost(
+    session: Session, shape_type: str, points: int
+) -> None:
+    strange = replace(shape(1), shape_type=shape_type, points=SQUARE[:points])
+    blank = session.store.blank(session.video, 1, WIDTH, HEIGHT)
+    session.store.save(session.video, 1, with_shapes(blank, strange), None)
+    frame = session.load_frame(1)
+    assert f"a {shape_type} of {points} points" in frame.problem
+    assert str(session.store.path(session.video, 1)) in frame.problem
+    assert not session.can_annotate
+
+
+def test_a_shape_that_the_canvas_cannot_show_is_not_taken_over_from_somebody_else(session: Session) -> None:
+    session.load_frame(0)
+    before = session.save(with_shapes(session.starting_point(), shape(1)))
+    strange = replace(shape(2), shape_type="ellipse")
+    session.store.save(session.video, 0, with_shapes(before, shape(1), strange), before)
+    with pytest.raises(AnnotationError, match="ellipse"):
+        session.reload_annotation()
+    assert session.base is before
+
+
 def test_saving_makes_what_was_saved_the_base_of_the_next_save(session: Session) -> None:
     session.load_frame(0)
     first = session.save(with_shapes(session.starting_point(), shape(1)))
