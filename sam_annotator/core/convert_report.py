@@ -158,7 +158,7 @@ class ConvertReport:
                 yield f"{heading}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
     def _notes(self) -> Iterator[str]:
-        told = ("video-without-annotation", "video-not-unpacked", "video-in-no-split")
+        told = ("video-without-annotation", "video-not-unpacked", "video-in-no-split", "images-encoded")
         notes = [finding.text for finding in self.findings if finding.kind == "note" and finding.reason not in told]
         yield from (f"To know: {text}" for text in notes[:_EXAMPLES])
         if len(notes) > _EXAMPLES:

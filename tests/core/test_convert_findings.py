@@ -195,6 +195,15 @@ def test_hidden_and_empty_folders_are_no_videos(tree: Tree) -> None:
     assert (report.videos, report.findings) == (1, ())
 
 
+def test_frames_that_are_encoded_anew_are_told_with_the_first_of_them(tree: Tree) -> None:
+    path = tree.image("bear/00003.png")
+    tree.annotate("bear/00000", polygon())
+    report = tree.convert()
+    (found,) = report.findings
+    assert (found.kind, found.reason, found.file, found.count) == ("note", "images-encoded", str(path), 1)
+    assert tree.convert(force=True, images="none").findings == ()
+
+
 def test_annotations_without_a_frame_and_videos_without_annotation_are_told(tree: Tree) -> None:
     tree.annotate("bear/00000", polygon())
     tree.video("swan")

@@ -1,5 +1,7 @@
 """Several processes, interruptions, and a look at what was written: the same bytes, or nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,6 +79,36 @@ def test_what_was_interrupted_goes_on_and_gives_the_same_bytes(
             read = count_frames(patch)
             assert bytes_of(tree, cache=cache) == truth
             assert len(read) == 9 - 3 * finished
+
+
+def test_what_was_killed_at_any_moment_goes_on_and_gives_the_same_bytes(tree: Tree, tmp_path: Path) -> None:
+    for number in range(40):
+        tree.video(f"more{number}", frames=2)
+        tree.annotate(f"more{number}/00000", polygon(1))
+    truth = bytes_of(tree)
+    tree.convert(split="val", images="none", cache=tmp_path / "whole")
+    command = [sys.executable, "-m", "sam_annotator", "convert", tree.annotations, "--videos", tree.videos]
+    command += ["--output", tree.dataset, "--force", "--images", "none", "--cache", tmp_path / "cache"]
+    for files in (1, 9, 30):
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list((tmp_path / "cache").glob("*.video"))) < files:
+            pass
+        process.kill()
+        process.wait()
+    assert bytes_of(tree, cache=tmp_path / "cache") == truth
+    kept = [{path.name for path in (tmp_path / name).glob("*.video")} for name in ("whole", "cache")]
+    assert kept[0] == kept[1]
+
+
+def test_several_processes_can_be_stopped(tree: Tree) -> None:
+    videos, store = find_videos(tree.videos), AnnotationStore(tree.annotations)
+    for stop in (4, 5):
+        steps = convert(videos, store, tree.dataset, ConvertOptions(jobs=2, force=True))
+        for _ in range(stop):
+            next(steps)
+        steps.close()
+    assert not (tree.dataset / "Annotations").exists()
+    assert tree.convert(jobs=2).masks == 18
 
 
 def test_what_the_cache_holds_of_other_content_or_half_is_not_taken(

@@ -16,7 +16,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 from sam_annotator.core.youtube_vis.layout import annotations_path, check_output, dataset_names, images_folder
 from sam_annotator.core.youtube_vis.options import ConvertOptions, check_options
-from sam_annotator.core.youtube_vis.placing import images_in_the_way, place_images
+from sam_annotator.core.youtube_vis.placing import images_in_the_way, images_to_encode, place_images
 from sam_annotator.core.youtube_vis.reading import Laid, read_videos
 from sam_annotator.core.youtube_vis.settling import Settled, Vocabulary, settle
 from sam_annotator.core.youtube_vis.spool import spool_folder
@@ -68,6 +68,7 @@ def convert(
         if options.images != "none":
             for split, records in settled.records.items():
                 findings.extend(images_in_the_way(records, folders[split]))
+                findings.extend(images_to_encode(records))
         _refuse(findings, options)
         placed: Counter[Placed] = Counter()
         verified = None

@@ -23,6 +23,18 @@ def images_in_the_way(records: Sequence[VideoRecord], folder: Path) -> Iterator[
                 yield Finding("error", "image-in-the-way", text, record.tree_name, str(folder / file_name))
 
 
+def images_to_encode(records: Sequence[VideoRecord]) -> Iterator[Finding]:
+    """Videos with frames that cannot go in as they are."""
+    for record in records:
+        files = [image.path for image in record.images if not image.is_plain_jpeg]
+        if files:
+            text = (
+                f"{len(files)} of {len(record.images)} frames of {record.tree_name} are no JPEG, or EXIF turns them "
+                f"({files[0].name}, for one); they are encoded as JPEG."
+            )
+            yield Finding("note", "images-encoded", text, record.tree_name, str(files[0]), len(files))
+
+
 @dataclass(frozen=True)
 class _Task:
     images: tuple[FrameImage, ...]

@@ -1,5 +1,6 @@
 """The same work for many videos, in this process or in several; results come in order either way."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -26,4 +27,6 @@ def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: in
     try:
         yield from results
     finally:
-        results.close()
+        with warnings.catch_warnings():  # that tasks are cancelled is what was asked for
+            warnings.filterwarnings("ignore", category=UserWarning, module="joblib")
+            results.close()
