@@ -25,7 +25,8 @@ def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: in
 
     results = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(task) for task in tasks)
     try:
-        yield from results
+        for result in results:  # noqa: UP028  (`yield from` would close them before the block below is entered)
+            yield result
     finally:
         with warnings.catch_warnings():  # that tasks are cancelled is what was asked for
             warnings.filterwarnings("ignore", category=UserWarning, module="joblib")
