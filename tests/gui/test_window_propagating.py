@@ -53,7 +53,7 @@ class HeldPropagator:
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
     ) -> dict[int, PropagatedMask]:
-        if not self._is_free.is_set() and not self._steps.acquire(timeout=30):
+        if not self._is_free.is_set() and not self._steps.acquire(timeout=180):
             raise EngineError("nobody let the step go on")
         if index == self.fails_at:
             raise EngineError("The model has no memory left; close other programs.")
@@ -375,6 +375,7 @@ def test_another_video_opened_during_a_run_gets_none_of_its_frames(driver: Drive
     driver.propagation(30)
     driver.look(0)
     store = driver.window.session.store
+    assert driver.window.session.index == 0
     assert store.annotated_frames(driver.window.session.video) == frozenset()
     assert store.annotated_frames(first) in ({0, 1, 2}, {0, 1, 2, 3})
     assert driver.window.listed_shapes() == []
