@@ -36,7 +36,6 @@ setup(
         "matplotlib>=3.7",
         "platformdirs>=4",
         "PyYAML>=6",
-        "threadpoolctl>=3",
         "rapidfuzz>=3",
         "PyQt5>=5.15.10",
         "labelme>=6.3.1,<6.4",

@@ -174,20 +174,32 @@ def read_annotation(path: Path) -> FrameAnnotation:
         AnnotationError: missing, not JSON, or not a labelme annotation; the sentence names the file.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise AnnotationError(f"{path} cannot be read ({error.strerror}).") from error
+    return decode_annotation(data, str(path))
+
+
+def decode_annotation(data: bytes, name: str = "The annotation") -> FrameAnnotation:
+    """What the bytes of a labelme JSON file say.
+
+    Args:
+        name: what the sentence of an error begins with.
+
+    Raises:
+        AnnotationError: not JSON, or not a labelme annotation.
+    """
+    try:
+        return _frame_from_document(orjson.loads(data))
     except orjson.JSONDecodeError as error:
         raise AnnotationError(
-            f"{path} is not valid JSON ({error}). Nothing was changed; repair the file, or move it away to "
+            f"{name} is not valid JSON ({error}). Nothing was changed; repair the file, or move it away to "
             "annotate this frame anew."
         ) from error
-    try:
-        return _frame_from_document(document)
     except (KeyError, TypeError, ValueError, OSError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise AnnotationError(
-            f"{path} is not a labelme annotation ({reason}). Nothing was changed; repair the file, or move it "
+            f"{name} is not a labelme annotation ({reason}). Nothing was changed; repair the file, or move it "
             "away to annotate this frame anew."
         ) from error
 

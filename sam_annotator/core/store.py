@@ -64,7 +64,7 @@ class AnnotationStore:
 
     def blank(self, video: Video, index: int, width: int, height: int) -> FrameAnnotation:
         """An annotation without shapes for a frame of this size in pixels. Nothing is written."""
-        image_path = _relative(video.frame_paths[index], self.folder(video))
+        image_path = relative_path(video.frame_paths[index], self.folder(video))
         return FrameAnnotation(image_path=image_path, width=width, height=height)
 
     def save(self, video: Video, index: int, mine: FrameAnnotation, base: FrameAnnotation | None) -> FrameAnnotation:
@@ -146,7 +146,7 @@ class AnnotationStore:
             if current is None:
                 return None
             restored = without_propagation(current, before, object_ids)
-            if before is None and restored == replace(self.blank(video, index, 0, 0), **_size(restored)):
+            if before is None and restored == self.blank(video, index, restored.width, restored.height):
                 self.remove(video, index)
                 return None
             if restored != current:
@@ -246,11 +246,7 @@ def _json_name(frame: Path) -> str:
     return f"{frame.stem}.json"
 
 
-def _size(annotation: FrameAnnotation) -> dict[str, int]:
-    return {"width": annotation.width, "height": annotation.height}
-
-
-def _relative(image: Path, folder: Path) -> str:
+def relative_path(image: Path, folder: Path) -> str:
     """The path from `folder` to an image, with forward slashes; absolute where there is none between them."""
     if image.parent == folder:
         return image.name

@@ -82,7 +82,7 @@ class AnnotationCanvas(LabelmeCanvas):
         self.update()
 
     def hint(self) -> str | None:
-        if self.pixmap.isNull():
+        if self.pixmap.isNull() or self.notice:
             return self.notice
         return self._prompting_hint() if self.is_prompting else None
 
@@ -95,6 +95,8 @@ class AnnotationCanvas(LabelmeCanvas):
             return "Click on the object  ·  Z undoes  ·  Esc forgets the clicks"
         if self.create_mode == SAM_BOX_MODE:
             return "Drag a box around an object"
+        if self.shapes:
+            return "Space carries the checked objects through the video  ·  click on another object"
         return "Click on an object, or drag a box around it"
 
     def _set_prompt(self, prompt: Prompt) -> None:

@@ -292,6 +292,11 @@ class LabelmeWindow(MainWindow):
         """The shapes of the frame in drawing order."""
         return [shape for item in self._docks.label_list if (shape := item.shape()) is not None]
 
+    def remove_shapes(self, shapes: list[LabelmeShape]) -> None:
+        """Take shapes off the canvas and out of the list; the caller makes it a step of undo."""
+        self.remove_labels(shapes)
+        self.canvas.shapes = [shape for shape in self.canvas.shapes if shape not in shapes]
+
     def refresh_listed_shape(self, shape: LabelmeShape) -> None:
         """Show a changed label or colour of a shape in labelme's list."""
         self._update_shape_color(shape)

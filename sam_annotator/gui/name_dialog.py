@@ -58,11 +58,13 @@ class NameDialog(QtWidgets.QDialog):
         objects: Sequence[KnownObject],
         new_id: int,
         name: Name | None = None,
+        here: str = "replace its mask here",
         parent: QtWidgets.QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Name the object" if name is None else "Rename the object")
         self._categories, self._recent = list(categories), list(recent)
+        self._here = here
         self._objects, self._new_id, self._old = list(objects), new_id, name
         self._id_was_chosen = name is not None
         self.category = QtWidgets.QLineEdit(placeholderText=self._placeholder())
@@ -162,7 +164,7 @@ class NameDialog(QtWidgets.QDialog):
         label = self._label()
         for item in sorted(self._objects, key=lambda item: (item.label != label, item.is_here, item.object_id)):
             if self._old is None or item.object_id != self._old.object_id:
-                self._add(item.object_id, item.label, "replace its mask here" if item.is_here else "missing here")
+                self._add(item.object_id, item.label, self._here if item.is_here else "missing here")
         self.object.setCurrentIndex(max(self.object.findData(chosen), 0) if chosen is not None else self._proposed())
 
     def _proposed(self) -> int:

@@ -39,14 +39,15 @@ class Naming:
 
     def name_drawn(self) -> None:
         """Ask what was just drawn by hand; give the drawing up when the person cancels."""
-        self._ask(None, self._name_drawn, self._window.canvas.drop_unnamed_shapes)
+        self._ask(None, self._name_drawn, self._window.canvas.drop_unnamed_shapes, here="add to its mask here")
 
     def rename(self, shapes: Sequence[LabelmeShape]) -> None:
         """Ask for a new category and id of one object's shapes in this frame."""
-        if self._window.commands.must_wait():
+        if self._window.commands.must_wait() or not self._is_ready():
             return
         first = shapes[0]
-        name = Name(first.label or "", first.group_id or 0, first.description or "", dict(first.flags or {}))
+        object_id = self._next_id() if first.group_id is None else first.group_id  # files of other programs have none
+        name = Name(first.label or "", object_id, first.description or "", dict(first.flags or {}))
         self._ask(name, partial(self._rename, list(shapes)))
 
     def rename_object(self, object_id: int) -> None:
@@ -61,11 +62,14 @@ class Naming:
         self._ask(Name(track.label, object_id), lambda name: self._window.commands.rename(object_id, name.label))
 
     def _ask(
-        self, name: Name | None, answer: Callable[[Name], None], give_up: Callable[[], None] = lambda: None
+        self,
+        name: Name | None,
+        answer: Callable[[Name], None],
+        give_up: Callable[[], None] = lambda: None,
+        here: str = "replace its mask here",
     ) -> None:
         window = self._window
-        if window.session.tracks is None:
-            window.show_hint("Still reading the annotations of this video; try again in a moment.")
+        if not self._is_ready():
             give_up()
             return
         if self.dialog is not None:
@@ -76,12 +80,18 @@ class Naming:
             objects=self._known_objects(),
             new_id=self._next_id(),
             name=name,
+            here=here,
             parent=window,
         )
         self.dialog.accepted.connect(lambda: self._close(answer))
         self.dialog.rejected.connect(lambda: self._close(lambda _name: give_up()))
         center_on(self.dialog, QtGui.QCursor.pos())
         self.dialog.open()
+
+    def _is_ready(self) -> bool:
+        if self._window.session.tracks is None:
+            self._window.show_hint("Still reading the annotations of this video; try again in a moment.")
+        return self._window.session.tracks is not None
 
     def _close(self, then: Callable[[Name], None]) -> None:
         dialog, self.dialog = self.dialog, None
@@ -123,6 +133,8 @@ class Naming:
         window = self._window
         old_id = shapes[0].group_id
         label = self._settle(name, renaming=name.object_id == old_id)
+        if name.object_id != old_id:
+            self._give_up_place(name.object_id, shapes)
         for shape in shapes:
             shape.label, shape.group_id = label, name.object_id
             shape.description, shape.flags = name.description, dict(name.flags)
@@ -132,6 +144,15 @@ class Naming:
         window.mark_dirty()
         if name.object_id == old_id:
             window.commands.rename(name.object_id, label)
+
+    def _give_up_place(self, object_id: int, shapes: list[LabelmeShape]) -> None:
+        """The shapes become another object, by a person's hand; what that object had here gives way."""
+        window = self._window
+        for shape in shapes:
+            shape.origin = None
+        others = [shape for shape in window.view.shapes_of(object_id) if shape not in shapes]
+        if others:
+            window.remove_shapes(others)
 
     def _settle(self, name: Name, renaming: bool = False) -> str:
         """The category to use: one per track, so an object of the video keeps its own unless it is renamed."""

@@ -144,6 +144,7 @@ class Navigator(QtCore.QObject):
         window.canvas.setEnabled(False)
         window.canvas.show_notice(notice)
         window.timeline.show_video(0)
+        window.status.show_saved("")
         window.update_action_states(False)
         window.refresh_panels()
         window.setWindowTitle(window.window_title(dirty=False))
@@ -162,6 +163,7 @@ class Navigator(QtCore.QObject):
 
     def _on_failed(self, message: str) -> None:
         self._window.canvas.show_notice(message)
+        self._window.timeline.show_idle()
         self._window.show_error("This video cannot be opened", message)
 
     def _on_tracks_read(self, video: Video, tracks: VideoTracks) -> None:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 
 class ObjectCommands(QtCore.QObject):
-    """Rename, renumber and delete objects of the video that is open."""
+    """Rename, renumber and delete objects of the video that is open.
+
+    Attributes:
+        is_busy: frames are being changed; the window is disabled meanwhile, and must not close.
+    """
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window)
         self._window = window
+        self.is_busy = False
 
     def must_wait(self) -> bool:
         """True, and a dialog, while a propagation is running: it would go on writing what is changed."""
@@ -83,6 +88,7 @@ class ObjectCommands(QtCore.QObject):
         if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
             return
         steps = _with_annotations(work(), window.session.video, window.session.store)
+        self.is_busy = True
         window.setEnabled(False)  # for the moment that this takes, so that no edit comes between
         window.status.show_doing(doing)
         job = window.files.submit(lambda: steps, Priority.CLICK)
@@ -98,6 +104,7 @@ class ObjectCommands(QtCore.QObject):
 
     def _end(self, message: str | None) -> None:
         window = self._window
+        self.is_busy = False
         window.setEnabled(True)
         window.status.show_doing("")
         window.canvas.setFocus()

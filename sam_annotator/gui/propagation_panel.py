@@ -1,5 +1,6 @@
 """Propagation in the window: what starts it, what is shown while it runs, and the frame that is taken along."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtCore, QtWidgets
 
-from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, encode_annotation
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -19,18 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunRecord:
-    """What is needed to take a propagation back: the frames it wrote, and what their files said before."""
+    """What is needed to take a propagation back: the frames it wrote, and what their files said before, compressed."""
 
     video: Video
     store: AnnotationStore
     object_ids: tuple[int, ...]
-    frames: list[tuple[int, FrameAnnotation | None]] = field(default_factory=list)
+    frames: list[tuple[int, bytes | None]] = field(default_factory=list)
+
+    def add(self, index: int, before: FrameAnnotation | None) -> None:
+        """A frame was written."""
+        self.frames.append((index, None if before is None else zlib.compress(encode_annotation(before))))
 
     def take_back(self) -> Iterator[int]:
         """Undo the run frame by frame, the last first; what a person did since stays. A generator over indices."""
         while self.frames:
             index, before = self.frames[-1]
-            self.store.take_back(self.video, index, before, self.object_ids)
+            annotation = None if before is None else decode_annotation(zlib.decompress(before))
+            self.store.take_back(self.video, index, annotation, self.object_ids)
             self.frames.pop()
             yield index
 
@@ -55,6 +61,7 @@ class PropagationPanel(QtCore.QObject):
         self._run.ended.connect(self._on_ended)
         self._run.failed.connect(partial(window.show_error, "The propagation stopped"))
         window.sam_tool.changed.connect(self.catch_up)
+        window.canvas.prompt_changed.connect(lambda _prompt: self.stop_following())
         window.canvas.drawing_polygon.connect(lambda _drawing: self.catch_up())
 
     def toggle(self) -> None:
@@ -123,7 +130,7 @@ class PropagationPanel(QtCore.QObject):
         """A frame was saved by the run."""
         window, session = self._window, self._window.session
         if not step.problem:
-            self._record.frames.append((step.index, step.before))
+            self._record.add(step.index, step.before)
         if session.video is not self._record.video or session.tracks is None:
             return  # another video was opened; the run's last frame comes late
         try:
@@ -153,7 +160,12 @@ class PropagationPanel(QtCore.QObject):
 
     def _on_ended(self, how: str) -> None:
         self._is_following = False
-        self._timeline.show_idle(how)
+        video = self._record.video
+        if video is self._window.session.video:
+            self._timeline.show_idle(how)
+        else:
+            self._timeline.show_idle()
+            self._window.show_hint(f"The propagation of {video.name} was stopped; what it computed is kept.")
         self._window.show_doing("")
         self._window.refresh_panels()
 

@@ -8,7 +8,7 @@ from PyQt5 import QtCore
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
-from sam_annotator.core.unpack import unpack
+from sam_annotator.core.unpack import UnpackProgress, unpack
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.videos import VideoCounts
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
@@ -38,15 +38,16 @@ class VideoOpener(QtCore.QObject):
         self._thread = thread
         self._unpack_job: Job | None = None
         self._scan_job: Job | None = None
-        self._scans = self._countings = 0  # what comes for an older one is too late
+        self._scans = self._countings = self._unpackings = 0  # what comes for an older one is too late
 
     def unpack(self, video: Video) -> None:
         """Unpack a video file; ends in `unpacked`, `unpacking_cancelled` or `failed`."""
         self.cancel_unpacking()
         job = self._thread.submit(partial(unpack, video), Priority.RUN)
-        job.progressed.connect(lambda step: self.unpacking.emit(step.done, step.total or 0))
+        self._unpackings += 1
+        job.progressed.connect(partial(self._on_unpacking, self._unpackings))
         job.succeeded.connect(lambda _result: self.unpacked.emit(video))
-        job.cancelled.connect(lambda: self.unpacking_cancelled.emit(video))
+        job.cancelled.connect(partial(self._on_unpacking_cancelled, self._unpackings, video))
         job.failed.connect(self.failed)
         self._unpack_job = job
 
@@ -74,6 +75,14 @@ class VideoOpener(QtCore.QObject):
     def forget_counting(self) -> None:
         """Other videos stand in the list, or their annotations elsewhere: counts that are under way are wrong."""
         self._countings += 1
+
+    def _on_unpacking(self, unpacking: int, step: UnpackProgress) -> None:
+        if unpacking == self._unpackings:
+            self.unpacking.emit(step.done, step.total or 0)
+
+    def _on_unpacking_cancelled(self, unpacking: int, video: Video) -> None:
+        if unpacking == self._unpackings:
+            self.unpacking_cancelled.emit(video)
 
     def _on_scanned(self, scan: int, video: Video, tracks: VideoTracks) -> None:
         if scan == self._scans:

@@ -1,6 +1,8 @@
 """The window: labelme's, for videos. It composes the parts and turns what they say into what is shown and saved."""
 
+import html
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import write_annotation
 from sam_annotator.core.errors import AnnotatorError
-from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.store import AnnotationStore, relative_path
 from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
 from sam_annotator.gui import editing, keymaps
@@ -187,7 +189,9 @@ class AnnotationWindow(LabelmeWindow):
     def export_frame(self, path: Path) -> bool:
         """Save the frame that is shown to another file."""
         try:
-            write_annotation(path, self.view.collect(self.session.starting_point()))
+            annotation = self.view.collect(self.session.starting_point())
+            image_path = relative_path(self.session.frame.path, path.parent)
+            write_annotation(path, replace(annotation, image_path=image_path))
         except AnnotatorError as error:
             self.show_error("Not saved", str(error))
             return False
@@ -323,7 +327,8 @@ class AnnotationWindow(LabelmeWindow):
     def _message_box(
         self, title: str, text: str, icon: QtWidgets.QMessageBox.Icon = QtWidgets.QMessageBox.Warning
     ) -> QtWidgets.QMessageBox:
-        box = QtWidgets.QMessageBox(icon, title, f"<b>{title}</b><br><br>{text}", QtWidgets.QMessageBox.Ok, self)
+        shown = text if icon == QtWidgets.QMessageBox.Information else html.escape(text)  # a path may look like a tag
+        box = QtWidgets.QMessageBox(icon, title, f"<b>{title}</b><br><br>{shown}", QtWidgets.QMessageBox.Ok, self)
         box.setAttribute(Qt.WA_DeleteOnClose)
         return box
 
@@ -354,6 +359,10 @@ class AnnotationWindow(LabelmeWindow):
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         """Nothing is lost: what runs is stopped after its step, what is unsaved is asked for."""
+        if self.commands.is_busy:
+            self.show_hint("Frames are being changed; close when that is done.")
+            event.ignore()
+            return
         if not self.navigator.leave_frame():
             event.ignore()
             return

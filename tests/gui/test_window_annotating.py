@@ -282,6 +282,51 @@ def test_control_e_renames_the_object_in_all_frames(with_ball: Driver) -> None:
     assert listed(driver) == {1: "orange"}
 
 
+def test_shapes_without_an_id_become_objects_of_their_own(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, output: Path
+) -> None:
+    root = make_videos(frames=2)
+    draw(root, output, [0], thing=BALL)
+    draw(root, output, [0], thing=BRICK)
+    path = next(output.rglob("00000.json"))
+    path.write_text(path.read_text(encoding="utf-8").replace('"group_id": 1', '"group_id": null').replace(
+        '"group_id": 2', '"group_id": null'), encoding="utf-8")  # fmt: skip
+    driver = make_annotation_window(root)
+    driver.press(Qt.Key_E)
+    for centre, label in ((ball_centre(0), "ball"), (brick_centre(0), "brick")):
+        driver.click(*centre)
+        driver.press(Qt.Key_E, Qt.ControlModifier)
+        driver.name(label)
+        settled(driver)
+    assert {(label, number) for number, label, _source in facts(driver, 0)} == {("ball", 1), ("brick", 2)}
+
+
+def test_an_object_that_becomes_another_one_takes_its_place_by_hand(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, output: Path
+) -> None:
+    root = make_videos(frames=2)
+    draw(root, output, [0], thing=BALL, source=PROPAGATED)
+    draw(root, output, [0], thing=BRICK, source=PROPAGATED)
+    driver = make_annotation_window(root)
+    driver.press(Qt.Key_E)
+    driver.click(*brick_centre(0))
+    driver.press(Qt.Key_E, Qt.ControlModifier)
+    driver.wait(lambda: driver.window.naming.dialog is not None, "the dialog")
+    box = driver.window.naming.dialog.object
+    box.setCurrentIndex(box.findData(1))
+    QtTest.QTest.keyClick(driver.window.naming.dialog.category, Qt.Key_Return)
+    settled(driver)
+    assert facts(driver, 0) == {(1, "ball", "manual")}
+    assert overlap(driver, BRICK, 0, object_id=1) > 0.8
+
+
+def test_the_window_does_not_close_while_frames_are_changed(with_ball: Driver) -> None:
+    window = with_ball.window
+    window.commands.is_busy = True
+    assert not window.close()
+    window.commands.is_busy = False
+
+
 def test_the_list_of_objects_renames_an_object_that_is_not_in_this_frame(
     make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, output: Path
 ) -> None:

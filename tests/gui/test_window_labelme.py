@@ -244,7 +244,9 @@ def test_save_as_writes_a_copy_elsewhere_and_the_frame_keeps_its_own_file(
     copy.parent.mkdir()
     monkeypatch.setattr(driver.window, "prompt_save_file_path", lambda: str(copy))  # a native dialog of the system
     driver.window.labelme_actions.save_as.trigger()
-    assert json.loads(copy.read_bytes())["shapes"][0]["label"] == "ball"
+    content = json.loads(copy.read_bytes())
+    assert content["shapes"][0]["label"] == "ball"
+    assert (copy.parent / content["imagePath"]).resolve() == driver.window.session.frame.path.resolve()
     annotate(driver, brick_centre(0), "brick")
     assert {label for _, label, _ in facts(driver)} == {"ball", "brick"}
     assert len(json.loads(copy.read_bytes())["shapes"]) == 1
