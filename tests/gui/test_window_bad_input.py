@@ -306,6 +306,23 @@ def test_leaving_a_video_file_while_it_is_unpacked_keeps_what_is_there_and_goes_
     assert driver.window.session.total == 60
 
 
+def test_closing_the_window_while_a_film_is_unpacked_leaves_whole_frames(
+    make_annotation_window: Window, tmp_path: Path
+) -> None:
+    (tmp_path / "films").mkdir()
+    write_film(tmp_path / "films" / "march.mp4", 60)
+    driver = make_annotation_window()
+    steps: list[int] = []
+    driver.window.navigator._opener.unpacking.connect(lambda done, _total: steps.append(done))
+    driver.window.open_path(tmp_path / "films")
+    driver.wait(lambda: steps, "the first frame")
+    driver.window.close()
+    frames = sorted((tmp_path / "films" / "march").glob("*.jpg"))
+    assert frames
+    assert all(cv2.imread(str(path)) is not None for path in frames)
+    assert [path.name for path in frames] == [f"{index:05d}.jpg" for index in range(len(frames))]
+
+
 def test_biker_opens_with_239_frames(make_annotation_window: Window, shared: Path, tmp_path: Path) -> None:
     shutil.copy(shared / "videos" / "biker.mp4", tmp_path / "biker.mp4")
     driver = make_annotation_window()
