@@ -132,6 +132,15 @@ class LabelmeCanvas(Canvas):
     def _draw_committed_shapes_layer(self, painter: QtGui.QPainter) -> None:
         self.paint_shapes(painter)
 
+    def _commit_pending_shape_move(self) -> None:
+        # labelme looks at the shape under the mouse alone, which can be another than the one that was moved
+        was_moving, self._is_moving_shape = self._is_moving_shape, False
+        if was_moving and self.shape_backups:
+            before = [shape.points for shape in self.shape_backups[-1]]
+            if before != [shape.points for shape in self.shapes]:
+                self.backup_shapes()
+                self.shape_moved.emit()
+
     def _update_status(self, extra_messages: list[str] | None = None) -> None:
         hint = self.hint()
         if hint is None:

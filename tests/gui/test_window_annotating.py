@@ -1,6 +1,6 @@
 """Annotating a frame with mouse and keys: what the window makes of it is read from the files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -475,8 +475,12 @@ TRIANGLE = ((20, 70), (60, 74), (34, 104))
 
 
 def draw_triangle(driver: Driver) -> None:
+    draw_polygon(driver, TRIANGLE)
+
+
+def draw_polygon(driver: Driver, corners: Sequence[tuple[float, float]]) -> None:
     driver.press(Qt.Key_N, Qt.ControlModifier)
-    for x, y in (*TRIANGLE, TRIANGLE[0]):
+    for x, y in (*corners, corners[0]):
         driver.hover(x, y)
         driver.click(x, y)
     driver.wait(lambda: driver.window.naming.dialog, "the dialog for names", 10)
@@ -596,3 +600,20 @@ def test_control_z_takes_back_the_last_point_of_what_is_being_drawn(with_ball: D
     driver.press(Qt.Key_Escape)
     driver.press(Qt.Key_Z, Qt.ControlModifier)
     assert shapes(driver)[0]["flags"] == {}
+
+
+def test_a_shape_moved_from_where_the_edge_of_another_one_is_highlighted_is_saved(driver: Driver) -> None:
+    x, y = ball_centre(0)
+    draw_polygon(driver, ((x, y - 30), (x, y + 40), (x - 35, y + 40)))  # an edge runs through the ball
+    driver.name("sail")
+    driver.press(Qt.Key_Q)
+    driver.click(x, y)
+    driver.proposals()
+    driver.press(Qt.Key_3)
+    accept(driver, "ball")
+    driver.press(Qt.Key_E)
+    driver.hover(x, y)
+    assert driver.window.canvas.hovered_shape.label == "sail"
+    driver.drag(x, y, x + 20, y)  # the ball is on top: it is what moves
+    assert corner_of(shapes(driver)[1])[0] == pytest.approx(x - 14 + 20, abs=1.5)
+    assert not driver.window.canvas.is_dragging_shape
