@@ -7,7 +7,7 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
 from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_vertices
 from sam_annotator.gui.overlay import MaskPicture, picture_of
-from sam_annotator.gui.paint import MaskPictures, paint_object, paint_prompt
+from sam_annotator.gui.paint import MaskPictures, ShrunkImage, paint_object, paint_prompt
 
 _DRAG_PIXELS = 6
 _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
@@ -31,7 +31,7 @@ class AnnotationCanvas(LabelmeCanvas):
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
         self._is_proposal_coming = False
-        self._pictures = MaskPictures()
+        self._image, self._pictures = ShrunkImage(), MaskPictures()
         self._press: QtCore.QPointF | None = None
         self._drag: QtCore.QRectF | None = None
 
@@ -191,6 +191,12 @@ class AnnotationCanvas(LabelmeCanvas):
     def load_pixmap(self, pixmap: QtGui.QPixmap, clear_shapes: bool = True) -> None:
         self._pictures.clear()
         super().load_pixmap(pixmap, clear_shapes)
+
+    def paint_image(self, painter: QtGui.QPainter) -> None:
+        if self.scale < 1:
+            self._image.paint(painter, self.pixmap, self.scale)
+        else:
+            super().paint_image(painter)
 
     def paint_shapes(self, painter: QtGui.QPainter) -> None:
         for shape in self.shapes:

@@ -57,8 +57,12 @@ class LabelmeCanvas(Canvas):
 
     # --- for subclasses to replace -------------------------------------------------------------------------
 
+    def paint_image(self, painter: QtGui.QPainter) -> None:
+        """Draw the image; the painter is in widget pixels with the image's corner at (0, 0)."""
+        super()._draw_pixmap_layer(painter)
+
     def paint_shapes(self, painter: QtGui.QPainter) -> None:
-        """Draw the saved shapes; the painter is in widget pixels with the image's corner at (0, 0)."""
+        """Draw the saved shapes, in the same coordinates."""
         super()._draw_committed_shapes_layer(painter)
 
     def paint_overlays(self, painter: QtGui.QPainter) -> None:
@@ -128,6 +132,9 @@ class LabelmeCanvas(Canvas):
 
     def _render_layers(self) -> tuple[Layer, ...]:
         return (*super()._render_layers(), self.paint_overlays)
+
+    def _draw_pixmap_layer(self, painter: QtGui.QPainter) -> None:
+        self.paint_image(painter)
 
     def _draw_committed_shapes_layer(self, painter: QtGui.QPainter) -> None:
         self.paint_shapes(painter)

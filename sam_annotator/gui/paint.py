@@ -36,6 +36,34 @@ class MaskPictures:
         self._pictures.clear()
 
 
+class ShrunkImage:
+    """The image in the size in which it is shown, so that it is not scaled anew at every movement of the mouse."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._picture = QtGui.QPixmap()
+
+    def paint(self, painter: QtGui.QPainter, image: QtGui.QPixmap, scale: float) -> None:
+        """Draw with the painter in widget pixels; for scales below 1."""
+        ratio = painter.device().devicePixelRatioF()
+        key = (image.cacheKey(), scale, ratio)
+        if key != self._key:
+            self._key, self._picture = key, _shrunk(image, scale, ratio)
+        painter.drawPixmap(0, 0, self._picture)
+
+
+def _shrunk(image: QtGui.QPixmap, scale: float, ratio: float) -> QtGui.QPixmap:
+    size = QtCore.QSizeF(image.size()) * scale * ratio
+    picture = QtGui.QPixmap(max(int(size.width()), 1), max(int(size.height()), 1))
+    painter = QtGui.QPainter(picture)
+    painter.setCompositionMode(QtGui.QPainter.CompositionMode_Source)
+    painter.setRenderHint(QtGui.QPainter.SmoothPixmapTransform)
+    painter.drawPixmap(QtCore.QRectF(QtCore.QPointF(), size), image, QtCore.QRectF(image.rect()))
+    painter.end()
+    picture.setDevicePixelRatio(ratio)
+    return picture
+
+
 def paint_object(
     painter: QtGui.QPainter, shape: LabelmeShape, scale: float, pictures: MaskPictures, strong: bool
 ) -> None:
