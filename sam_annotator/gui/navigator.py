@@ -82,6 +82,13 @@ class Navigator(QtCore.QObject):
         if self._session.row is not None:
             self.open_video(min(max(self._session.row + by, 0), len(self._session.videos) - 1))
 
+    def close_video(self) -> None:
+        """Show nothing; the list of videos stays."""
+        if self.leave_frame():
+            self._leave_video()
+            self._window.videos_panel.select(-1)
+            self.show_nothing("Choose a video in the list, or open another folder: Ctrl+U")
+
     def change_output(self, folder: Path) -> None:
         """Read and write annotations somewhere else from now on."""
         if not self.leave_frame():

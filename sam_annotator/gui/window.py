@@ -150,6 +150,10 @@ class AnnotationWindow(LabelmeWindow):
     def open_frame_file(self, path: Path) -> None:
         self.navigator.open_frame_file(path)
 
+    def close_file(self, _value: bool = False) -> None:
+        """labelme's 'Close': nothing is shown any more."""
+        self.navigator.close_video()
+
     def step_frame(self, by: int) -> None:
         """Go frames on (or back), at most to the ends."""
         self.navigator.step_frame(by)

@@ -264,6 +264,21 @@ def test_deleting_the_file_of_a_frame_asks_first(driver: Driver, button: Box.Sta
     assert not driver.window.canvas.pixmap.isNull()
 
 
+def test_closing_shows_nothing_changes_nothing_and_the_video_can_be_opened_again(driver: Driver) -> None:
+    path = file_of(driver)
+    before = path.read_bytes()
+    driver.press(Qt.Key_W, Qt.ControlModifier)
+    assert driver.window.canvas.pixmap.isNull()
+    assert "Choose a video" in driver.window.canvas.notice
+    for key in (Qt.Key_Space, Qt.Key_D, Qt.Key_K, Qt.Key_Q, Qt.Key_Delete, Qt.Key_X):
+        driver.press(key)
+    driver.press(Qt.Key_S, Qt.ControlModifier)
+    driver.click(*ball_centre(0))
+    driver.open_video("ball")
+    assert [shape.label for shape in driver.window.listed_shapes()] == ["ball"]
+    assert path.read_bytes() == before
+
+
 def test_shapes_can_be_hidden_and_come_back(driver: Driver) -> None:
     driver.press(Qt.Key_T)
     assert [shape.visible for shape in driver.window.canvas.shapes] == [False]
