@@ -331,9 +331,9 @@ def measure_click(options: argparse.Namespace, folder: Path) -> None:
     for turn in range(6 * options.repetitions):
         x, y = (numbers.uniform(0.1, 0.9, 2) * (size.width, size.height)).round().tolist()
         for side in ("window", "alone") if turn % 2 else ("alone", "window"):
+            window.sam_tool.forget()
+            settle()
             if side == "window":
-                window.sam_tool.forget()
-                settle()
                 ours.append(_click(window, driver, x, y))
                 inside.append(segmenter.seconds[-1])
             else:
