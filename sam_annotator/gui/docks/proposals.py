@@ -84,24 +84,25 @@ def _thumbnail(image: QtGui.QImage, proposal: Proposal) -> QtGui.QPixmap:
     """The part of the image around the mask, the mask tinted."""
     area = _area_around(proposal.mask)
     size = area.size().scaled(_THUMBNAIL, Qt.KeepAspectRatio).expandedTo(QtCore.QSize(1, 1))
-    picture = _shrunk(image.copy(area), size).convertToFormat(QtGui.QImage.Format_RGB32)
-    scale = size.width() / max(area.width(), 1)
-    painter = QtGui.QPainter(picture)
-    painter.setRenderHint(QtGui.QPainter.Antialiasing)
-    painter.translate(-QtCore.QPointF(area.topLeft()) * scale)
+    picture = _shrunk(image, area, size)
+    every = max(1, area.width() // (2 * size.width()))  # pixels of the mask that are taken, of large ones
+    crop = proposal.mask[area.top() : area.bottom() + 1 : every, area.left() : area.right() + 1 : every]
     pen = QtGui.QPen(_COLOR, 1.6)
     pen.setCosmetic(True)
-    every = max(1, area.width() // (2 * size.width()))  # pixels of the mask that are taken, of large ones
-    picture_of(proposal.mask[::every, ::every]).paint(painter, scale * every, _COLOR, 100, pen)
+    painter = QtGui.QPainter(picture)
+    painter.setRenderHint(QtGui.QPainter.Antialiasing)
+    picture_of(crop).paint(painter, every * size.width() / max(area.width(), 1), _COLOR, 100, pen)
     painter.end()
     return QtGui.QPixmap.fromImage(picture)
 
 
-def _shrunk(image: QtGui.QImage, size: QtCore.QSize) -> QtGui.QImage:
-    """The image in another size; a large one coarsely at first, since smoothing all of it would show no better."""
-    if image.width() > 3 * size.width():
-        image = image.scaled(3 * size)
-    return image.scaled(size, Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
+def _shrunk(image: QtGui.QImage, area: QtCore.QRect, size: QtCore.QSize) -> QtGui.QImage:
+    """A part of the image in another size; coarsely at first: smoothing all of a large one would show no better."""
+    coarse = QtGui.QImage(2 * size, QtGui.QImage.Format_RGB32)
+    painter = QtGui.QPainter(coarse)
+    painter.drawImage(coarse.rect(), image, area)
+    painter.end()
+    return coarse.scaled(size, Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
 
 
 def _area_around(mask: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]") -> QtCore.QRect:
