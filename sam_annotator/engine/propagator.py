@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sam_annotator.core.manifest import describe_bytes
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """Object id -> bool (height, width). Masks of one frame do not overlap; an empty mask says 'not here'."""
@@ -72,3 +74,66 @@ class Propagator(Protocol):
         Raises:
             EngineError: the model failed.
         """
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What memory a run will take, known before it; as text a sentence for people.
+
+    Attributes:
+        run: for whom: `3 objects at 1920 x 1080`.
+        bytes: at most, with the model.
+        free: bytes that are free now, with what the model has already; None: unknown.
+        where: whose memory: `cpu`, `cuda:1`.
+    """
+
+    run: str
+    bytes: int
+    free: int | None
+    where: str
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there may not be enough."""
+        return self.free is not None and self.free < self.bytes
+
+    def __str__(self) -> str:
+        free = "" if self.free is None else f", {describe_bytes(self.free)} free"
+        advice = "; a smaller --short-side or fewer objects at once need less" if self.is_short else ""
+        return f"Memory for {self.run}: up to {describe_bytes(self.bytes)} on {self.where}{free}{advice}."
+
+
+@runtime_checkable
+class MemoryBound(Propagator, Protocol):
+    """A propagator that needs much memory: it says so beforehand, and gives something up where there is not enough.
+
+    A contract besides, for those that need it; ask through `notice_of` and `forecast_of`, which take any propagator.
+    """
+
+    def notice(self) -> str | None:
+        """What changed since the last call, in a sentence for people; None: nothing did.
+
+        Such as `Memory is short: frames are seen at 360 instead of 480 pixels from frame 120 on.` Where memory runs out
+        in `begin` or `step`, the call goes on with less and answers nevertheless, so ask after each of them.
+        """
+
+    def forecast(self, height: int, width: int, objects: int, key_frames: int) -> Forecast:
+        """What memory a run will take at most, however long the video is, and what there is.
+
+        Args:
+            height, width: of the video, in pixels.
+            objects: how many will be followed.
+            key_frames: how many will be learned in `begin`.
+        """
+
+
+def notice_of(propagator: Propagator) -> str | None:
+    """What a propagator has to say since the last time, a sentence for people; None: nothing."""
+    return propagator.notice() if isinstance(propagator, MemoryBound) else None
+
+
+def forecast_of(propagator: Propagator, height: int, width: int, objects: int, key_frames: int = 1) -> Forecast | None:
+    """The memory that a run will take; None: too little to speak of. Arguments: see the contract."""
+    if isinstance(propagator, MemoryBound):
+        return propagator.forecast(height, width, objects, key_frames)
+    return None
