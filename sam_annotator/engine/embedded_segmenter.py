@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.embedded_cut import Chosen, Question, RegionGraph
-from sam_annotator.engine.embedded_regions import Floats, find_regions
+from sam_annotator.engine.embedded_regions import Floats, Regions, find_regions
+from sam_annotator.engine.segmenter import Embedding
 
 Mask = NDArray[np.bool_]
 Pixel = tuple[int, int]  # column and row
@@ -52,13 +53,19 @@ class EmbeddedSegmenter:
     """The `Segmenter` that needs no weights. Deterministic; one thread at a time."""
 
     name = "embedded, cpu"
+    key = ""  # a file would be as large as SAM's, and save a fraction of a second
 
     def __init__(self) -> None:
         self._size: tuple[int, int] | None = None  # height, width of the image
         self._graph: RegionGraph | None = None
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Prepare an image: uint8 (height, width, 3), RGB. Replaces the one before.
+        """`use(encode(image))`. Where that fails, no image is in use."""
+        self._graph = self._size = None
+        self.use(self.encode(image))
+
+    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+        """Find the regions of an image: uint8 (height, width, 3), RGB. The embedding's arrays are those of `Regions`.
 
         Raises:
             EngineError: not such an array.
@@ -68,8 +75,16 @@ class EmbeddedSegmenter:
                 f"The segmenter was given an array of shape {image.shape} and type {image.dtype}; "
                 "it needs an RGB image, uint8 (height, width, 3)."
             )
-        self._graph = RegionGraph(find_regions(at_working_size(image)))
-        self._size = (image.shape[0], image.shape[1])
+        return Embedding((image.shape[0], image.shape[1]), dict(vars(find_regions(at_working_size(image)))))
+
+    def use(self, embedding: Embedding) -> None:
+        """Answer prompts on the image of this embedding. Raises EngineError for one of another segmenter."""
+        self._graph = self._size = None
+        try:
+            regions = Regions(**embedding.arrays)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise EngineError("What is kept of this frame is of another segmenter; go to the frame again.") from error
+        self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         """Masks for a prompt: three without `previous` (middle, whole, part), one refinement with it.

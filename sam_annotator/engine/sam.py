@@ -3,7 +3,9 @@
 Paper: Kirillov et al., Segment Anything, arXiv 2304.02643.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from sam_annotator.core.manifest import Checkpoint, describe_bytes
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.device import choose_device
+from sam_annotator.engine.segmenter import Embedding
 from sam_annotator.engine.torchvision_standin import import_segment_anything
 
 _SURE = 10.0
@@ -50,7 +53,8 @@ def make_sam(
     precision = encoder_precision(chosen)
     name = f"SAM {model_type}, {chosen} {str(precision).removeprefix('torch.')}"
     with _failures_explained(name):
-        return SamSegmenter(model.to(chosen), name=name, precision=precision)
+        key = encoder_key(model)
+        return SamSegmenter(model.to(chosen), name=name, precision=precision, key=key)
 
 
 def encoder_precision(device: torch.device) -> torch.dtype:
@@ -60,41 +64,91 @@ def encoder_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def encoder_key(model: Any) -> str:
+    """Names the image encoder of a `Sam` on the CPU by the content of its weights: `sam-1-` and 32 hex digits.
+
+    The number counts changes of how images are prepared for it. Prompt encoder and mask decoder have no part in it.
+    """
+    weights = model.image_encoder.state_dict()
+
+    def digest(name: str) -> bytes:
+        found = hashlib.sha256(f"{name} {tuple(weights[name].shape)} ".encode())
+        found.update(weights[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return found.digest()
+
+    with ThreadPoolExecutor() as pool:  # hashing lets other threads run; vit_h has 2.5 GB
+        return f"sam-1-{hashlib.sha256(b''.join(pool.map(digest, sorted(weights)))).hexdigest()[:32]}"
+
+
 class SamSegmenter:
-    """A segmenter that asks SAM.
+    """A segmenter that asks SAM. Its embeddings hold one array, `features`: float32 (256, 64, 64).
 
     Attributes:
         name: model, device and precision, such as `SAM vit_b, cpu float32`.
+        key: of the image encoder's weights; see `encoder_key`.
     """
 
-    def __init__(self, model: Any, *, name: str, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: Any, *, name: str, precision: torch.dtype = torch.float32, key: str = "") -> None:
         """
         Args:
             model: a `segment_anything.modeling.Sam` on its device.
             name: for people.
             precision: of the image encoder; the decoder, which is quick, always computes in float32.
+            key: `encoder_key(model)`; without it, embeddings are not kept in files.
         """
-        self.name = name
+        self.name, self.key = name, key
         self._precision = precision
         self._predictor = import_segment_anything().SamPredictor(model.eval())
         self._low_size: tuple[int, int] = tuple(model.prompt_encoder.mask_input_size)
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Encode an image: uint8 (height, width, 3), RGB.
+        """Encode an image and use it: uint8 (height, width, 3), RGB.
 
         Raises:
-            EngineError: it is no such array, or the model failed; then no image is set.
+            EngineError: it is no such array, or the model failed; then no image is in use.
         """
         self._predictor.reset_image()
+        self.use(self.encode(image))
+
+    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+        """Compute the features of an image: uint8 (height, width, 3), RGB.
+
+        Raises:
+            EngineError: it is no such array, or the model failed.
+        """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise EngineError(
                 f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
             )
-        device = self._predictor.device.type
+        device, model = self._predictor.device, self._predictor.model
         half = self._precision != torch.float32
-        with self._computing(), torch.autocast(device, dtype=self._precision if half else None, enabled=half):
-            self._predictor.set_image(np.ascontiguousarray(image))
-        self._predictor.features = self._predictor.features.float()
+        scaled = self._predictor.transform.apply_image(np.ascontiguousarray(image))
+        with (
+            self._computing(),
+            torch.autocast(device.type, dtype=self._precision if half else None, enabled=half),
+        ):
+            pixels = torch.as_tensor(scaled, device=device).permute(2, 0, 1)[None].contiguous()
+            features = model.image_encoder(model.preprocess(pixels))[0].float().cpu().numpy()
+        return Embedding((image.shape[0], image.shape[1]), {"features": features})
+
+    def use(self, embedding: Embedding) -> None:
+        """Answer prompts on the image of this embedding from now on.
+
+        Raises:
+            EngineError: its features are not of this model's shape, or do not fit into memory; no image is in use.
+        """
+        predictor = self._predictor
+        predictor.reset_image()
+        encoder = predictor.model.prompt_encoder
+        features, shape = embedding.arrays.get("features"), (encoder.embed_dim, *encoder.image_embedding_size)
+        if features is None or features.shape != shape:
+            raise EngineError("What is kept of this frame is of another segmenter; go to the frame again.")
+        with self._computing():
+            predictor.features = torch.tensor(features, dtype=torch.float32, device=predictor.device)[None]
+        transform = predictor.transform
+        predictor.original_size = embedding.image_size
+        predictor.input_size = transform.get_preprocess_shape(*embedding.image_size, transform.target_length)
+        predictor.is_image_set = True
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         """Three proposals for a prompt, best first; one if `previous` is to be refined.

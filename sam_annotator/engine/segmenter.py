@@ -1,5 +1,7 @@
-"""The segmenter contract: slow `set_image` once, fast `predict` many times."""
+"""The segmenter contract: an image is encoded once, slowly; prompts on it are answered many times, fast."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -8,21 +10,53 @@ from numpy.typing import NDArray
 from sam_annotator.core.prompt import Prompt, Proposal
 
 
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What a segmenter keeps of an image, so that it need not be encoded again. Nobody changes its arrays.
+
+    Attributes:
+        image_size: (height, width) of the image.
+        arrays: by name; what they mean is the segmenter's own affair. Those of floats may be kept as float16.
+    """
+
+    image_size: tuple[int, int]
+    arrays: Mapping[str, NDArray[np.generic]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
 class Segmenter(Protocol):
     """Turns prompts on one image into masks. Not thread-safe: the engine thread owns it.
 
     Attributes:
         name: for people, with model and device: `SAM vit_b, cuda float16` or `embedded, cpu`.
+        key: what an embedding depends on besides the image (weights, preparation of the image), as a short name
+            that can be one of a folder. The same on every device and in every precision, as these agree where masks
+            mean something. Empty: encoding is so fast that embeddings are not worth a file.
     """
 
     name: str
+    key: str
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Prepare an image: uint8 (height, width, 3), RGB. Replaces the one before.
+    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+        """Encode an image: uint8 (height, width, 3), RGB; slow. The image that is in use stays in use.
 
         Raises:
-            EngineError: the model failed; the segmenter can be used again.
+            EngineError: it is no such array, or the model failed; the segmenter can be used again.
         """
+
+    def use(self, embedding: Embedding) -> None:
+        """Answer prompts on this image from now on; takes milliseconds.
+
+        Raises:
+            EngineError: the embedding is not one of this segmenter's; then no image is in use.
+        """
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """`use(encode(image))`. Where that fails, no image is in use."""
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         """Masks for a prompt, at least one.
@@ -32,5 +66,5 @@ class Segmenter(Protocol):
         the person chose, or a saved mask being taken up again): refinements of it, best first.
 
         Raises:
-            EngineError: no image was set, the prompt is empty and there is no `previous`, or the model failed.
+            EngineError: no image is in use, the prompt is empty and there is no `previous`, or the model failed.
         """

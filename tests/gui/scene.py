@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.segmenter import Embedding
 
 WIDTH, HEIGHT = 160, 120
 BALL, BRICK = 1, 2
@@ -90,7 +91,7 @@ class DiscSegmenter:
     each answer waits for it.
     """
 
-    name = "discs, cpu"
+    name, key = "discs, cpu", ""
 
     def __init__(self) -> None:
         self.images = 0
@@ -102,8 +103,14 @@ class DiscSegmenter:
         self._shape = (0, 0)
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
+        self.use(self.encode(image))
+
+    def encode(self, image: NDArray[np.uint8]) -> Embedding:
         self.images += 1
-        self._mark, self._shape = tuple(int(value) for value in image[0, 0]), image.shape[:2]
+        return Embedding(image.shape[:2], {"mark": image[0, 0].copy()})
+
+    def use(self, embedding: Embedding) -> None:
+        self._mark, self._shape = tuple(int(value) for value in embedding.arrays["mark"]), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         self.asked.append(prompt)
