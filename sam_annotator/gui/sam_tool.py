@@ -9,10 +9,9 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.canvas import AnnotationCanvas
 from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
+from sam_annotator.gui.prefetch import Prefetch
 
 Proposals = tuple[Proposal, ...]
-
-_PREPARE_AFTER_MS = 150
 
 
 class SamTool(QtCore.QObject):
@@ -20,6 +19,9 @@ class SamTool(QtCore.QObject):
 
     An answer belongs to the frame and the prompt it was asked for; one that comes late is never shown
     on another frame.
+
+    Attributes:
+        prefetch: makes the frame ready before it is clicked.
 
     Signals:
         changed(): the proposals, or which of them is chosen.
@@ -39,11 +41,10 @@ class SamTool(QtCore.QObject):
         self._path: Path | None = None
         self._job: Job | None = None
         self._question = 0  # counts the changes of what is asked: what comes for an older one is too late
-        self._preparing: Job | None = None
         self._answers: dict[Prompt, Proposals] = {}
         self._choices: dict[Prompt, int] = {}
-        self._timer = QtCore.QTimer(self, singleShot=True, interval=_PREPARE_AFTER_MS)
-        self._timer.timeout.connect(self._prepare)
+        self.prefetch = Prefetch(jobs, thread, lambda: canvas.is_prompting, self)
+        self.prefetch.busy.connect(self.busy)
         canvas.prompt_changed.connect(self._on_prompt)
 
     @property
@@ -64,13 +65,8 @@ class SamTool(QtCore.QObject):
     def set_frame(self, path: Path | None) -> None:
         """Another frame is shown (None: one that cannot be annotated): what was clicked is forgotten."""
         self.forget()
-        if self._preparing is not None:
-            self._preparing.cancel()
-            self._preparing = None
         self._path = path
-        self._timer.stop()
-        if path is not None:
-            self._timer.start()
+        self.prefetch.set_frame(path)
 
     def forget(self) -> None:
         """Drop prompt, proposals and the question under way."""
@@ -141,20 +137,3 @@ class SamTool(QtCore.QObject):
     def _show(self) -> None:
         self._canvas.show_proposal(self.proposal, is_coming=self._job is not None)
         self.changed.emit()
-
-    def _prepare(self) -> None:
-        """Use the quiet after a frame change to make its first click fast."""
-        if self._path is None or not self._canvas.is_prompting:
-            return
-        self._preparing = self._thread.submit(partial(self._jobs.prepare, self._path), Priority.IDLE)
-        self._preparing.progressed.connect(self.busy.emit)
-        self._preparing.succeeded.connect(self._on_prepared)
-        self._preparing.cancelled.connect(self._on_prepared)
-        self._preparing.failed.connect(lambda _message: self.busy.emit(""))  # the click that needs it will say it
-
-    def _on_prepared(self) -> None:
-        self.busy.emit("")
-
-    def prepare_soon(self) -> None:
-        """The SAM tool was chosen: make the frame ready."""
-        self._timer.start()

@@ -297,7 +297,7 @@ class AnnotationWindow(LabelmeWindow):
         self.own_actions["sam_points"].setChecked(mode == SAM_POINTS_MODE)
         self.own_actions["sam_box"].setChecked(mode == SAM_BOX_MODE)
         if self.canvas.is_prompting:
-            self.sam_tool.prepare_soon()
+            self.sam_tool.prefetch.start_soon()
         else:
             self.sam_tool.forget()
         self.canvas.refresh_hint()
