@@ -49,8 +49,12 @@ __all__ = [
 _FEW_POINTS: Final = 32
 """A part of an object may have as many points as this without being simplified further."""
 
-_TOLERANCES: Final = tuple(0.5 * 1.12**step for step in range(20))
-"""How far, in pixels, a simplified outline may leave the true one: 0.5 to 4.3, ascending."""
+_TOLERANCES: Final = tuple(0.5 * 1.12**step for step in range(9))
+"""How far, in pixels, a simplified outline may leave the true one: 0.5 to 1.24, ascending.
+
+No more, however large the object is: what is a hundredth of its area is an edge that is seen to be coarse when the
+person looks closer.
+"""
 
 _LONGEST_COUNT: Final = 7
 """Characters that a run length below 2**31 takes at most in a compressed RLE."""
@@ -70,8 +74,9 @@ def mask_to_shapes(
 
     Args:
         mask: bool (height, width); empty: no shapes.
-        style: `auto`: one polygon a part, of few points, where `object_mask` of the result comes within
-            `min_iou` of the mask; else, and always for a mask with holes, one `mask` shape, which is exact.
+        style: `auto`: one polygon a part, of few points, that leaves the part's outline by little more than a pixel,
+            where `object_mask` of the result comes within `min_iou` of the mask; else, and always for a mask with
+            holes, one `mask` shape, which is exact.
             `mask`: one `mask` shape.
         min_iou: intersection over union, 0..1.
     """
@@ -219,7 +224,7 @@ def _simplified(outline: NDArray[np.int32], min_iou: float) -> tuple[Point, ...]
 
 
 def _coarsest(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]:
-    """The outline simplified until it has few points, or until `min_iou` would be missed."""
+    """The outline simplified until it has few points, or until it would leave the true one too far."""
     left, top, width, height = cv2.boundingRect(outline)
     placed = outline - np.array([left, top], np.int32)
     truth = np.zeros((height, width), np.uint8)

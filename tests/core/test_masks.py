@@ -222,6 +222,19 @@ def test_a_smooth_object_has_a_few_dozen_points_and_is_close_to_its_mask() -> No
     assert iou(shape_to_mask(shape, 480, 854), pixels.astype(bool)) > 0.99
 
 
+@pytest.mark.parametrize("scale", [1, 4, 8])
+def test_however_large_an_object_is_its_outline_leaves_the_true_one_by_little_more_than_a_pixel(scale: int) -> None:
+    height, width = 270 * scale, 480 * scale
+    angles = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+    radius = scale * (90 + 12 * np.sin(5 * angles) + 5 * np.cos(11 * angles))
+    outline = np.stack([width / 2 + radius * np.cos(angles), height / 2 + radius * np.sin(angles)], 1)
+    pixels = cv2.fillPoly(np.zeros((height, width), np.uint8), [outline.astype(np.int32)], 1)
+    shapes = as_shapes(pixels.astype(bool))
+    wrong = (object_mask(shapes, height, width) != pixels.astype(bool)).astype(np.uint8)
+    assert not cv2.erode(wrong, np.ones((3, 3), np.uint8)).any()  # nowhere three pixels deep
+    assert len(shapes[0].points) <= 60 * scale**0.5
+
+
 def test_real_objects_have_far_fewer_points_than_boundary_pixels(shared: Path) -> None:
     from PIL import Image
 
