@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.gui.editing import toggle_key_frame
+from sam_annotator.gui.exchange import open_export, open_import
 from sam_annotator.gui.keymaps import Keys
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 
@@ -64,6 +65,8 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     add("next_object", "Next object", lambda: window.objects_panel.step(1))
     add("previous_object", "Previous object", lambda: window.objects_panel.step(-1))
     add("next_doubtful", "Next doubtful frame", window.go_to_doubtful)
+    add("export", "Export a dataset…", lambda: open_export(window), "YouTube-VIS, PNG masks or COCO from this folder")
+    add("import", "Import a dataset…", lambda: open_import(window), "Annotations of these videos from a dataset")
     return actions
 
 
@@ -91,6 +94,9 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))
+    exchange = (actions["export"], actions["import"])
+    window.labelme_menus.file.insertActions(window.labelme_actions.close, exchange)
+    window.labelme_menus.file.insertSeparator(window.labelme_actions.close)
     view = window.labelme_menus.view
     first = view.actions()[0]
     for dock in window.own_docks:

@@ -45,6 +45,8 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "next_object": (("]",), ("]",)),
     "previous_object": (("[",), ("[",)),
     "next_doubtful": (("X",), ("X",)),
+    "export": (("Ctrl+Shift+E",), ("Ctrl+Shift+E",)),
+    "import": ((), ()),
 }
 
 _LABELME_KEYS: dict[str, dict[str, Any]] = {

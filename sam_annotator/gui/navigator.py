@@ -110,6 +110,13 @@ class Navigator(QtCore.QObject):
         self._read_tracks()
         self.reload_frame()
 
+    def reread_videos(self) -> None:
+        """Show what the files of all videos say now."""
+        self._list_videos()
+        if self._session.row is not None:
+            self._window.videos_panel.select(self._session.row)
+            self.reread_video()
+
     def count_current(self) -> None:
         """Show how much of the open video is annotated, as far as it is known without reading its folders."""
         row, tracks = self._session.row, self._session.tracks

@@ -1,5 +1,6 @@
 """What is open: the folder, the video, the frame, and what its file said when it was read. No Qt."""
 
+import os
 import sys
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,12 @@ class Session:
     @property
     def video(self) -> Video | None:
         return None if self.row is None else self.videos[self.row]
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that holds all videos that are open; None: there are none."""
+        folders = [str(video.folder) for video in self.videos]
+        return Path(os.path.commonpath(folders)) if folders else None
 
     @property
     def total(self) -> int:

@@ -1,0 +1,191 @@
+"""A dialog for long work on files: what is asked for, a check that writes nothing, then the work, with a way out."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PyQt5 import QtGui, QtWidgets
+from PyQt5.QtCore import Qt
+
+from sam_annotator.core.convert_report import write_report
+from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.gui.engine_thread import Job, Priority
+from sam_annotator.gui.exchange.fields import remember, restore
+from sam_annotator.gui.exchange.work import Outcome, Step, Work
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+_COLORS = {"good": "#1e7d3c", "doubtful": "#a86400", "bad": "#b3261e", "": ""}
+
+
+class ExchangeDialog(QtWidgets.QDialog):
+    """First `Check`: all is read, nothing written, and a summary tells what would be. Then the verb: it is done.
+
+    A subclass fills `fields` and makes the work. What is changed in the fields has to be checked anew.
+
+    Attributes:
+        fields: by the names under which their values are remembered.
+        outcome: of the last check or work; None: there is none for what the fields say.
+    """
+
+    def __init__(self, window: "AnnotationWindow", title: str, verb: str, memory: str) -> None:
+        super().__init__(window)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WA_DeleteOnClose)
+        self._window, self._verb, self._memory = window, verb, memory
+        self.fields: Mapping[str, Any] = {}
+        self.outcome: Outcome | None = None
+        self._job: Job | None = None
+        self._is_check, self._may_write = True, False
+        self._began = 0.0
+        self.verdict = QtWidgets.QLabel(wordWrap=True)
+        self.summary = QtWidgets.QPlainTextEdit(readOnly=True)
+        font = QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.FixedFont)
+        font.setStyleHint(QtGui.QFont.Monospace)
+        self.summary.setFont(font)
+        self.bar = QtWidgets.QProgressBar(textVisible=True)
+        self.primary = QtWidgets.QPushButton("Check", default=True)
+        self.primary.clicked.connect(self._on_primary)
+        self.report_button = QtWidgets.QPushButton("Save the report…", autoDefault=False)
+        self.report_button.clicked.connect(self._save_report)
+        self.close_button = QtWidgets.QPushButton("Close", autoDefault=False)
+        self.close_button.clicked.connect(self.reject)
+
+    # --- for subclasses ------------------------------------------------------------------------------------
+
+    def make_work(self, *, dry_run: bool) -> Callable[[], Work]:
+        """The work that the fields ask for. Raises InputError where they cannot be understood."""
+        raise NotImplementedError
+
+    def on_written(self) -> None:
+        """Something was written."""
+
+    def build(self, form: QtWidgets.QWidget) -> None:
+        """Put the dialog together around its form, once `fields` are there."""
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.addWidget(self.report_button)
+        buttons.addWidget(self.bar, 1)
+        buttons.addStretch(0)
+        buttons.addWidget(self.close_button)
+        buttons.addWidget(self.primary)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.addWidget(form)
+        layout.addWidget(self.verdict)
+        layout.addWidget(self.summary, 1)
+        layout.addLayout(buttons)
+        self._form = form
+        restore(self.fields, self._window.settings, self._memory)
+        for field in self.fields.values():
+            field.changed.connect(self._forget_outcome)
+        self._forget_outcome()
+        self.resize(720, 620)
+
+    # --- the work ------------------------------------------------------------------------------------------
+
+    @property
+    def is_working(self) -> bool:
+        return self._job is not None
+
+    def reject(self) -> None:
+        """Close; while it works, stop instead."""
+        if self._job is None:
+            super().reject()
+        else:
+            self.close_button.setEnabled(False)
+            self._job.cancel()
+
+    def _on_primary(self) -> None:
+        self._start(dry_run=not self._may_write)
+
+    def _start(self, *, dry_run: bool) -> None:
+        if self._job is not None:
+            return
+        try:
+            work = self.make_work(dry_run=dry_run)
+        except AnnotatorError as error:
+            self._show("bad", "This cannot be done as it is asked for.", str(error))
+            return
+        remember(self.fields, self._window.settings, self._memory)
+        self._is_check, self._may_write, self._began = dry_run, False, time.monotonic()
+        self.outcome = None
+        self._job = self._window.files.submit(work, Priority.RUN)
+        self._job.progressed.connect(self._on_step)
+        self._job.succeeded.connect(self._on_ended)
+        self._job.cancelled.connect(self._on_cancelled)
+        self._job.failed.connect(self._on_failed)
+        self._show("", "Checking; nothing is written." if dry_run else "Writing.", "")
+        self._show_state()
+
+    def _on_step(self, step: Step) -> None:
+        self.bar.setRange(0, step.total)
+        self.bar.setValue(step.done)
+        worked = time.monotonic() - self._began
+        left = worked / step.done * (step.total - step.done) if step.done and worked > 2 else 0
+        self.bar.setFormat(f"{step.doing}  %v / %m" + (f"   {left:.0f} s left" if left >= 1 else ""))
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self._job, self.outcome = None, outcome
+        self._may_write = self._is_check and outcome.is_possible
+        if not outcome.is_possible:
+            self._show("bad", "Nothing was written: this has to be mended first.", outcome.text)
+        elif self._is_check:
+            kind, text = ("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL
+            self._show(kind, f"{text} Nothing is written yet.", outcome.text)
+        else:
+            kind, text = ("good", "Done.") if outcome.is_clean else ("doubtful", "Done, but read what was left out.")
+            self._show(kind, text, outcome.text)
+            self.on_written()
+        self._show_state()
+
+    def _on_cancelled(self) -> None:
+        self._job = None
+        kept = "" if self._is_check else " What was placed so far stays, and the next time goes on from there."
+        self._show("doubtful", f"Stopped.{kept}", "")
+        self._show_state()
+
+    def _on_failed(self, message: str) -> None:
+        self._job = None
+        self._show("bad", "It could not be finished.", message)
+        self._show_state()
+
+    # --- showing -------------------------------------------------------------------------------------------
+
+    def _forget_outcome(self) -> None:
+        if self._job is None:
+            self.outcome, self._may_write = None, False
+            self._show("", "Check first: everything is read, nothing is written, and what would be is told here.", "")
+            self._show_state()
+
+    def _show(self, kind: str, verdict: str, text: str) -> None:
+        self.verdict.setText(verdict)
+        self.verdict.setStyleSheet(f"font-weight: bold; color: {_COLORS[kind]};" if kind else "color: gray;")
+        self.summary.setPlainText(text)
+
+    def _show_state(self) -> None:
+        working = self.is_working
+        self._form.setEnabled(not working)
+        self.bar.setVisible(working)
+        if working:
+            self.bar.setRange(0, 0)
+            self.bar.setFormat("")
+        self.primary.setEnabled(not working)
+        self.primary.setText(self._verb if self._may_write else "Check")
+        self.close_button.setEnabled(True)
+        self.close_button.setText("Stop" if working else "Close")
+        self.report_button.setVisible(self.outcome is not None and self.outcome.findings is not None)
+
+    def _save_report(self) -> None:
+        path, _filter = QtWidgets.QFileDialog.getSaveFileName(
+            self, "Save the report", str(Path.home() / "report.txt"), "Text (*.txt);;JSON (*.json)"
+        )
+        if not path or self.outcome is None or self.outcome.findings is None:
+            return
+        try:
+            write_report(Path(path), self.outcome.findings)
+        except AnnotatorError as error:
+            self._window.show_error("The report was not saved", str(error))
+
+
+_DOUBTFUL = ("doubtful", "It can be done, but read what would be left out or repaired.")

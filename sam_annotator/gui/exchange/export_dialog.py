@@ -1,0 +1,266 @@
+"""File > Export: the annotations of the open folder become a dataset."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from PyQt5 import QtWidgets
+
+from sam_annotator.core.dataset_records import DrawOptions
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path
+from sam_annotator.core.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
+from sam_annotator.gui.exchange.dialog import ExchangeDialog
+from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
+from sam_annotator.gui.exchange.work import Work, export_dataset, export_masks
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+YOUTUBE_VIS, PNG_MASKS, COCO = "youtube_vis", "png", "coco"
+
+_JSON = "JSON (*.json);;All files (*)"
+_LISTS = "Lists (*.txt *.json);;All files (*)"
+
+
+class ExportDialog(ExchangeDialog):
+    """What `sam-annotator convert` and `export-masks` do, with the same options, for the folder that is open."""
+
+    def __init__(self, window: "AnnotationWindow") -> None:
+        super().__init__(window, "Export a dataset", "Export", "export")
+        self.fields = _dataset_fields() | _split_fields() | _category_fields() | _mask_fields()
+        tabs = QtWidgets.QTabWidget()
+        tabs.addTab(self._dataset_page(), "What and where")
+        self._pages = [self._splits_page(), self._categories_page(), self._masks_page()]
+        for page, title in zip(self._pages, ("Splits", "Categories", "Masks"), strict=True):
+            tabs.addTab(page, title)
+        self._tabs = tabs
+        self.build(tabs)
+        for field in self.fields.values():
+            field.changed.connect(self._show_what_counts)
+        self._show_what_counts()
+
+    def make_work(self, *, dry_run: bool) -> Callable[[], Work]:
+        """The export that the fields ask for.
+
+        Raises:
+            InputError: no output, or a field that cannot be understood.
+        """
+        session = self._window.session
+        output = self._output()
+        if self.fields["kind"].value() != YOUTUBE_VIS:
+            masks = {"categories": self._categories(), "force": self.fields["force"].value(), "dry_run": dry_run}
+            return partial(export_masks, session.videos, session.store, output, **masks)
+        return partial(
+            export_dataset, session.videos, session.store, session.root, output, self.options(dry_run=dry_run)
+        )
+
+    def options(self, *, dry_run: bool) -> ConvertOptions:
+        """The fields as options of a conversion.
+
+        Raises:
+            InputError: a list of splits cannot be read, or ratios cannot be understood.
+        """
+        value = {name: field.value() for name, field in self.fields.items()}
+        return ConvertOptions(
+            split=value["split"] or "train",
+            categories=self._categories(),
+            images=value["images"],
+            force=value["force"],
+            layout=value["layout"],
+            draw=DrawOptions(value["raster"], value["holes"], value["null_group"], value["rle"] == "compressed"),
+            annotated=value["annotated"],
+            renames=self.fields["map"].path(),
+            drop_unknown=value["drop_unknown"] and self._categories() is not None,
+            strict=value["strict"],
+            dry_run=dry_run,
+            verify=value["verify"],
+            jobs=value["jobs"],
+            plan=self._plan(),
+        )
+
+    def _output(self) -> Path:
+        path = cast("Path | None", self.fields["output"].path())
+        if path is None:
+            raise InputError("Choose a folder for the dataset.")
+        is_coco = self.fields["kind"].value() == COCO
+        if is_coco == (path.suffix.lower() == ".json"):
+            return path
+        return path / "annotations.json" if is_coco else path.parent
+
+    def _categories(self) -> Path | None:
+        if self.fields["categories_from"].value() == "present":
+            return None
+        path = cast("Path | None", self.fields["categories"].path())
+        if path is None:
+            raise InputError("Choose the file that names the categories, or take the labels that occur.")
+        return path
+
+    def _plan(self) -> SplitPlan | None:
+        by = self.fields["split_by"].value()
+        if by == "ratio":
+            return parse_ratios(self.fields["ratios"].value(), self.fields["seed"].value())
+        if by == "list":
+            path = self.fields["split_list"].path()
+            if path is None:
+                raise InputError("Choose the file that lists the splits, or make one split.")
+            return read_split_list(path)
+        return None
+
+    def _show_what_counts(self) -> None:
+        """Only what means something for this kind of dataset can be changed; and where the JSON will be."""
+        kind, by = self.fields["kind"].value(), self.fields["split_by"].value()
+        splits, categories, masks = self._pages
+        for page, counts in (
+            (splits, kind == YOUTUBE_VIS),
+            (categories, kind != PNG_MASKS),
+            (masks, kind == YOUTUBE_VIS),
+        ):
+            self._tabs.setTabEnabled(self._tabs.indexOf(page), counts)
+        for name in ("layout", "images"):
+            self.fields[name].setEnabled(kind == YOUTUBE_VIS)
+        for name, wanted in {"split": "one", "ratios": "ratio", "seed": "ratio", "split_list": "list"}.items():
+            self.fields[name].setEnabled(by == wanted)
+        has_file = self.fields["categories_from"].value() == "file"
+        self.fields["categories"].setEnabled(has_file)
+        for name in ("drop_unknown", "map"):
+            self.fields[name].setEnabled(kind == YOUTUBE_VIS and (has_file or name == "map"))
+        self._where.setText(self._describe_where(kind))
+
+    def _describe_where(self, kind: str) -> str:
+        try:
+            output = self._output()
+        except InputError:
+            return ""
+        if kind == COCO:
+            return f"makes {output}"
+        if kind == PNG_MASKS:
+            return f"makes {output / 'Annotations' / 'VIDEO' / 'FRAME.png'}"
+        split = self.fields["split"].value() if self.fields["split_by"].value() == "one" else "SPLIT"
+        return f"makes {annotations_path(output, split or 'train', self.fields['layout'].value())}"
+
+    # --- pages ---------------------------------------------------------------------------------------------
+
+    def _dataset_page(self) -> QtWidgets.QWidget:
+        self._where = QtWidgets.QLabel(wordWrap=True)
+        self._where.setStyleSheet("color: gray;")
+        session = self._window.session
+        what = QtWidgets.QLabel(f"{len(session.videos)} video{'s' * (len(session.videos) != 1)} of the open folder")
+        return _page(
+            ("Annotations", what),
+            ("Make", self.fields["kind"]),
+            ("Into", self.fields["output"]),
+            ("", self._where),
+            ("Layout", self.fields["layout"]),
+            ("Images", self.fields["images"]),
+            ("", self.fields["force"]),
+        )
+
+    def _splits_page(self) -> QtWidgets.QWidget:
+        fields = self.fields
+        return _page(
+            ("Make", fields["split_by"]),
+            ("Name of the split", fields["split"]),
+            ("Ratios", fields["ratios"]),
+            ("Seed of the draw", fields["seed"]),
+            ("List", fields["split_list"]),
+            ("Annotations in the JSON", fields["annotated"]),
+        )
+
+    def _categories_page(self) -> QtWidgets.QWidget:
+        fields = self.fields
+        return _page(
+            ("Names and ids", fields["categories_from"]),
+            ("File", fields["categories"]),
+            ("", fields["drop_unknown"]),
+            ("Rename labels", fields["map"]),
+        )
+
+    def _masks_page(self) -> QtWidgets.QWidget:
+        fields = self.fields
+        return _page(
+            ("Pixels as", fields["raster"]),
+            ("Polygons in polygons", fields["holes"]),
+            ("Shapes without an object id", fields["null_group"]),
+            ("Run lengths", fields["rle"]),
+            ("Processes", fields["jobs"]),
+            ("", fields["verify"]),
+            ("", fields["strict"]),
+        )
+
+
+def _dataset_fields() -> dict[str, Any]:
+    kinds = {
+        YOUTUBE_VIS: "a YouTube-VIS dataset (LV-VIS)",
+        PNG_MASKS: "indexed PNG masks (DAVIS, YouTube-VOS)",
+        COCO: "COCO, per frame",
+    }
+    layouts = {
+        "lvvis": "LV-VIS: Annotations/SPLIT_instances.json, JPEGImages/SPLIT",
+        "split-first": "split first: SPLIT/SPLIT_instances.json, SPLIT/JPEGImages",
+        "ytvis2019": "YouTube-VIS 2019: SPLIT.json, SPLIT/JPEGImages",
+        "ytvis2021": "YouTube-VIS 2021: SPLIT/instances.json, SPLIT/JPEGImages",
+    }
+    images = {
+        "link": "linked (no space taken; copied to another disk)",
+        "copy": "copied",
+        "none": "left where they are",
+    }
+    return {
+        "kind": Choice(kinds),
+        "output": PathEdit("Folder of the dataset", "folder", placeholder="a folder, made if it is not there"),
+        "layout": Choice(layouts, "--layout"),
+        "images": Choice(images, "--images"),
+        "force": Check("Write over what is there (--force)"),
+    }
+
+
+def _split_fields() -> dict[str, Any]:
+    by = {"one": "one split", "ratio": "several, drawn by ratios", "list": "several, by a list of videos"}
+    annotated = {"auto": "yes, but not in a split called test", "yes": "yes", "no": "no"}
+    return {
+        "split_by": Choice(by),
+        "split": Text("train", tip="--split"),
+        "ratios": Text("train=0.8,val=0.2", tip="--split-ratio: whole videos, categories shared alike"),
+        "seed": Number(0, 0, 2**31 - 1, tip="--seed: another number, another draw"),
+        "split_list": PathEdit("List of the splits", files=_LISTS, placeholder="`train 00000` a line, or JSON"),
+        "annotated": Choice(annotated, "--annotated"),
+    }
+
+
+def _category_fields() -> dict[str, Any]:
+    sources = {"present": "the labels that occur, sorted", "file": "those of a file"}
+    return {
+        "categories_from": Choice(sources, "--categories"),
+        "categories": PathEdit("Categories", files=_LISTS, placeholder="a list, or a JSON with categories (LV-VIS)"),
+        "drop_unknown": Check("Leave out objects of other categories (--drop-unknown)"),
+        "map": PathEdit("Labels to rename", files=_LISTS, placeholder="optional: `old -> new` a line, or JSON"),
+    }
+
+
+def _mask_fields() -> dict[str, Any]:
+    rasters = {"labelme": "labelme draws them", "cv2": "OpenCV draws them", "coco": "COCO draws them"}
+    holes = {"auto": "are holes", "fill": "are filled", "xor": "count as XOR (segment-anything-annotator)"}
+    null_groups = {"error": "are an error", "skip": "are left out", "per-label": "are one object per label and video"}
+    rle = {"compressed": "compressed, as text", "uncompressed": "as numbers (TrackEval)"}
+    cores = os.cpu_count() or 1
+    return {
+        "raster": Choice(rasters, "--raster"),
+        "holes": Choice(holes, "--holes"),
+        "null_group": Choice(null_groups, "--null-group"),
+        "rle": Choice(rle, "--rle"),
+        "jobs": Number(cores, 1, max(64, cores), tip="--jobs: the result is the same"),
+        "verify": Check("Read the dataset back and check each mask", True, "else --no-verify"),
+        "strict": Check("Write nothing if anything would be left out or repaired (--strict)"),
+    }
+
+
+def _page(*rows: tuple[str, QtWidgets.QWidget]) -> QtWidgets.QWidget:
+    page = QtWidgets.QWidget()
+    form = QtWidgets.QFormLayout(page)
+    form.setFieldGrowthPolicy(QtWidgets.QFormLayout.AllNonFixedFieldsGrow)
+    for label, widget in rows:
+        form.addRow(label, widget)
+    return page

@@ -1,0 +1,224 @@
+"""File > Export and File > Import, driven in the real window: what the command line does, checked before it is done."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sam_annotator.cli import main
+from sam_annotator.core.masks import object_mask
+from sam_annotator.gui.driver import Driver
+from sam_annotator.gui.exchange.dialog import ExchangeDialog
+from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, ExportDialog
+from sam_annotator.gui.exchange.import_dialog import ImportDialog
+from tests.gui.scene import BRICK, HEIGHT, WIDTH
+from tests.gui.steps import draw, file_of
+
+Window = Callable[..., Driver]
+
+
+@pytest.fixture
+def tree(make_videos: Callable[..., Path], tmp_path: Path) -> tuple[Path, Path]:
+    """Two videos with annotated frames, and the folder of their annotations."""
+    root, output = make_videos("ball", "more/ball"), tmp_path / "annotations"
+    draw(root, output, (0, 1, 3))
+    draw(root, output, (1, 2), thing=BRICK, video=1)
+    return root, output
+
+
+def _open(driver: Driver, action: str, kind: type) -> Any:
+    driver.window.own_actions[action].trigger()
+    driver.wait(lambda: driver.window.findChildren(kind), "the dialog")
+    return driver.window.findChildren(kind)[0]
+
+
+def _press(driver: Driver, dialog: Any) -> None:
+    dialog.primary.click()
+    driver.wait(lambda: not dialog.is_working, "the work", 60)
+
+
+def _set(dialog: Any, **values: Any) -> None:
+    for name, value in values.items():
+        dialog.fields[name].set_value(value)
+
+
+def test_export_checks_first_and_then_writes_what_the_command_line_writes(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
+    _press(driver, dialog)
+    assert "Nothing is written yet" in dialog.verdict.text()
+    assert "masks       5" in dialog.summary.toPlainText()
+    assert not (tmp_path / "dataset").exists()
+    assert dialog.primary.text() == "Export"
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(tmp_path / "other")])
+    names = [path.relative_to(tmp_path / "other") for path in sorted((tmp_path / "other").rglob("*.*"))]
+    assert len(names) == 13
+    for name in names:
+        assert (tmp_path / "dataset" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_whatever_is_changed_has_to_be_checked_anew(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
+    _press(driver, dialog)
+    _set(dialog, images="none")
+    assert dialog.primary.text() == "Check"
+    _press(driver, dialog)
+    assert not (tmp_path / "dataset").exists()
+    _press(driver, dialog)
+    assert not (tmp_path / "dataset/JPEGImages").exists()
+    assert (tmp_path / "dataset/Annotations/train_instances.json").exists()
+
+
+def test_what_has_to_be_mended_is_listed_and_nothing_can_be_written(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text("brick\nballoon\n")
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(
+        dialog, output=str(tmp_path / "dataset"), jobs=1, categories_from="file", categories=str(tmp_path / "names.txt")
+    )
+    _press(driver, dialog)
+    assert "mended first" in dialog.verdict.text()
+    assert "ball" in dialog.summary.toPlainText()
+    assert dialog.primary.text() == "Check"
+    _set(dialog, drop_unknown=True)
+    _press(driver, dialog)
+    assert "left out" in dialog.verdict.text()
+    _press(driver, dialog)
+    written = json.loads((tmp_path / "dataset/Annotations/train_instances.json").read_text())
+    assert [category["name"] for category in written["categories"]] == ["brick", "balloon"]
+    assert len(written["annotations"]) == 1
+
+
+def test_a_dataset_among_the_videos_and_an_output_that_is_missing_are_refused(
+    make_annotation_window: Window, tree: tuple[Path, Path]
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _press(driver, dialog)
+    assert dialog.summary.toPlainText() == "Choose a folder for the dataset."
+    _set(dialog, output=str(tree[0] / "dataset"))
+    _press(driver, dialog)
+    assert "would lie among the videos" in dialog.summary.toPlainText()
+    assert dialog.primary.text() == "Check"
+
+
+def test_splits_are_made_by_ratio_from_the_window_too(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1, split_by="ratio", ratios="train=0.5,val=0.5")
+    _press(driver, dialog)
+    _press(driver, dialog)
+    names = sorted(path.name for path in (tmp_path / "dataset/Annotations").iterdir())
+    assert names == ["train_instances.json", "val_instances.json"]
+    assert dialog.report_button.isVisibleTo(dialog)
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "made"),
+    [(PNG_MASKS, "masks", "masks/Annotations/ball/00000.png"), (COCO, "coco.json", "coco.json")],
+)
+def test_masks_and_coco_are_exported_too(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, kind: str, output: str, made: str
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, kind=kind, output=str(tmp_path / output))
+    _press(driver, dialog)
+    assert "frames   5" in dialog.summary.toPlainText()
+    assert not (tmp_path / output).exists()
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    assert (tmp_path / made).exists()
+
+
+def test_stopping_an_export_leaves_no_dataset(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
+    _press(driver, dialog)
+    dialog.primary.click()
+    assert dialog.is_working
+    dialog.close_button.click()
+    driver.wait(lambda: not dialog.is_working, "the export to stop")
+    assert "Stopped" in dialog.verdict.text()
+    assert not (tmp_path / "dataset/Annotations/train_instances.json").exists()
+    assert dialog.isVisible()
+
+
+def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    dataset = tmp_path / "dataset"
+    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset)])
+    driver = make_annotation_window(tree[0], output=tmp_path / "imported")
+    dialog = _open(driver, "import", ImportDialog)
+    _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"))
+    _press(driver, dialog)
+    assert dialog.primary.text() == "Import"
+    assert not list((tmp_path / "imported").rglob("*.json"))
+    _press(driver, dialog)
+    dialog.close_button.click()
+    session = driver.window.session
+    driver.wait(lambda: session.tracks is not None and session.tracks.get(1) is not None, "the tracks")
+    assert driver.window.view.object_ids() == {1}
+    now, then = (store_file.read_text() for store_file in (file_of(driver, 0), tree[1] / "ball/00000.json"))
+    masks = [_mask(json.loads(text), tmp_path) for text in (now, then)]
+    assert (masks[0] == masks[1]).all()
+
+
+def test_what_cannot_be_read_as_a_dataset_is_told_in_the_dialog(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "import", ImportDialog)
+    _set(dialog, dataset=str(tmp_path / "broken.json"))
+    _press(driver, dialog)
+    assert "broken.json" in dialog.summary.toPlainText()
+    assert dialog.primary.text() == "Check"
+
+
+def test_without_videos_there_is_nothing_to_exchange(make_annotation_window: Window) -> None:
+    driver = make_annotation_window()
+    driver.window.own_actions["export"].trigger()
+    driver.window.own_actions["import"].trigger()
+    assert not driver.window.findChildren(ExchangeDialog)
+    assert driver.window.statusBar().currentMessage() == "Open a folder of videos first."
+
+
+def test_choices_are_remembered(make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1, layout="ytvis2021", verify=False)
+    _press(driver, dialog)
+    dialog.close()
+    driver.look()
+    again = _open(driver, "export", ExportDialog)
+    assert again.fields["layout"].value() == "ytvis2021"
+    assert again.fields["verify"].value() is False
+    assert again.fields["jobs"].value() == 1
+
+
+def _mask(document: dict[str, Any], folder: Path) -> Any:
+    from sam_annotator.core.annotation import read_annotation
+
+    path = folder / "one.json"
+    path.write_text(json.dumps(document))
+    return object_mask(read_annotation(path).shapes_of(1), HEIGHT, WIDTH)
