@@ -35,6 +35,7 @@ setup(
         "tqdm>=4.65",
         "matplotlib>=3.7",
         "platformdirs>=4",
+        "requests>=2.31",
         "PyYAML>=6",
         "rapidfuzz>=3",
         "PyQt5>=5.15.10",
