@@ -24,10 +24,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """As `write_atomically`, for a file that is written piece by piece: a stream, open for reading, too.
 
     It takes the place of `path` when the block ends; where the block raises, nothing is changed at `path`.
+    Without `flush`, a power failure may damage it: for what can be computed anew, and tells whether it is whole.
 
     Raises:
         SaveError: for an OSError, in the block as well.
@@ -36,7 +37,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         _refuse_read_only(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _replacement(target) as stream:
+        with _replacement(target, flush) as stream:
             yield stream
     except OSError as error:
         reason = error.strerror or str(error)
@@ -53,14 +54,15 @@ def _refuse_read_only(target: Path) -> None:
 
 
 @contextmanager
-def _replacement(target: Path) -> Iterator[BinaryIO]:
+def _replacement(target: Path, flush: bool) -> Iterator[BinaryIO]:
     # The name is cut: with what is put around it, a long one would be longer than file systems allow.
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:32]}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "w+b") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if flush:
+                stream.flush()
+                os.fsync(stream.fileno())
         with suppress(OSError):  # some network and FAT drives know no permissions
             os.chmod(temporary, _mode_for(target))
         os.replace(temporary, target)

@@ -1,19 +1,22 @@
 """The one module of the window that reaches the engine. Everything here but the names runs in the engine thread."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam_annotator.core.images import read_image
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
 if TYPE_CHECKING:
+    from sam_annotator.engine.embeddings import Embeddings
     from sam_annotator.engine.engines import EngineOptions
     from sam_annotator.engine.propagation import FrameDone
     from sam_annotator.engine.propagator import Propagator
-    from sam_annotator.engine.segmenter import Segmenter
+    from sam_annotator.engine.segmenter import Embedding, Segmenter
+
+FRAMES_AHEAD = 4
+"""Frames that are encoded ahead if nobody says otherwise."""
 
 
 class EngineJobs:
@@ -23,13 +26,26 @@ class EngineJobs:
 
     Attributes:
         segmenter_name, propagator_name: what is at work, for people; empty until it is loaded.
+        encoding: the image that is being encoded.
+        frames_ahead: how many frames are to be encoded before the person gets there.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
+        """
+        Args:
+            options: the fields of EngineOptions; besides `embeddings` (a folder for them; None: the user's cache),
+                `keep_embeddings` (False: in memory only) and `frames_ahead`.
+        """
         self._options = dict(options)
+        self._folder: Path | None = self._options.pop("embeddings", None)
+        self._keep_embeddings: bool = self._options.pop("keep_embeddings", True)
+        self.frames_ahead: int = self._options.pop("frames_ahead", FRAMES_AHEAD)
         self._segmenter: Segmenter | None = None
         self._propagator: Propagator | None = None
-        self._image_path: Path | None = None
+        self._embeddings: Embeddings | None = None
+        self._in_use: Embedding | None = None
+        self._view: tuple[Mapping[Path, int], int] = ({}, 0)
+        self.encoding: Path | None = None
         self.segmenter_name = ""
         self.propagator_name = ""
 
@@ -39,23 +55,54 @@ class EngineJobs:
 
         return describe_missing(self._engine_options())
 
+    @property
+    def encoded(self) -> frozenset[Path]:
+        """Images that need not be encoded any more. Any thread."""
+        return frozenset() if self._embeddings is None else self._embeddings.encoded
+
+    def look_from(self, places: Mapping[Path, int], index: int) -> None:
+        """The person is at a frame: what is far from there is forgotten first. Any thread."""
+        self._view = (places, index)
+        if self._embeddings is not None:
+            self._embeddings.look_from(places, index)
+
     def prepare(self, path: Path) -> Iterator[str]:
         """Make the segmenter ready for clicks on one image; yields what it is doing."""
-        if self._segmenter is None:
-            yield "loading the segmenter"
-        segmenter = self._load_segmenter()
-        if self._image_path != path:
-            yield f"preparing {path.name}"
-        if self._image_path != path:  # a click may have come between, and prepared it
-            self._image_path = None  # should it fail, nothing is prepared
-            segmenter.set_image(read_image(path))
-            self._image_path = path
+        embedding = yield from self._embed(path)
+        self._use(embedding)
+
+    def encode_ahead(self, path: Path) -> Iterator[str]:
+        """Encode an image that is likely to be clicked soon; yields what it is doing."""
+        yield from self._embed(path)
 
     def predict(self, path: Path, prompt: Prompt, previous: Proposal | None) -> Iterator[str]:
         """Yields what it is doing; returns the proposals for a prompt on one image."""
-        yield from self.prepare(path)
+        embedding = yield from self._embed(path)
         yield "segmenting"
+        self._use(embedding)
         return self._load_segmenter().predict(prompt, previous)
+
+    def _embed(self, path: Path) -> "Generator[str, None, Embedding]":
+        """What the segmenter needs of an image: remembered, or encoded now."""
+        if self._segmenter is None:
+            yield "loading the segmenter"
+        self._load_segmenter()
+        found = self._embeddings.find(path)
+        if found is not None:
+            return found
+        self.encoding = path
+        try:
+            yield f"preparing {path.name}"
+            self.encoding = path  # a click that came between has left its own traces
+            return self._embeddings.make(path)
+        finally:
+            self.encoding = None
+
+    def _use(self, embedding: "Embedding") -> None:
+        if embedding is not self._in_use:
+            self._in_use = None  # should it fail, no image is in use
+            self._load_segmenter().use(embedding)
+            self._in_use = embedding
 
     def propagate(self, video: Video, store: AnnotationStore, **request: Any) -> "Iterator[str | FrameDone]":
         """Yields what it is doing, then a FrameDone per frame. `request` are the fields of PropagationRequest."""
@@ -72,7 +119,17 @@ class EngineJobs:
 
             self._segmenter = make_segmenter(self._engine_options())
             self.segmenter_name = self._segmenter.name
+            self._embeddings, self._in_use = self._make_embeddings(self._segmenter), None
         return self._segmenter
+
+    def _make_embeddings(self, segmenter: "Segmenter") -> "Embeddings":
+        from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder
+        from sam_annotator.engine.embeddings import Embeddings
+
+        keep = self._keep_embeddings and segmenter.key
+        made = Embeddings(segmenter, EmbeddingFiles(self._folder or default_folder(), segmenter.key) if keep else None)
+        made.look_from(*self._view)
+        return made
 
     def _load_propagator(self) -> "Propagator":
         if self._propagator is None:

@@ -229,7 +229,7 @@ class Navigator(QtCore.QObject):
         """Show a frame; shapes to `carry` are put into it if it has none."""
         window = self._window
         frame = self._session.load_frame(index)
-        window.sam_tool.set_frame(None if frame.problem else frame.path)
+        window.sam_tool.set_frame(None if frame.problem else frame.path, self._session.video.frame_paths)
         window.view.show(frame)
         window.set_label_file(window.annotation_path())
         window.mark_clean()

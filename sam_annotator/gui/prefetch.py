@@ -1,6 +1,7 @@
-"""Uses the quiet after a frame change to make clicks fast: the frame that is shown is encoded before anybody clicks."""
+"""Uses quiet times to make clicks fast: the frame that is shown is encoded before the click, then its neighbours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,16 +11,34 @@ from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 
 _START_AFTER_MS = 150
+_LARGEST_STEP = 10  # frames: whoever goes farther has jumped, and says nothing about where to go next
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """How far the frames of a video are encoded, for the lamps.
+
+    Attributes:
+        index: the frame that is shown; None: there is none that can be clicked.
+        frames: indices of the frames that are ready for clicks.
+        encoding: index of the frame that is being encoded, if any.
+    """
+
+    index: int | None = None
+    frames: frozenset[int] = frozenset()
+    encoding: int | None = None
 
 
 class Prefetch(QtCore.QObject):
-    """Encodes the frame that is shown, when the engine has nothing else to do.
+    """Encodes frames when the engine has nothing else to do, one job a frame, so that a click waits for one at most.
 
     Signals:
-        busy(str): what the engine is doing; empty when it has done it.
+        busy(str): what the engine is doing for the frame that is shown; empty when it has done it.
+        changed(Encoded): which frames are encoded, or are being encoded.
     """
 
     busy = QtCore.pyqtSignal(str)
+    changed = QtCore.pyqtSignal(object)
 
     def __init__(
         self,
@@ -35,31 +54,87 @@ class Prefetch(QtCore.QObject):
         super().__init__(parent)
         self._jobs, self._thread, self._is_wanted = jobs, thread, is_wanted
         self._path: Path | None = None
+        self._frames: Sequence[Path] = ()
+        self._places: dict[Path, int] = {}
+        self._index: int | None = None
+        self._waiting: list[int] = []
         self._job: Job | None = None
+        self.encoded = Encoded()
         self._timer = QtCore.QTimer(self, singleShot=True, interval=_START_AFTER_MS)
         self._timer.timeout.connect(self._start)
 
-    def set_frame(self, path: Path | None) -> None:
-        """Another frame is shown; None: one that cannot be annotated."""
+    def set_frame(self, path: Path | None, frames: Sequence[Path] = ()) -> None:
+        """Another frame is shown, one of a video's; None: one that cannot be annotated."""
         if self._job is not None:
             self._job.cancel()
             self._job = None
         self._path = path
+        self._look_around(frames)
         self._timer.stop()
         if path is not None:
             self._timer.start()
+        self.refresh()
 
     def start_soon(self) -> None:
         """The person chose a segmenter's tool."""
         self._timer.start()
 
-    def _start(self) -> None:
-        if self._path is None or not self._is_wanted():
-            return
-        self._job = self._thread.submit(partial(self._jobs.prepare, self._path), Priority.IDLE)
-        self._job.progressed.connect(self.busy.emit)
-        for ended in (self._job.succeeded, self._job.cancelled, self._job.failed):  # a click will say what failed
-            ended.connect(self._on_ended)
+    def refresh(self, _text: str = "") -> None:
+        """Look at what is encoded now."""
+        places, encoding = self._places, self._jobs.encoding
+        frames = frozenset(places[path] for path in self._jobs.encoded if path in places)
+        now = Encoded(self._index, frames, None if encoding is None else places.get(encoding))
+        if now != self.encoded:
+            self.encoded = now
+            self.changed.emit(now)
 
-    def _on_ended(self) -> None:
+    def _look_around(self, frames: Sequence[Path]) -> None:
+        """Plan what to encode after the frame that is shown."""
+        if frames is not self._frames:
+            self._frames, self._index = frames, None
+            self._places = {path: index for index, path in enumerate(frames)}
+        before, self._index = self._index, None if self._path is None else self._places.get(self._path)
+        self._waiting = []
+        if self._index is not None:
+            self._waiting = likely_next(self._index, before, len(frames), self._jobs.frames_ahead)
+            self._jobs.look_from(self._places, self._index)
+
+    def _start(self) -> None:
+        if self._job is None and self._path is not None and self._is_wanted():
+            self._submit(partial(self._jobs.prepare, self._path)).progressed.connect(self.busy.emit)
+
+    def _submit(self, work: Callable[[], object]) -> Job:
+        self._job = job = self._thread.submit(work, Priority.IDLE)
+        job.progressed.connect(self.refresh)
+        job.succeeded.connect(partial(self._on_ended, job, True))
+        job.cancelled.connect(partial(self._on_ended, job, False))
+        job.failed.connect(partial(self._on_ended, job, False))  # a click on that frame will say why
+        return job
+
+    def _on_ended(self, job: Job, well: bool, _result: object = None) -> None:
         self.busy.emit("")
+        self.refresh()
+        if job is not self._job:
+            return
+        self._job = None
+        if well and self._waiting and self._is_wanted():
+            self._submit(partial(self._jobs.encode_ahead, self._frames[self._waiting.pop(0)]))
+
+
+def likely_next(index: int, before: int | None, total: int, count: int) -> list[int]:
+    """The frames to encode after a frame, the likeliest first.
+
+    Whoever steps is likely to make the same step again; then come the frames ahead, in the direction of travel, and
+    at last one on the other side.
+
+    Args:
+        index: the frame that is shown.
+        before: the frame that was shown before it, if any.
+        total: frames of the video.
+        count: of frames ahead; 0: none at all.
+    """
+    step = 1 if before is None or abs(index - before) > _LARGEST_STEP else index - before
+    ahead = -1 if step < 0 else 1
+    wanted = [index + step, *(index + ahead * far for far in range(1, count + 1))][:count]
+    wanted += [index - ahead] if count else []
+    return [one for one in dict.fromkeys(wanted) if 0 <= one < total and one != index]

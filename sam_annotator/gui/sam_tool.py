@@ -1,5 +1,6 @@
 """From clicks to proposals: asks the engine thread, and keeps answers apart by frame and prompt."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class SamTool(QtCore.QObject):
         self._choices: dict[Prompt, int] = {}
         self.prefetch = Prefetch(jobs, thread, lambda: canvas.is_prompting, self)
         self.prefetch.busy.connect(self.busy)
+        self.busy.connect(self.prefetch.refresh)
         canvas.prompt_changed.connect(self._on_prompt)
 
     @property
@@ -62,11 +64,11 @@ class SamTool(QtCore.QObject):
         """The chosen proposal."""
         return self.proposals[self.chosen] if self.proposals else None
 
-    def set_frame(self, path: Path | None) -> None:
-        """Another frame is shown (None: one that cannot be annotated): what was clicked is forgotten."""
+    def set_frame(self, path: Path | None, frames: Sequence[Path] = ()) -> None:
+        """Another frame is shown, one of the video's (None: one that cannot be annotated): clicks are forgotten."""
         self.forget()
         self._path = path
-        self.prefetch.set_frame(path)
+        self.prefetch.set_frame(path, frames)
 
     def forget(self) -> None:
         """Drop prompt, proposals and the question under way."""

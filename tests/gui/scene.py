@@ -94,7 +94,8 @@ class DiscSegmenter:
     name, key = "discs, cpu", ""
 
     def __init__(self) -> None:
-        self.images = 0
+        self.images = self.uses = 0
+        self.threads: set[int] = set()  # that called it
         self.asked: list[Prompt] = []
         self.previous: list[Proposal | None] = []
         self.gate: threading.Semaphore | None = None
@@ -107,12 +108,16 @@ class DiscSegmenter:
 
     def encode(self, image: NDArray[np.uint8]) -> Embedding:
         self.images += 1
+        self.threads.add(threading.get_ident())
         return Embedding(image.shape[:2], {"mark": image[0, 0].copy()})
 
     def use(self, embedding: Embedding) -> None:
+        self.uses += 1
+        self.threads.add(threading.get_ident())
         self._mark, self._shape = tuple(int(value) for value in embedding.arrays["mark"]), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
+        self.threads.add(threading.get_ident())
         self.asked.append(prompt)
         self.previous.append(previous)
         answered = Answered(self._mark, prompt, previous)

@@ -47,11 +47,47 @@ def test_nothing_is_loaded_before_the_first_job(frames: list[Path], discs: DiscS
     assert jobs.segmenter_name == "discs, cpu"
 
 
-def test_an_image_is_prepared_once_and_again_only_after_another(frames: list[Path], discs: DiscSegmenter) -> None:
+def test_an_image_is_encoded_once_and_used_again_only_after_another(frames: list[Path], discs: DiscSegmenter) -> None:
     jobs = EngineJobs({})
-    for path, images in ((frames[0], 1), (frames[0], 1), (frames[1], 2), (frames[0], 3)):
+    for path, images, uses in ((frames[0], 1, 1), (frames[0], 1, 1), (frames[1], 2, 2), (frames[0], 2, 3)):
         run(jobs.prepare(path))
-        assert discs.images == images
+        assert (discs.images, discs.uses) == (images, uses)
+
+
+def test_a_frame_that_is_encoded_ahead_leaves_the_one_in_use_and_its_click_needs_no_encoding(
+    frames: list[Path], discs: DiscSegmenter
+) -> None:
+    jobs = EngineJobs({})
+    run(jobs.prepare(frames[0]))
+    steps, _ = run(jobs.encode_ahead(frames[1]))
+    assert steps == ["preparing 00001.jpg"]
+    assert (discs.images, discs.uses) == (2, 1)
+    assert jobs.encoded == {frames[0], frames[1]}
+    steps, _ = run(jobs.predict(frames[1], CLICK, None))
+    assert steps == ["segmenting"]
+    assert discs.images == 2
+
+
+def test_what_is_being_encoded_is_told_until_it_ended_or_was_cancelled(
+    frames: list[Path], discs: DiscSegmenter
+) -> None:
+    jobs = EngineJobs({})
+    run(jobs.prepare(frames[0]))
+    job = jobs.encode_ahead(frames[1])
+    next(job)
+    assert jobs.encoding == frames[1]
+    job.close()
+    assert jobs.encoding is None
+    assert jobs.encoded == {frames[0]}
+
+
+def test_a_frame_that_was_changed_is_encoded_anew(frames: list[Path], discs: DiscSegmenter) -> None:
+    cv2.imwrite(str(frames[0]), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    jobs = EngineJobs({})
+    run(jobs.predict(frames[0], CLICK, None))
+    cv2.imwrite(str(frames[0]), np.full((HEIGHT, WIDTH, 3), 255, np.uint8))
+    _, proposals = run(jobs.predict(frames[0], CLICK, None))
+    assert proposals[0].state.mark == (255, 255, 255)
 
 
 def test_a_click_prepares_what_nobody_has_prepared(frames: list[Path], discs: DiscSegmenter) -> None:
@@ -99,7 +135,7 @@ def test_an_image_that_cannot_be_read_leaves_the_one_before_in_no_doubt(
     with pytest.raises(ImageError, match=r"00001\.jpg"):
         run(jobs.prepare(frames[1]))
     run(jobs.prepare(frames[0]))
-    assert discs.images == 2
+    assert discs.images == 1
 
 
 def test_a_segmenter_that_failed_to_prepare_is_asked_again(
@@ -107,12 +143,13 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
 ) -> None:
     tried = []
 
-    def fail_once(image: NDArray[np.uint8]) -> None:
+    def fail_once(image: NDArray[np.uint8], encode: Any = discs.encode) -> Any:
         tried.append(image.shape)
         if len(tried) == 1:
             raise EngineError("out of memory")
+        return encode(image)
 
-    monkeypatch.setattr(discs, "set_image", fail_once)
+    monkeypatch.setattr(discs, "encode", fail_once)
     jobs = EngineJobs({})
     with pytest.raises(EngineError):
         run(jobs.prepare(frames[0]))
