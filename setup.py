@@ -44,7 +44,10 @@ setup(
         "segment-anything>=1.0",
     ],
     extras_require={
+        "cluster": ["dask>=2023.3.2", "distributed>=2023.3.2"],
         "dev": [
+            "dask>=2023.3.2",
+            "distributed>=2023.3.2",
             "pytest>=8",
             "pytest-qt>=4.4",
             "hypothesis>=6",

@@ -66,7 +66,8 @@ def test_every_dependency_is_pinned_once_within_its_range(
     valid = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(dict(environment))]
     versions = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in valid}
     assert len(versions) == len(valid)
-    for wanted in map(Requirement, [*packaged["install_requires"], *packaged["extras_require"]["dev"]]):
+    extras = [text for texts in packaged["extras_require"].values() for text in texts]
+    for wanted in map(Requirement, [*packaged["install_requires"], *extras]):
         assert canonicalize_name(wanted.name) in versions, f"{wanted} is not pinned in requirements.txt"
         assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), f"the pin is outside {wanted}"
 
@@ -77,7 +78,10 @@ def test_pins_are_exact_and_bring_no_torchvision(pins: list[Requirement]) -> Non
 
 
 def test_everything_that_the_program_imports_is_declared_in_setup_py(packaged: Mapping[str, Any]) -> None:
-    declared = {canonicalize_name(Requirement(text).name) for text in packaged["install_requires"]}
+    declared = {
+        canonicalize_name(Requirement(text).name)
+        for text in [*packaged["install_requires"], *packaged["extras_require"]["cluster"]]
+    }
     undeclared = {
         f"{path.relative_to(REPOSITORY)} imports {name}"
         for path in (REPOSITORY / "sam_annotator").rglob("*.py")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sam_annotator.core.convert_report import ConvertProgress, Finding
 from sam_annotator.core.dataset_images import FrameImage, ImageMode, Placed, place_image, stands_for_another
-from sam_annotator.core.youtube_vis.work import in_order
+from sam_annotator.core.parallel import in_order
 from sam_annotator.core.youtube_vis.writing import VideoRecord
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from sam_annotator.core.convert_report import ConvertProgress
 from sam_annotator.core.dataset_records import DrawOptions, ReadVideo
 from sam_annotator.core.dataset_video import VideoReader
+from sam_annotator.core.parallel import in_order
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 from sam_annotator.core.youtube_vis import spool
-from sam_annotator.core.youtube_vis.work import in_order
 
 Laid = tuple[ReadVideo, Path]
 """What was read of a video, and the spool file that has its masks."""
