@@ -97,12 +97,13 @@ class EmbeddingFiles:
         Raises:
             SaveError: the folder cannot be written.
         """
-        data = _packed(embedding)
-        if data is None or not self._make_room(len(data)):
+        data, path = _packed(embedding), self._path(digest)
+        more = 0 if data is None else len(data) - _size(path)
+        if data is None or not self._make_room(more):
             return False
-        with replacing(self._path(digest), flush=False) as stream:
+        with replacing(path, flush=False) as stream:
             stream.write(data)
-        self._used += len(data)
+        self._used += more
         return True
 
     def room(self) -> int:
@@ -160,6 +161,13 @@ def _files_in(folder: Path) -> Iterator[_Kept]:
                 yield _Kept(path, facts.st_mtime_ns, facts.st_size)
             elif path.name.startswith(".") and path.suffix == ".part" and facts.st_mtime_ns < lost:
                 path.unlink()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _packed(embedding: Embedding) -> bytes | None:
