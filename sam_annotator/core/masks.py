@@ -44,6 +44,7 @@ __all__ = [
     "rle_area",
     "rle_box",
     "shape_to_mask",
+    "without_specks",
 ]
 
 _FEW_POINTS: Final = 32
@@ -128,6 +129,23 @@ def remove_specks(mask: Mask, min_area: int) -> Mask:
     result = np.zeros_like(mask)
     result[top:bottom, left:right] = crop[1:-1, 1:-1]
     return result
+
+
+def without_specks(mask: Mask, min_area: int, clicks: Mapping[Point, bool]) -> Mask:
+    """What `remove_specks` makes of a mask, where that leaves something of it and is true to clicks.
+
+    Args:
+        clicks: (x, y) in pixels to whether the person wants what is there: what is small may be what was asked for.
+    """
+    if min_area < 2:
+        return mask
+    result = remove_specks(mask, min_area)
+    height, width = mask.shape
+    for (x, y), include in clicks.items():
+        row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
+        if mask[row, column] == include != result[row, column]:
+            return mask
+    return result if result.any() else mask
 
 
 def label_map(masks: Mapping[int, Mask], height: int, width: int) -> NDArray[np.int32]:

@@ -11,6 +11,7 @@ from sam_annotator.gui.keymaps import Keys
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 
 if TYPE_CHECKING:
+    from sam_annotator.gui.sam_tool import SamTool
     from sam_annotator.gui.window import AnnotationWindow
 
 Actions = dict[str, QtWidgets.QAction]
@@ -36,11 +37,11 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     add("next_video", "Next video", lambda: window.navigator.step_video(1))
     add("previous_video", "Previous video", lambda: window.navigator.step_video(-1))
     add(
-        "sam_points", "SAM points", lambda: window.draw_mode(SAM_POINTS_MODE),
-        "Click on an object; right click takes away; drag a box", "ai-points.svg",
+        "sam_points", "SAM points", lambda: window.hand.choose_tool(SAM_POINTS_MODE),
+        "Click on an object; right click takes away; drag a box. What is selected is taken up again", "ai-points.svg",
     )  # fmt: skip
     add(
-        "sam_box", "SAM box", lambda: window.draw_mode(SAM_BOX_MODE),
+        "sam_box", "SAM box", lambda: window.hand.choose_tool(SAM_BOX_MODE),
         "Drag a box around an object", "ai-box.svg",
     )  # fmt: skip
     add("undo_click", "Take the last click back", window.canvas.undo_prompt)
@@ -48,7 +49,11 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
         add(f"proposal_{number}", f"Proposal {number}", lambda number=number: window.sam_tool.choose(number - 1))
     add("next_proposal", "Next proposal", window.sam_tool.choose_next)
     add("accept", "Accept proposal", window.accept_proposal, "Accept the mask and name the object")
-    add("reject", "Reject proposal", window.sam_tool.forget, "Forget the clicks")
+    add("reject", "Reject proposal", window.hand.reject, "Forget the clicks; again: what is in hand")
+    add(
+        "go_on", "Go on with this object", window.hand.go_on,
+        "Accept the mask, and take its object along to the next frame, where the next click is about it",
+    )  # fmt: skip
     add(
         "propagate", "Propagate", window.toggle_propagation,
         "Carry the masks of the checked objects through the video; again: pause", "phosphor/arrow-fat-right.svg",
@@ -70,12 +75,12 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     return actions
 
 
-def show_prompt_state(actions: Actions, has_prompt: bool, has_proposal: bool) -> None:
+def show_prompt_state(actions: Actions, has_prompt: bool, tool: "SamTool") -> None:
     """Keys of the SAM tool mean something only while it has something to act on."""
-    for name in ("undo_click", "reject"):
-        actions[name].setEnabled(has_prompt)
+    actions["undo_click"].setEnabled(has_prompt)
+    actions["reject"].setEnabled(has_prompt or tool.in_hand is not None)
     for name in ("proposal_1", "proposal_2", "proposal_3", "next_proposal", "accept"):
-        actions[name].setEnabled(has_proposal)
+        actions[name].setEnabled(bool(tool.proposals))
 
 
 def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
@@ -90,7 +95,8 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     )
     objects = QtWidgets.QMenu("&Object", window)
     prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")
-    _fill(objects, actions, (*prompts, "accept", "reject", None, "key_frame", "next_object", "previous_object"))
+    prompts += ("accept", "reject", "go_on")
+    _fill(objects, actions, (*prompts, None, "key_frame", "next_object", "previous_object"))
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))

@@ -7,7 +7,7 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
 from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_vertices
 from sam_annotator.gui.overlay import MaskPicture, picture_of
-from sam_annotator.gui.paint import MaskPictures, ShrunkImage, paint_object, paint_prompt
+from sam_annotator.gui.paint import Held, MaskPictures, ShrunkImage, paint_held, paint_object, paint_prompt
 
 _DRAG_PIXELS = 6
 _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
@@ -16,18 +16,22 @@ _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
 class AnnotationCanvas(LabelmeCanvas):
     """Where a person points at things.
 
-    In a SAM mode: left click includes, right click excludes, dragging with the left button draws a box.
+    In a SAM mode: left click includes, right click excludes, dragging with the left button draws a box; Ctrl and a
+    click takes up what is there.
 
     Signals:
         prompt_changed(Prompt): a click or a box was added or taken back; empty when the last one was.
+        pointed_at(QPointF): Ctrl was held in a click of a SAM tool; the place in pixels of the image.
     """
 
     prompt_changed = QtCore.pyqtSignal(object)
+    pointed_at = QtCore.pyqtSignal(QtCore.QPointF)
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self.notice = ""
         self.prompt = Prompt()
+        self._held: Held | None = None
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
         self._is_proposal_coming = False
@@ -76,6 +80,12 @@ class AnnotationCanvas(LabelmeCanvas):
         self.update()
         self.refresh_hint()
 
+    def show_held(self, held: Held | None) -> None:
+        """Say which object is clicked on (None: a new one); its own shapes give way to the mask that is worked on."""
+        self._held = held
+        self.update()
+        self.refresh_hint()
+
     def show_notice(self, text: str) -> None:
         """Write a sentence in the middle of the canvas (empty: none), such as why a frame cannot be shown."""
         self.notice = text
@@ -87,10 +97,15 @@ class AnnotationCanvas(LabelmeCanvas):
         return self._prompting_hint() if self.is_prompting else None
 
     def _prompting_hint(self) -> str:
+        if self._held is not None:
+            return self._hint_for(self._held)
         if self._proposal is not None:
             return "Enter accepts  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Z undoes  ·  Esc rejects"
         if self._is_proposal_coming:
             return "Looking for the object…"
+        return self._hint_to_begin()
+
+    def _hint_to_begin(self) -> str:
         if self.has_prompt:
             return "Click on the object  ·  Z undoes  ·  Esc forgets the clicks"
         if self.create_mode == SAM_BOX_MODE:
@@ -98,6 +113,17 @@ class AnnotationCanvas(LabelmeCanvas):
         if self.shapes:
             return "Space carries the checked objects through the video  ·  click on another object"
         return "Click on an object, or drag a box around it"
+
+    def _hint_for(self, held: Held) -> str:
+        if not self.has_prompt:
+            if held.is_here:
+                return f"Click adds to {held.name}, right click takes away  ·  Esc leaves it as it is"
+            return f"Click on {held.name}  ·  Esc: the next click is a new object"
+        if self._is_proposal_coming:
+            return f"Looking for {held.name}…"
+        if self._proposal is None:
+            return f"Click on {held.name}  ·  Z undoes  ·  Esc forgets the clicks"
+        return f"Enter: this is {held.name}  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Esc forgets"
 
     def _set_prompt(self, prompt: Prompt) -> None:
         self.prompt = prompt
@@ -124,9 +150,11 @@ class AnnotationCanvas(LabelmeCanvas):
         position = self.to_image(event.localPos())
         if self.pixmap.isNull():
             return
-        if event.button() == Qt.LeftButton:
+        if event.button() == Qt.LeftButton and event.modifiers() & Qt.ControlModifier:
+            self.pointed_at.emit(position)
+        elif event.button() == Qt.LeftButton:
             self._press = position  # also beside the image: a box around an object at the border begins there
-        elif not self.is_out_of_pixmap(position) and (self.create_mode == SAM_POINTS_MODE or self.has_prompt):
+        elif not self.is_out_of_pixmap(position) and (self.create_mode == SAM_POINTS_MODE or self._has_something):
             self._add_click(self._inside(position), include=False)
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
@@ -153,8 +181,13 @@ class AnnotationCanvas(LabelmeCanvas):
                 self._add_box(box)
         elif self.is_out_of_pixmap(press):
             return
-        elif self.create_mode == SAM_POINTS_MODE or self.prompt.box is not None:
+        elif self.create_mode == SAM_POINTS_MODE or self.prompt.box is not None or self._has_something:
             self._add_click(self._inside(press), include=True)
+
+    @property
+    def _has_something(self) -> bool:
+        """True if clicks have something to change: what was asked for before, or a mask that was taken up."""
+        return self.has_prompt or (self._held is not None and self._held.is_here)
 
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
         if self.is_prompting:
@@ -200,13 +233,16 @@ class AnnotationCanvas(LabelmeCanvas):
 
     def paint_shapes(self, painter: QtGui.QPainter) -> None:
         for shape in self.shapes:
-            if not shape.visible:
+            if not shape.visible or (self._proposal is not None and self._is_held(shape)):
                 continue
             strong = shape.selected or shape is self.hovered_shape
             if shape.shape_type in ("polygon", "mask") and shape.is_closed():
                 paint_object(painter, shape, self.scale, self._pictures, strong=strong)
             if shape.shape_type not in ("polygon", "mask") or (strong and not self.is_prompting):
                 self._paint_as_labelme(painter, shape)
+
+    def _is_held(self, shape: LabelmeShape) -> bool:
+        return self._held is not None and shape.group_id == self._held.object_id
 
     def _paint_as_labelme(self, painter: QtGui.QPainter, shape: LabelmeShape) -> None:
         if shape.shape_type == "mask":
@@ -223,6 +259,8 @@ class AnnotationCanvas(LabelmeCanvas):
             paint_prompt(painter, self.prompt, self._drag, self.scale)
         if self.notice:
             self._paint_notice(painter)
+        elif self._held is not None:
+            paint_held(painter, self._held, self.visibleRegion().boundingRect())
 
     def _paint_notice(self, painter: QtGui.QPainter) -> None:
         painter.save()

@@ -39,6 +39,7 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "next_proposal": (("Tab",), ("Tab",)),
     "accept": (("Return", "Enter", "F"), ("A", "Return", "Enter")),
     "reject": (("Esc", "R"), ("R", "Esc")),
+    "go_on": (("C",), ("C",)),
     "propagate": (("Space",), ("Space",)),
     "take_back": (("Ctrl+Shift+Z",), ("Ctrl+Shift+Z",)),
     "key_frame": (("K",), ("K",)),

@@ -33,9 +33,14 @@ class Naming:
         self._offered: tuple[object, int] | None = None
         self.dialog: NameDialog | None = None
 
-    def name_proposal(self, proposal: Proposal) -> None:
-        """Ask what a proposal is, and put it on the canvas as that object."""
-        self._ask(None, partial(self._add_proposal, proposal))
+    def name_proposal(self, proposal: Proposal, then: Callable[[int], None] = lambda _object_id: None) -> None:
+        """Ask what a proposal is, and put it on the canvas as that object; `then` is told its id."""
+
+        def put(name: Name) -> None:
+            self.put(proposal, name)
+            then(name.object_id)
+
+        self._ask(None, put)
 
     def name_drawn(self) -> None:
         """Ask what was just drawn by hand; give the drawing up when the person cancels."""
@@ -43,7 +48,7 @@ class Naming:
 
     def rename(self, shapes: Sequence[LabelmeShape]) -> None:
         """Ask for a new category and id of one object's shapes in this frame."""
-        if self._window.commands.must_wait() or not self._is_ready():
+        if self._window.commands.must_wait() or not self.is_ready():
             return
         first = shapes[0]
         object_id = self._next_id() if first.group_id is None else first.group_id  # files of other programs have none
@@ -69,7 +74,7 @@ class Naming:
         here: str = "replace its mask here",
     ) -> None:
         window = self._window
-        if not self._is_ready():
+        if not self.is_ready():
             give_up()
             return
         if self.dialog is not None:
@@ -88,7 +93,8 @@ class Naming:
         center_on(self.dialog, QtGui.QCursor.pos())
         self.dialog.open()
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """True if the objects of the video are known; says so, where they are not yet."""
         if self._window.session.tracks is None:
             self._window.show_hint("Still reading the annotations of this video; try again in a moment.")
         return self._window.session.tracks is not None
@@ -100,7 +106,8 @@ class Naming:
         self._window.canvas.setFocus()
         self._window.propagation_panel.catch_up()
 
-    def _add_proposal(self, proposal: Proposal, name: Name) -> None:
+    def put(self, proposal: Proposal, name: Name) -> None:
+        """Put a proposal in the place of an object's shapes in this frame; one step of undo."""
         shapes = mask_to_shapes(
             proposal.mask,
             label=self._settle(name),
@@ -110,8 +117,8 @@ class Naming:
         )
         living = [to_labelme(shape) for shape in shapes]
         for shape in living:
-            shape.description = name.description
-        self._window.sam_tool.forget()
+            shape.description, shape.flags = name.description, dict(name.flags)
+        self._window.sam_tool.take_in_hand(None)
         self._window.view.replace_object(name.object_id, living)
         self._window.mark_dirty()
         self._window.refresh_panels()  # at once: the list must hold the object, for selecting and propagating it

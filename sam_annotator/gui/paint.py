@@ -1,17 +1,33 @@
 """How shapes and prompts look: fill and line by object, line style by who made the shape."""
 
 import weakref
+from dataclasses import dataclass
 
 from PyQt5 import QtCore, QtGui
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.prompt import Prompt
+from sam_annotator.gui.colors import object_color
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.overlay import MaskPicture, picture_of
 
 _INCLUDE, _EXCLUDE = QtGui.QColor(46, 204, 113), QtGui.QColor(231, 76, 60)
 _FILL, _STRONG_FILL = 80, 125
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the canvas says of the object that is clicked on.
+
+    Attributes:
+        name: id and category.
+        is_here: it has a mask in this frame, which clicks change.
+    """
+
+    object_id: int
+    name: str
+    is_here: bool
 
 
 class MaskPictures:
@@ -123,3 +139,23 @@ def _paint_click(painter: QtGui.QPainter, centre: QtCore.QPointF, include: bool)
     if include:
         arm = QtCore.QPointF(0, 3.5)
         painter.drawLine(centre - arm, centre + arm)
+
+
+def paint_held(painter: QtGui.QPainter, held: Held, area: QtCore.QRect) -> None:
+    """A label in the upper left corner of an area (in pixels of the widget): which object is clicked on."""
+    text = f"refining {held.name}" if held.is_here else f"the next mask is {held.name}"
+    painter.save()
+    painter.resetTransform()
+    font = painter.font()
+    font.setBold(True)
+    painter.setFont(font)
+    box = painter.fontMetrics().boundingRect(text).adjusted(-32, -6, 12, 6)
+    box.moveTopLeft(area.topLeft() + QtCore.QPoint(10, 10))
+    painter.setPen(Qt.NoPen)
+    painter.setBrush(QtGui.QColor(30, 30, 34, 225))
+    painter.drawRoundedRect(box, 6, 6)
+    painter.setBrush(object_color(held.object_id))
+    painter.drawEllipse(QtCore.QPointF(box.left() + 16, box.center().y() + 0.5), 6, 6)
+    painter.setPen(QtGui.QColor(255, 255, 255))
+    painter.drawText(box.adjusted(28, 0, -6, 0), int(Qt.AlignLeft | Qt.AlignVCenter), text)
+    painter.restore()
