@@ -1,32 +1,17 @@
 """Uses quiet times to make clicks fast: the frame that is shown is encoded before the click, then its neighbours."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PyQt5 import QtCore
 
+from sam_annotator.gui.encoded import Encoded
 from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 
 _START_AFTER_MS = 150
 _LARGEST_STEP = 10  # frames: whoever goes farther has jumped, and says nothing about where to go next
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """How far the frames of a video are encoded, for the lamps.
-
-    Attributes:
-        index: the frame that is shown; None: there is none that can be clicked.
-        frames: indices of the frames that are ready for clicks.
-        encoding: index of the frame that is being encoded, if any.
-    """
-
-    index: int | None = None
-    frames: frozenset[int] = frozenset()
-    encoding: int | None = None
 
 
 class Prefetch(QtCore.QObject):

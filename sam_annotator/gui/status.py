@@ -1,7 +1,11 @@
-"""The lines that always say: what is at work, what to do next, whether it is saved. And the banner."""
+"""The lines that always say: what is at work, what to do next, whether it is saved."""
+
+from typing import Final
 
 from PyQt5 import QtCore, QtGui, QtWidgets
-from PyQt5.QtCore import Qt
+
+from sam_annotator.gui.colors import LAMP_COLORS
+from sam_annotator.gui.encoded import Encoded
 
 
 class StatusLine(QtCore.QObject):
@@ -10,6 +14,8 @@ class StatusLine(QtCore.QObject):
     def __init__(self, bar: QtWidgets.QStatusBar) -> None:
         super().__init__(bar)
         self._segmenter, self._propagator, self._doing = "", "", ""
+        self.lamp = Lamp()
+        bar.addPermanentWidget(self.lamp)
         self.engine = QtWidgets.QLabel()
         self.saved = QtWidgets.QLabel()
         for label in (self.engine, self.saved):
@@ -26,6 +32,10 @@ class StatusLine(QtCore.QObject):
         self._doing = text
         self._refresh()
 
+    def show_encoded(self, encoded: Encoded) -> None:
+        """Whether the frame that is shown is ready for clicks."""
+        self.lamp.show_state(encoded.state_of(encoded.index))
+
     def show_saved(self, text: str, good: bool = True) -> None:
         self.saved.setText(text)
         self.saved.setStyleSheet("" if good else "color: white; background: #c0392b; font-weight: bold;")
@@ -35,38 +45,41 @@ class StatusLine(QtCore.QObject):
         self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or 'ready'}")
 
 
-class _WrappingLabel(QtWidgets.QLabel):
-    """A label as high as its wrapped text; in a toolbar, Qt would reserve the height of a narrow one."""
+class Lamp(QtWidgets.QWidget):
+    """A small round light: a ring for a frame that is not encoded yet, half full while it is, full when it is done."""
 
-    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
+    _SAYS: Final = {
+        "encoded": "This frame is encoded: a click is answered at once.",
+        "encoding": "This frame is being encoded: a click waits for it, and is then answered.",
+        "not yet": "This frame is not encoded yet: the first click waits for it. "
+        "With a SAM tool chosen, it begins by itself.",
+        "": "No frame is shown.",
+    }
 
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = ""
+        self.setFixedSize(20, 16)
+        self.show_state("")
 
-class Banner(QtWidgets.QToolBar):
-    """One sentence across the window, which the person can put away."""
+    def show_state(self, state: str) -> None:
+        """Show one of `encoded`, `encoding`, `not yet`; empty where there is no frame."""
+        self.state = state
+        self.setToolTip(self._SAYS[state])
+        self.setAccessibleName(self._SAYS[state])
+        self.update()
 
-    def __init__(self, parent: QtWidgets.QMainWindow) -> None:
-        super().__init__("Banner", parent)
-        self.setObjectName("Banner")
-        self.setMovable(False)
-        self.setContextMenuPolicy(Qt.PreventContextMenu)
-        self.toggleViewAction().setVisible(False)
-        self.setStyleSheet(
-            "QToolBar { background: #fff4d6; border: 0; border-bottom: 1px solid #e2c87f; padding: 2px; }"
-        )
-        self.label = _WrappingLabel(wordWrap=True)
-        self.label.setStyleSheet("color: #5a4a14; padding: 3px 8px;")
-        self.label.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.label.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Preferred)
-        self.close_button = QtWidgets.QToolButton(text="×", autoRaise=True, toolTip="Put this away")
-        self.close_button.setStyleSheet("color: #5a4a14; font-weight: bold;")
-        self.close_button.clicked.connect(self.hide)
-        self.addWidget(self.label)
-        self.addWidget(self.close_button)
-        self.hide()
-
-    def show_text(self, text: str | None) -> None:
-        """Show a sentence, or nothing."""
-        self.label.setText(text or "")
-        self.setVisible(bool(text))
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        if not self.state:
+            return
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        ring = QtCore.QRectF(self.width() / 2 - 4.5, self.height() / 2 - 4.5, 9, 9)
+        color = LAMP_COLORS[self.state]
+        painter.setPen(QtGui.QPen(color.darker(130), 1.2))
+        painter.drawEllipse(ring)
+        painter.setBrush(color)
+        if self.state == "encoded":
+            painter.drawEllipse(ring)
+        elif self.state == "encoding":
+            painter.drawPie(ring, 90 * 16, 180 * 16)

@@ -26,7 +26,6 @@ from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread
 from sam_annotator.gui.frame_view import FrameView
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
-from sam_annotator.gui.hand import Hand
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
 from sam_annotator.gui.object_commands import ObjectCommands
@@ -83,7 +82,6 @@ class AnnotationWindow(LabelmeWindow):
         self.propagation = PropagationTool(self.engine, self)
         self.proposals_panel, self.objects_panel, self.videos_panel = ProposalsPanel(), ObjectsPanel(), VideosPanel()
         self.timeline = Timeline()
-        self.hand = Hand(self)
         self.banner = Banner(self)
         self.addToolBar(Qt.TopToolBarArea, self.banner)
         self.addToolBarBreak(Qt.TopToolBarArea)
@@ -114,10 +112,12 @@ class AnnotationWindow(LabelmeWindow):
         self._refresh_timer.timeout.connect(self.refresh_panels)
         self.sam_tool.changed.connect(self._show_proposals)
         self.sam_tool.busy.connect(self.show_doing)
+        self.sam_tool.prefetch.changed.connect(self.status.show_encoded)
+        self.sam_tool.prefetch.changed.connect(self.timeline.slider.show_encoded)
         self.sam_tool.failed.connect(partial(self.show_error, "The segmenter failed"))
         self.proposals_panel.chosen.connect(self.sam_tool.choose)
         self.proposals_panel.accepted.connect(self.accept_proposal)
-        self.proposals_panel.rejected.connect(self.hand.reject)
+        self.proposals_panel.rejected.connect(self.sam_tool.forget)
         self.objects_panel.selected.connect(self.select_object)
         self.objects_panel.opened.connect(self.navigator.go_to_object)
         self.objects_panel.rename_wanted.connect(self.naming.rename_object)
@@ -243,8 +243,9 @@ class AnnotationWindow(LabelmeWindow):
     # --- objects -------------------------------------------------------------------------------------------
 
     def accept_proposal(self) -> None:
-        """Name the chosen proposal, or put it in the place of what is in hand."""
-        self.hand.accept()
+        """Name the chosen proposal."""
+        if self.sam_tool.proposal is not None:
+            self.naming.name_proposal(self.sam_tool.proposal)
 
     def name_new_shapes(self) -> None:
         self.naming.name_drawn()
@@ -259,7 +260,7 @@ class AnnotationWindow(LabelmeWindow):
         editing.adopt_shapes(self, shapes)
 
     def select_object(self, object_id: int) -> None:
-        """Select an object's shapes in this frame; with a SAM tool, take it in hand."""
+        """Select an object's shapes in this frame."""
         if self.canvas.isEnabled():
             self.canvas.select_shapes(self.view.shapes_of(object_id))
 
@@ -267,8 +268,6 @@ class AnnotationWindow(LabelmeWindow):
         """Take back the last click, or the last change of shapes."""
         if self.canvas.has_prompt:
             self.canvas.undo_prompt()
-            if self.canvas.is_prompting:
-                self.hand.take(object_id)
         elif self.can_undo():
             super().undo()
 
@@ -302,7 +301,7 @@ class AnnotationWindow(LabelmeWindow):
         if self.canvas.is_prompting:
             self.sam_tool.prefetch.start_soon()
         else:
-            self.sam_tool.take_in_hand(None)
+            self.sam_tool.forget()
         self.canvas.refresh_hint()
 
     def refresh_panels(self) -> None:
@@ -316,7 +315,6 @@ class AnnotationWindow(LabelmeWindow):
         """A sentence at the left of the status line, for a few seconds."""
         self.statusBar().showMessage(text, 6000)
 
-        self.hand.check()
     def show_error(self, title: str, text: str) -> None:
         """A dialog with one sentence; returns at once."""
         self._message_box(title, text).open()
@@ -343,7 +341,7 @@ class AnnotationWindow(LabelmeWindow):
     def _show_proposals(self) -> None:
         tool = self.sam_tool
         self.proposals_panel.show_proposals(self.shown_image, tool.proposals, tool.chosen)
-        own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, tool)
+        own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, bool(tool.proposals))
         self.refresh_undo()
 
     def schedule_refresh(self) -> None:

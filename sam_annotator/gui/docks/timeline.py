@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
+from sam_annotator.gui.colors import LAMP_COLORS
+from sam_annotator.gui.encoded import Encoded
+
 _MARGIN = 8
 _EMPTY, _FILLED = QtGui.QColor(205, 208, 213), QtGui.QColor(126, 178, 140)
 _KEY, _DOUBTFUL = QtGui.QColor(38, 108, 214), QtGui.QColor(230, 126, 34)
@@ -40,10 +43,14 @@ class FrameSlider(QtWidgets.QWidget):
         self._total, self._index = 0, 0
         self._marks = FrameMarks()
         self._range: tuple[int, int] | None = None
+        self._encoded = Encoded()
         self.setMinimumHeight(30)
         self.setMinimumWidth(160)
         self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
-        self.setToolTip("Blue: made by hand. Green: propagated. Orange: doubtful. Grey: nothing yet.")
+        self.setToolTip(
+            "Blue: made by hand. Green: propagated. Orange: doubtful. Grey: nothing yet.\n"
+            "Thin line above: encoded, a click is answered at once; amber: being encoded."
+        )
 
     def show_frames(self, total: int, index: int) -> None:
         self._total, self._index = total, index
@@ -56,6 +63,11 @@ class FrameSlider(QtWidgets.QWidget):
     def show_range(self, frames: tuple[int, int] | None) -> None:
         """Underline the range of a propagation, both ends inside."""
         self._range = frames
+        self.update()
+
+    def show_encoded(self, encoded: Encoded) -> None:
+        """A thin line above the frames that are ready for clicks."""
+        self._encoded = encoded
         self.update()
 
     def x_of(self, index: int) -> float:
@@ -83,6 +95,10 @@ class FrameSlider(QtWidgets.QWidget):
         self._fill(painter, self._marks.filled, _FILLED, bar)
         self._fill(painter, self._marks.doubtful, _DOUBTFUL, bar)
         self._fill(painter, self._marks.keys, _KEY, bar.adjusted(0, -4, 0, 4), least=3.0)
+        lamps = QtCore.QRectF(bar.left(), bar.top() - 9, bar.width(), 2.5)
+        self._fill(painter, self._encoded.frames, LAMP_COLORS["encoded"], lamps, least=2.0)
+        if self._encoded.encoding is not None:
+            self._fill(painter, [self._encoded.encoding], LAMP_COLORS["encoding"], lamps, least=3.0)
         if self._range:
             painter.setBrush(QtGui.QColor(90, 90, 100))
             left, right = self.x_of(self._range[0]), self.x_of(self._range[1])
