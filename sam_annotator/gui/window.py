@@ -25,6 +25,7 @@ from sam_annotator.gui.docks.videos import VideosPanel
 from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread
 from sam_annotator.gui.frame_view import FrameView
+from sam_annotator.gui.hand import Hand
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
@@ -79,6 +80,7 @@ class AnnotationWindow(LabelmeWindow):
     def build_toolbars(self) -> None:
         """Build everything around the canvas; called by labelme's constructor once its own actions stand."""
         self.sam_tool = SamTool(self.canvas, self.jobs, self.engine, self)
+        self.hand = Hand(self)
         self.propagation = PropagationTool(self.engine, self)
         self.proposals_panel, self.objects_panel, self.videos_panel = ProposalsPanel(), ObjectsPanel(), VideosPanel()
         self.timeline = Timeline()
@@ -117,7 +119,7 @@ class AnnotationWindow(LabelmeWindow):
         self.sam_tool.failed.connect(partial(self.show_error, "The segmenter failed"))
         self.proposals_panel.chosen.connect(self.sam_tool.choose)
         self.proposals_panel.accepted.connect(self.accept_proposal)
-        self.proposals_panel.rejected.connect(self.sam_tool.forget)
+        self.proposals_panel.rejected.connect(self.hand.reject)
         self.objects_panel.selected.connect(self.select_object)
         self.objects_panel.opened.connect(self.navigator.go_to_object)
         self.objects_panel.rename_wanted.connect(self.naming.rename_object)
@@ -243,9 +245,8 @@ class AnnotationWindow(LabelmeWindow):
     # --- objects -------------------------------------------------------------------------------------------
 
     def accept_proposal(self) -> None:
-        """Name the chosen proposal."""
-        if self.sam_tool.proposal is not None:
-            self.naming.name_proposal(self.sam_tool.proposal)
+        """Name the chosen proposal, or put it in the place of what is in hand."""
+        self.hand.accept()
 
     def name_new_shapes(self) -> None:
         self.naming.name_drawn()
@@ -260,9 +261,11 @@ class AnnotationWindow(LabelmeWindow):
         editing.adopt_shapes(self, shapes)
 
     def select_object(self, object_id: int) -> None:
-        """Select an object's shapes in this frame."""
+        """Select an object's shapes in this frame; with a SAM tool, take it in hand."""
         if self.canvas.isEnabled():
             self.canvas.select_shapes(self.view.shapes_of(object_id))
+            if self.canvas.is_prompting:
+                self.hand.take(object_id)
 
     def undo(self) -> None:
         """Take back the last click, or the last change of shapes."""
@@ -301,7 +304,7 @@ class AnnotationWindow(LabelmeWindow):
         if self.canvas.is_prompting:
             self.sam_tool.prefetch.start_soon()
         else:
-            self.sam_tool.forget()
+            self.sam_tool.take_in_hand(None)
         self.canvas.refresh_hint()
 
     def refresh_panels(self) -> None:
@@ -310,6 +313,7 @@ class AnnotationWindow(LabelmeWindow):
         self.objects_panel.show_tracks(tracks.tracks() if tracks else (), self.session.total, self.view.object_ids())
         self.propagation_panel.show_marks()
         self.navigator.count_current()
+        self.hand.check()
 
     def show_hint(self, text: str) -> None:
         """A sentence at the left of the status line, for a few seconds."""
@@ -341,7 +345,7 @@ class AnnotationWindow(LabelmeWindow):
     def _show_proposals(self) -> None:
         tool = self.sam_tool
         self.proposals_panel.show_proposals(self.shown_image, tool.proposals, tool.chosen)
-        own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, bool(tool.proposals))
+        own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, tool)
         self.refresh_undo()
 
     def schedule_refresh(self) -> None:
