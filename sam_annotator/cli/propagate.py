@@ -1,41 +1,43 @@
 """`sam-annotator propagate VIDEOS`: fill the frames after each key frame, without a window."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sam_annotator.cli.window import add_engine_arguments
+from sam_annotator.cli.window import add_propagator_arguments, engine_options
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from sam_annotator.core.store import AnnotationStore
-    from sam_annotator.core.tracks import Track
     from sam_annotator.core.videos import Video
-    from sam_annotator.engine.propagation import FrameDone, PropagationRequest
-    from sam_annotator.engine.propagator import Propagator
+    from sam_annotator.engine.batch import Doubt, VideoResult, VideoTask
+    from sam_annotator.engine.runs import FillOptions
 
 DESCRIPTION = "Carry the masks of all key frames through the videos of a folder, without a window."
 
 EPILOG = """\
 What a human made or approved is never changed. Frames that a propagation has answered for are left as they
-are, so the same command goes on where it was interrupted (Ctrl+C keeps what is done).
+are, so the same command goes on where it was interrupted (Ctrl+C keeps what is done) and ends with the same files as
+if it had not been: of the video it was at, it first computes again what the propagator has to remember.
+
+What was done to a video can be taken back in the window (Ctrl+Shift+Z), one step per command.
 
 examples:
   sam-annotator propagate /data/videos
   sam-annotator propagate /data/videos --annotations /data/ann --direction both
-  sam-annotator propagate /data/videos/dog --force       after correcting key frames
+  sam-annotator propagate /data/videos --repair          after correcting masks here and there
+  sam-annotator propagate /data/videos/dog --force       all anew, from the key frames
+  sam-annotator propagate /data/videos --jobs 4          four videos at a time
+  sam-annotator propagate /data/videos --scheduler tcp://head:8786      on a Dask cluster that sees the same files
 
 exit code: 0 all is filled; 1 some frames had to be skipped; 2 not possible; 130 interrupted.
 """
-
-DOUBTFUL = 10
-"""How many of the least certain answers the summary names."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,91 +49,118 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the annotations are, and go: DIR/<video>/<frame>.json (default: beside the frames)",
     )
+    _add_frames(parser)
+    _add_repair(parser)
+    parser.add_argument("--force", action="store_true", help="compute anew what an earlier propagation wrote")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes, a video each; -1: one per core (default: 1)"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster do it, a video each (tcp://host:8786; pip install "
+        '"sam-annotator[cluster]"); they have to see the same files',
+    )
+    add_propagator_arguments(parser)
+
+
+def _add_frames(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--direction",
-        choices=("forward", "both"),
+        choices=("forward", "backward", "both", "between"),
         default="forward",
-        help="fill the frames after an object's first key frame (default), or those before it too",
+        help="for each object fill the frames after its first key frame (default), those before its last one, all "
+        "frames, or those between its first and its last key frame",
     )
-    parser.add_argument("--force", action="store_true", help="compute anew what an earlier propagation wrote")
-    add_engine_arguments(parser)
+    parser.add_argument("--first", type=int, metavar="N", help="fill no frame before this one, counted from 1")
+    parser.add_argument("--last", type=int, metavar="N", help="fill no frame after this one, counted from 1")
+
+
+def _add_repair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="where a propagated mask was corrected by hand, first carry the correction on, both ways, until the new "
+        "masks agree with the old ones",
+    )
+    parser.add_argument(
+        "--agreement",
+        type=float,
+        default=0.95,
+        metavar="IOU",
+        help="from which overlap on masks agree, 0 to 1 (default: 0.95)",
+    )
+    parser.add_argument(
+        "--agreeing", type=int, default=5, metavar="N", help="frames in a row that have to agree (default: 5)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.errors import InputError
-    from sam_annotator.core.store import AnnotationStore
-    from sam_annotator.core.videos import find_videos
-
-    if options.annotations is not None and not options.annotations.is_dir():
-        raise InputError(
-            f"The folder {options.annotations} given with --annotations does not exist. Name the folder that the "
-            "annotations were saved to, or leave --annotations out if they lie beside the frames."
-        )
-    store = AnnotationStore(options.annotations)
+    tasks = _tasks(options)  # refuses what cannot be done before anything is read
     report = Report()
-    jobs = list(_plan(find_videos(options.videos), store, options, report))
-    if not report.objects:
-        raise InputError(_no_key_frames(options, report))
     try:
-        _fill([job for job in jobs if job.requests], store, options, report)
+        work = list(_survey(tasks, options, report))
+        _fill(work, options, report)
     finally:  # what an interruption or a full disk leaves is worth knowing, too
         report.print()
     return 1 if report.skipped else 0
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is to be done for one video."""
-
-    video: "Video"
-    tracks: "tuple[Track, ...]"
-    requests: "list[PropagationRequest]"
-
-
 @dataclass
 class Report:
-    """What a run came to.
+    """What a run came to, video by video in their order."""
 
-    Attributes:
-        videos, objects: with key frames.
-        written: (video, frame) for which an answer was computed.
-        skipped: (video, frame) -> why it could not be filled; the frame is None for the video as a whole.
-        not_unpacked: video files without frames.
-        doubtful: (score, video, file of the frame, object), the lowest first.
-    """
+    results: "dict[str, VideoResult]" = field(default_factory=dict)
+    is_worth_printing: bool = False
 
-    videos: int = 0
-    objects: int = 0
-    written: set[tuple[str, int]] = field(default_factory=set)
-    skipped: dict[tuple[str, int | None], str] = field(default_factory=dict)
-    not_unpacked: list[Path] = field(default_factory=list)
-    doubtful: list[tuple[float, str, str, str]] = field(default_factory=list)
+    def add(self, result: "VideoResult") -> None:
+        """Take note of what came of one video, in the place of what was known of it before."""
+        self.results[result.video] = result
 
-    def add(self, job: Job, frame: "FrameDone") -> None:
-        """Take note of one frame."""
-        if frame.problem:
-            self.skipped[job.video.name, frame.index] = frame.problem
-        if frame.scores:
-            self.written.add((job.video.name, frame.index))
-        file = job.video.frame_paths[frame.index].name
-        labels = {track.object_id: track.label for track in job.tracks}
-        new = [(score, job.video.name, file, f"{labels[i]} {i}") for i, score in frame.scores.items()]
-        self.doubtful = nsmallest(DOUBTFUL, [*self.doubtful, *new])
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(video, why something of it could not be filled)."""
+        return [(result.video, reason) for result in self.results.values() for _, reason in result.skipped]
+
+    @property
+    def not_unpacked(self) -> list[Path]:
+        """Video files without frames."""
+        return [result.not_unpacked for result in self.results.values() if result.not_unpacked]
+
+    @property
+    def objects(self) -> int:
+        return sum(result.objects for result in self.results.values())
 
     def print(self) -> None:
         """The summary, on stdout."""
-        counts = ((self.videos, "video"), (self.objects, "object"), (len(self.written), "frame"))
+        if not self.is_worth_printing:
+            return
+        results = list(self.results.values())
+        videos, frames = sum(bool(r.objects) for r in results), sum(len(r.written) for r in results)
+        counts = ((videos, "video"), (self.objects, "object"), (frames, "frame"))
         print(", ".join(_count(number, what) for number, what in counts), "written.")
         if self.not_unpacked:
             print(self.left_out)
+        for result in results:
+            for sentence in result.said:
+                print(f"  {result.video}: {sentence}")
         if self.skipped:
             print(f"Skipped ({len(self.skipped)}):")
-            for (video, _), reason in self.skipped.items():
+            for video, reason in self.skipped:
                 print(f"  {video}: {reason}")
-        if self.doubtful:
-            print("Most doubtful (score, video, frame, object):")
-            for score, video, file, who in self.doubtful:
-                print(f"  {score:.2f}  {video}  {file}  {who}")
+        self._print_doubts(results)
+
+    def _print_doubts(self, results: "Iterable[VideoResult]") -> None:
+        from sam_annotator.core.tracks import DOUBTFUL_SCORE
+        from sam_annotator.engine.batch import MOST_DOUBTFUL
+
+        number = sum(result.doubts for result in results)
+        worst: list[Doubt] = nsmallest(MOST_DOUBTFUL, (doubt for result in results for doubt in result.doubtful))
+        if worst:
+            named = "" if number == len(worst) else f", the first {len(worst)} of {number}"
+            print(f"Doubtful, score below {DOUBTFUL_SCORE}{named} (score, video, frame, object):")
+            for doubt in worst:
+                print(f"  {doubt.score:.2f}  {doubt.video}  {doubt.frame}  {doubt.who}")
 
     @property
     def left_out(self) -> str:
@@ -140,80 +169,124 @@ class Report:
         return f"Left out, as they were never unpacked; open them in the window first: {names}."
 
 
-def _plan(
-    videos: "list[Video]", store: "AnnotationStore", options: argparse.Namespace, report: Report
-) -> "Iterator[Job]":
-    """Look through the annotations of all videos; the jobs for those with key frames."""
+def _tasks(options: argparse.Namespace) -> "list[VideoTask]":
+    """A task for each video. Raises InputError or EngineError for what is wrong with the options."""
+    from sam_annotator.core.errors import InputError
+    from sam_annotator.core.videos import find_videos
+    from sam_annotator.engine.batch import VideoTask
+    from sam_annotator.engine.engines import EngineOptions, check_propagator
+
+    if options.annotations is not None and not options.annotations.is_dir():
+        raise InputError(
+            f"The folder {options.annotations} given with --annotations does not exist. Name the folder that the "
+            "annotations were saved to, or leave --annotations out if they lie beside the frames."
+        )
+    if options.jobs != -1 and options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs} is no number of processes; give 1 or more, or -1 for one per core.")
+    engines = EngineOptions(**engine_options(options))
+    if options.scheduler is None:  # else the workers' machines count
+        check_propagator(engines)
+    fill, videos = _fill_options(options), find_videos(options.videos)
+    output = None if options.annotations is None else options.annotations.absolute()
+    return [VideoTask(video, output, _within(fill, video, options), engines, _threads(options)) for video in videos]
+
+
+def _fill_options(options: argparse.Namespace) -> "FillOptions":
+    from sam_annotator.core.errors import InputError
+    from sam_annotator.engine.repair import Agreement
+    from sam_annotator.engine.runs import FillOptions
+
+    if not 0 < options.agreement <= 1 or options.agreeing < 1:
+        raise InputError("--agreement is an overlap above 0 and up to 1, --agreeing a number of frames from 1 on.")
+    first, last = options.first or 1, options.last
+    if first < 1 or (last is not None and last < first):
+        raise InputError("--first and --last are frame numbers, counted from 1, and --last is not before --first.")
+    agreement = Agreement(options.agreement, options.agreeing)
+    return FillOptions(options.direction, options.force, None, options.repair, agreement)
+
+
+def _within(fill: "FillOptions", video: "Video", options: argparse.Namespace) -> "FillOptions":
+    """The options for one video: to the frame numbers that were given, or its end."""
     from sam_annotator.core.errors import InputError
 
-    with _progress("reading annotations", len(videos), "video") as bar:
-        for video in videos:
-            try:
-                job = _plan_video(video, store, options, report)
-            except InputError as error:
-                report.skipped[video.name, None] = str(error)
-                job = None
-            bar.update()
-            if job is not None:
-                yield job
-
-
-def _plan_video(video: "Video", store: "AnnotationStore", options: argparse.Namespace, report: Report) -> Job | None:
-    from sam_annotator.core.tracks import VideoTracks
-    from sam_annotator.engine.propagation import plan_unfilled
-
-    known = VideoTracks()
-    for _ in known.scan(video, store):
-        pass
-    report.skipped.update({(video.name, index): reason for index, reason in known.problems.items()})
-    tracks = tuple(track for track in known.tracks() if track.key_frames)
-    if not tracks:
-        if video.source is not None and video.needs_unpacking:
-            report.not_unpacked.append(video.source)
-        return None
-    report.videos += 1
-    report.objects += len(tracks)
-    return Job(video, tracks, plan_unfilled(video, tracks, direction=options.direction, again=options.force))
-
-
-def _fill(jobs: list[Job], store: "AnnotationStore", options: argparse.Namespace, report: Report) -> None:
-    if not jobs:
-        return
-    from sam_annotator.engine.engines import EngineOptions, make_propagator
-
-    engines = EngineOptions(options.sam, options.propagator, options.models, options.device)
-    propagator = make_propagator(engines, _say)
-    _say(f"Propagator: {propagator.name}")
-    total = sum(request.total for job in jobs for request in job.requests)
-    with _progress("", total, "frame") as bar:
-        for job in jobs:
-            bar.set_description(job.video.name)
-            for request in job.requests:
-                _fill_range(job, request, store, propagator, report, bar)
-
-
-def _fill_range(
-    job: Job,
-    request: "PropagationRequest",
-    store: "AnnotationStore",
-    propagator: "Propagator",
-    report: Report,
-    bar: "tqdm[None]",
-) -> None:
-    from sam_annotator.core.errors import InputError
-    from sam_annotator.engine.propagation import propagate
-
-    left = request.total
+    if options.first is None and options.last is None:
+        return fill
     try:
-        with closing(propagate(job.video, store, propagator, request)) as frames:
-            for frame in frames:
-                report.add(job, frame)
+        end = len(video) - 1
+    except InputError:  # said when the video is looked at
+        return fill
+    return replace(fill, within=((options.first or 1) - 1, end if options.last is None else min(options.last - 1, end)))
+
+
+def _threads(options: argparse.Namespace) -> int | None:
+    """Threads for each process, where there are several on this machine."""
+    if options.jobs == 1 or options.scheduler is not None:
+        return None
+    cores = os.cpu_count() or 1
+    return max(1, cores // (cores if options.jobs == -1 else options.jobs))
+
+
+def _survey(tasks: "list[VideoTask]", options: argparse.Namespace, report: Report) -> "Iterable[VideoTask]":
+    """Look through the annotations of all videos; the tasks for those with something to do."""
+    from sam_annotator.core.errors import InputError
+    from sam_annotator.engine.batch import survey
+
+    with _progress("reading annotations", len(tasks), "video") as bar:
+        for task in tasks:
+            report.add(survey(task))
+            bar.update()
+    if not report.objects:
+        raise InputError(_no_key_frames(options, report))
+    report.is_worth_printing = True
+    return [task for task in tasks if report.results[task.video.name].needs_work]
+
+
+def _fill(tasks: "list[VideoTask]", options: argparse.Namespace, report: Report) -> None:
+    if not tasks:
+        return
+    from sam_annotator.engine.batch import propagator_name
+
+    alone = options.jobs == 1 and options.scheduler is None
+    if alone:
+        _say(f"Propagator: {propagator_name(tasks[0].engines)}")
+    total = sum(report.results[task.video.name].planned for task in tasks)
+    with _progress("", total, "frame") as bar:
+        if alone:
+            for task in tasks:
+                _fill_here(task, report, bar)
+        else:
+            _fill_elsewhere(tasks, options, report, bar)
+
+
+def _fill_here(task: "VideoTask", report: Report, bar: "tqdm[None]") -> None:
+    from sam_annotator.engine.batch import VideoResult, fill_steps
+
+    before = report.results[task.video.name]
+    result = VideoResult(task.video.name, objects=before.objects)
+    report.add(result)
+    bar.set_description(task.video.name)
+    seen = 0
+    with closing(fill_steps(task, result)) as steps:
+        for step in steps:
+            if isinstance(step, str):
+                bar.set_postfix_str(step)
+            else:
+                bar.set_postfix_str("", refresh=False)
                 bar.update()
-                left -= 1
-    except InputError as error:  # the frame to start from; other ranges and videos may do
-        first, last = (job.video.frame_paths[index].name for index in (request.first, request.last))
-        report.skipped[job.video.name, request.start] = f"{error} Nothing was filled from {first} to {last}."
-        bar.update(left)
+                seen += 1
+    bar.total += seen - before.planned  # how long a repair takes nobody knows before
+    bar.refresh()
+
+
+def _fill_elsewhere(tasks: "list[VideoTask]", options: argparse.Namespace, report: Report, bar: "tqdm[None]") -> None:
+    from sam_annotator.core.parallel import in_order
+    from sam_annotator.engine.batch import fill
+
+    with closing(in_order(fill, tasks, options.jobs, options.scheduler)) as results:
+        for result in results:
+            bar.set_description(result.video)
+            bar.update(report.results[result.video].planned)
+            report.add(result)
 
 
 def _progress(what: str, total: int, unit: str) -> "tqdm[None]":
@@ -227,7 +300,7 @@ def _progress(what: str, total: int, unit: str) -> "tqdm[None]":
 def _no_key_frames(options: argparse.Namespace, report: Report) -> str:
     where = options.annotations or options.videos
     if report.skipped:
-        reasons = list(report.skipped.values())
+        reasons = [reason for _, reason in report.skipped]
         more = f" {len(reasons) - 3} more could not be read." if len(reasons) > 3 else ""
         return f"There are no key frames in {where} that can be read. {' '.join(reasons[:3])}{more}"
     if report.not_unpacked:

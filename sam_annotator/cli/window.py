@@ -36,6 +36,12 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help="segmenter: a name that `sam-annotator models list` shows, a checkpoint file, "
         "'embedded' (needs no weights), or 'auto': the best one that is there (default)",
     )
+    add_propagator_arguments(parser)
+
+
+def add_propagator_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that choose the propagator, for commands that need no segmenter."""
+    parser.set_defaults(sam="auto")
     parser.add_argument(
         "--propagator",
         default="auto",

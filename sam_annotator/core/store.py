@@ -6,21 +6,22 @@ so that videos with equal frame names do not land on each other.
 
 import os
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape, read_annotation, write_annotation
 from sam_annotator.core.errors import AnnotationError, InputError, SaveError
+from sam_annotator.core.locks import in_turn
 from sam_annotator.core.videos import Video
 
 
 class AnnotationStore:
-    """Reads and writes the annotations of videos. May be used from several threads.
+    """Reads and writes the annotations of videos. May be used from several threads, and by several processes.
 
-    The window and a propagation write to the same files. Each goes through here, and one lock makes
-    reading, changing and writing a file one step.
+    The window and a propagation write to the same files. Each goes through here, and a lock makes
+    reading, changing and writing a file one step, for other processes too.
 
     Attributes:
         output: the folder that takes the annotations, or None: they lie beside the frames.
@@ -35,6 +36,7 @@ class AnnotationStore:
             raise InputError(f"{output} is a file; name a folder for the annotations (--output DIR).")
         self.output = None if output is None else Path(os.path.abspath(output))
         self._lock = threading.RLock()
+        self._depth = 0  # of blocks of `_alone` in each other
         # Where a file that is open can be replaced, a reader sees the old or the new one and need not wait for
         # the disk; Windows refuses to replace a file while somebody reads it.
         self._reading: AbstractContextManager[object] = self._lock if os.name == "nt" else nullcontext()
@@ -86,7 +88,7 @@ class AnnotationStore:
             AnnotationError: the file became unreadable; it is left as it is.
             SaveError: it could not be written; what stood there is unchanged.
         """
-        with self._lock:
+        with self._alone(video):
             theirs = self.read(video, index)
             merged = mine if theirs is None else merge(mine=mine, base=base, theirs=theirs)
             if merged != theirs:
@@ -101,7 +103,7 @@ class AnnotationStore:
         width: int,
         height: int,
     ) -> FrameAnnotation:
-        """Read a frame, change it and write it, in one step that no other thread can come between.
+        """Read a frame, change it and write it, in one step that no other thread or process can come between.
 
         Args:
             change: gets what the file says, or a blank annotation, and returns what it shall say. If it
@@ -115,7 +117,7 @@ class AnnotationStore:
             AnnotationError: the file is unreadable, or made for an image of another size.
             SaveError: it could not be written; what stood there is unchanged.
         """
-        with self._lock:
+        with self._alone(video):
             current = self.read(video, index)
             if current is None:
                 current = self.blank(video, index, width, height)
@@ -141,7 +143,7 @@ class AnnotationStore:
         Raises:
             AnnotationError, SaveError: nothing was changed.
         """
-        with self._lock:
+        with self._alone(video):
             current = self.read(video, index)
             if current is None:
                 return None
@@ -161,10 +163,26 @@ class AnnotationStore:
         """
         path = self.path(video, index)
         try:
-            with self._lock:
+            with self._alone(video):
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise SaveError(f"{path} could not be deleted ({error.strerror}); check its permissions.") from error
+
+    def sweep(self, video: Video) -> None:
+        """Remove what a process that was killed while it wrote left behind: halves of files, under names of ours."""
+        with self._alone(video), suppress(OSError):
+            for left in self.folder(video).glob(".*.json.*.part"):
+                left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self, video: Video) -> Iterator[None]:
+        """Nobody else writes annotations of this video, in this process or another."""
+        with self._lock, nullcontext() if self._depth else in_turn(video.folder):
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def annotated_frames(self, video: Video) -> frozenset[int]:
         """Indices of the frames that have a file; costs one directory listing.
@@ -216,9 +234,12 @@ def set_propagated(annotation: FrameAnnotation, object_id: int, shapes: Iterable
 def without_propagation(
     current: FrameAnnotation, before: FrameAnnotation | None, object_ids: Iterable[int]
 ) -> FrameAnnotation:
-    """The frame with these objects as they were before a propagation, save those that are protected by now."""
+    """The frame with these objects as they were before a propagation.
+
+    Left alone are those that a person protected since, and those that they took out of the frame, answer and all.
+    """
     for object_id in object_ids:
-        if not current.is_key_frame_of(object_id):
+        if object_id in current.propagated_ids and not current.is_key_frame_of(object_id):
             old = () if before is None else before.shapes_of(object_id)
             answered = frozenset[int]() if before is None else before.propagated_ids
             ids = current.propagated_ids - {object_id} | answered & {object_id}

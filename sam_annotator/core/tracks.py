@@ -47,8 +47,17 @@ class Track:
         return max(self.frames, default=None)
 
 
-DOUBTFUL_SCORE: Final = 0.5
+DOUBTFUL_SCORE: Final = 0.7
 """A propagated mask with a lower score should be looked at."""
+
+
+@dataclass(frozen=True, order=True)
+class DoubtfulAnswer:
+    """A propagated mask that may have drifted."""
+
+    score: float
+    frame: int
+    object_id: int
 
 
 @dataclass(frozen=True)
@@ -130,8 +139,17 @@ class VideoTracks:
 
     def doubtful_frames(self, below: float = DOUBTFUL_SCORE) -> frozenset[int]:
         """Indices of the frames with a propagated mask that may have drifted: its score is `below` this."""
-        sights = (item for frames in self._sights.values() for item in frames.items())
-        return frozenset(index for index, sight in sights if sight.score < below)
+        return frozenset(answer.frame for answer in self.doubtful_answers(below))
+
+    def doubtful_answers(self, below: float = DOUBTFUL_SCORE) -> list["DoubtfulAnswer"]:
+        """The propagated masks whose score is `below` this, the lowest first."""
+        found = [
+            DoubtfulAnswer(sight.score, index, object_id)
+            for object_id, frames in self._sights.items()
+            for index, sight in frames.items()
+            if sight.score < below
+        ]
+        return sorted(found)
 
     def next_object_id(self) -> int:
         """An id that no frame has, and that was not handed out before, even if its object was deleted since."""
@@ -163,6 +181,13 @@ def _sight(shapes: Iterable[Shape]) -> _Sight:
     is_key = any(shape.is_protected for shape in parts)
     scores = [shape.score for shape in parts if shape.score is not None and not is_key]
     return _Sight(tuple(shape.label for shape in parts), is_key, min(scores, default=1.0))
+
+
+def key_frames_around(tracks: Iterable[Track], index: int) -> tuple[int | None, int | None]:
+    """The nearest key frames of any of these objects: at `index` or before it, and after it; None: there is none."""
+    keys = frozenset[int]().union(*(track.key_frames for track in tracks))
+    before = max((key for key in keys if key <= index), default=None)
+    return before, min((key for key in keys if key > index), default=None)
 
 
 def relabel_object(

@@ -40,13 +40,21 @@ class EmbeddedPropagator:
             EngineError: key frames of different sizes, or a mask that is not of its image's size.
         """
         self._forget()
+        for key_frame in key_frames:
+            self.learn(key_frame)
+
+    def learn(self, key_frame: KeyFrame) -> None:
+        """Learn one more key frame.
+
+        Raises:
+            EngineError: as `begin`.
+        """
         with self._threads.limit(limits=1, user_api="blas"):
-            for key_frame in key_frames:
-                view = self._look(key_frame.index, key_frame.image)
-                masks = self._shrunk(key_frame.masks, view)
-                for object_id, mask in masks.items():
-                    self._learn(object_id, view, mask)
-                self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
+            view = self._look(key_frame.index, key_frame.image)
+            masks = self._shrunk(key_frame.masks, view)
+            for object_id, mask in masks.items():
+                self._learn(object_id, view, mask)
+            self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
 
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]

@@ -4,6 +4,7 @@ Importing this module, and asking `describe_missing`, loads no model code: torch
 engine that is made.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,21 @@ def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter
         return _best_segmenter(options, report)
     path, checkpoint = _named_checkpoint(options)
     return _sam(path, checkpoint, options, report)
+
+
+def check_propagator(options: EngineOptions) -> None:
+    """Refuse at once what `make_propagator` would refuse, without loading weights.
+
+    Raises:
+        InputError, EngineError: as `make_propagator`.
+    """
+    _check_models_folder(options)
+    if _stcn_file(options) is not None:
+        from sam_annotator.engine.device import choose_device
+
+        choose_device(options.device)
+    elif not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", options.device):  # the embedded one needs no torch to be asked
+        raise InputError(f"There is no device '{options.device}'; choose --device auto, cpu, cuda, or cuda:1 and so on.")
 
 
 def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagator:

@@ -8,11 +8,10 @@ nothing of files, the store nothing of models; this module stands between them a
 what a human made or approved is never changed, and neither are objects that were not asked for.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -24,45 +23,14 @@ from sam_annotator.core.store import AnnotationStore, check_size, set_propagated
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.disjoint import shapes_beside, without_overlap
-from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, Propagator
+from sam_annotator.engine.planning import PropagationRequest, choose_key_frames
+from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, Propagator, forecast_of, notice_of
 from sam_annotator.engine.read_ahead import Image, read_ahead
 
-Direction = Literal["forward", "backward", "both"]
+Record = Callable[[int, FrameAnnotation | None, Iterable[int]], None]
+"""Is told of a frame that is about to be written: its index, what its file says (None: there is none), the objects."""
 
-MAX_KEY_FRAMES = 8
-"""Key frames that a propagator is told of before a run, unless the objects need more to have one each."""
-
-
-@dataclass(frozen=True)
-class PropagationRequest:
-    """What to propagate, from where, and how far.
-
-    Attributes:
-        object_ids: the objects to answer for.
-        start: the frame whose saved masks are carried on.
-        first, last: the range to fill, inclusive; `start` lies in it.
-        direction: `forward` fills start..last, `backward` start..first, `both` one after the other.
-    """
-
-    object_ids: tuple[int, ...]
-    start: int
-    first: int
-    last: int
-    direction: Direction = "forward"
-
-    @property
-    def passes(self) -> tuple[range, ...]:
-        """The frames of each pass in the order they are stepped through; each pass begins at `start`."""
-        forward = range(self.start, self.last + 1)
-        backward = range(self.start, self.first - 1, -1)
-        if self.direction == "both":
-            return tuple(frames for frames in (forward, backward) if len(frames) > 1) or (forward,)
-        return (forward,) if self.direction == "forward" else (backward,)
-
-    @property
-    def total(self) -> int:
-        """How many frames the run reports."""
-        return len(set().union(*self.passes))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,7 +43,7 @@ class FrameDone:
             here'; empty in a frame whose masks were all there before.
         done, total: frames of the run so far, and in all.
         problem: why the frame was skipped, a sentence that names the file; None: it was not.
-        before: what the frame's file said before; None: there was none. For taking the run back.
+        notice: what changed in how the run goes on, a sentence, such as a smaller working size where memory is short.
     """
 
     index: int
@@ -83,11 +51,25 @@ class FrameDone:
     done: int
     total: int
     problem: str | None = None
-    before: FrameAnnotation | None = field(default=None, compare=False)
+    notice: str | None = None
+
+
+@runtime_checkable
+class LearnsOneByOne(Protocol):
+    """A propagator that can be given its key frames one at a time, after a `begin` with none of them."""
+
+    def learn(self, key_frame: KeyFrame) -> None:
+        """Learn one more key frame, before the first step."""
 
 
 def propagate(
-    video: Video, store: AnnotationStore, propagator: Propagator, request: PropagationRequest
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    request: PropagationRequest,
+    *,
+    record: Record | None = None,
+    written: frozenset[int] = frozenset(),
 ) -> Generator[FrameDone, None, None]:
     """Carry the saved masks of frame `request.start` through the range; a generator.
 
@@ -95,125 +77,198 @@ def propagate(
     keeps what is done and leaves no thread behind. A frame whose image or annotation cannot be read is
     reported and skipped, its files untouched.
 
+    Args:
+        record: is told of each frame before it is written.
+        written: frames that this very run wrote before it was interrupted. They are computed, not written: so the
+            propagator remembers what it did then, and the frames after them come out the same.
+
     Raises:
         InputError: the request does not fit the video, there is no mask to carry on, or the start frame
             itself cannot be read.
         SaveError: a frame could not be written; the frames before it are.
         EngineError: the model failed.
     """
-    run = _Run(video, store, propagator, request)
+    with closing(propagation_steps(video, store, propagator, request, record=record, written=written)) as steps:
+        for step in steps:
+            if isinstance(step, FrameDone):
+                yield step
+
+
+def propagation_steps(
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    request: PropagationRequest,
+    *,
+    record: Record | None = None,
+    written: frozenset[int] = frozenset(),
+) -> Generator[str | FrameDone, None, None]:
+    """As `propagate`; yields what is done before the first frame, too: it can be overtaken and cancelled there."""
+    tracks = yield from _tracks_to_carry(video, store, request)
+    run = Run(video, store, propagator, request, tracks, record)
+    yield from run.forecast(request.passes[0])
     done = 0
     for number, frames in enumerate(request.passes):
-        propagator.begin(run.key_frames(frames))
+        yield from run.begin(frames)
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
-                scores, problem, before = run.step(index, image)
+                step = run.step(index, image, write=index not in written)
                 if number > 0 and index == request.start:  # the first pass has reported it
                     continue
                 done += 1
-                yield FrameDone(index, scores, done, request.total, problem, before)
+                scores = {} if index in written else step.scores
+                yield FrameDone(index, scores, done, request.total, step.problem, run.take_notice())
 
 
-def plan_unfilled(
-    video: Video, tracks: Iterable[Track], *, direction: Literal["forward", "both"] = "forward", again: bool = False
-) -> list[PropagationRequest]:
-    """The runs, in order, after which every object is answered for in every frame from its first key frame on.
+@dataclass(frozen=True)
+class Step:
+    """What came of one frame.
 
-    A frame is answered for if a human made or approved the object there, or a propagation wrote it or
-    said 'not here'; so after an interruption the runs begin where the last one stopped. Objects that
-    lack an answer in the same frames run together, because they compete for pixels.
-
-    Args:
-        direction: `both` fills the frames before the first key frame too.
-        again: what an earlier propagation wrote counts as not answered.
+    Attributes:
+        scores, problem: as in FrameDone.
+        before, after: what the file said and says; None where it was skipped, and `before` where there was no file.
     """
-    known = [track for track in tracks if track.key_frames]
-    requests = _plan_pass(known, range(len(video)), again)
-    if direction == "both":
-        requests += _plan_pass(known, range(len(video) - 1, -1, -1), again)
-    return requests
+
+    scores: Mapping[int, float]
+    problem: str | None = None
+    before: FrameAnnotation | None = None
+    after: FrameAnnotation | None = None
 
 
-class _Run:
-    """What stays the same during a run, and the step from one frame to the next."""
+class Run:
+    """What stays the same during a run, and the step from one frame to the next.
+
+    Attributes:
+        tracks: of the objects to answer for, by id.
+        height, width: of the frames, in pixels.
+    """
 
     def __init__(
-        self, video: Video, store: AnnotationStore, propagator: Propagator, request: PropagationRequest
+        self,
+        video: Video,
+        store: AnnotationStore,
+        propagator: Propagator,
+        request: PropagationRequest,
+        tracks: Mapping[int, Track],
+        record: Record | None,
     ) -> None:
-        self.tracks = _tracks_to_carry(video, store, request)
-        self.video = video
-        self.store = store
-        self.propagator = propagator
-        self.start = request.start
-        self.wanted = frozenset(self.tracks)
+        self.tracks = tracks
+        self._video, self._store, self._propagator = video, store, propagator
+        self._record = record
+        self._notices: list[str] = []
+        self._start = request.start
+        self._wanted = frozenset(tracks)
         self.width, self.height = image_size(video.frame_paths[request.start])
-        before = store.read(video, request.start)
-        shapes = () if before is None else before.shapes
-        at_start = {shape.object_id: shape.label for shape in shapes}
-        self.labels = {object_id: at_start.get(object_id, track.label) for object_id, track in self.tracks.items()}
+        self._labels = {object_id: self._label(object_id) for object_id in tracks}
 
-    def key_frames(self, frames: range) -> Iterator[KeyFrame]:
-        """The key frames to learn before a pass, read one at a time. One that cannot be read is left out."""
-        for index in choose_key_frames([track.key_frames for track in self.tracks.values()], frames):
-            try:
-                image = read_image(self.video.frame_paths[index])
-                given = self._given(self._read(index, image))
-            except InputError:  # `step` reports it where the run comes by
-                continue
-            masks = {object_id: given[object_id] for object_id in given.keys() & self.wanted}
-            if masks:
-                yield KeyFrame(index, image, masks)
+    def forecast(self, frames: range) -> Iterator[str]:
+        """Yields what memory the run will take, where the propagator knows; where it is short, that is a notice too."""
+        objects, learned = len(self.tracks), len(self.key_frames(frames))
+        forecast = forecast_of(self._propagator, self.height, self.width, objects, learned)
+        if forecast is not None:
+            self._notices += [str(forecast)] if forecast.is_short else []
+            yield str(forecast)
+
+    def begin(self, frames: range) -> Iterator[str]:
+        """Teach the propagator what is known before a pass; yields what is being done."""
+        indices = self.key_frames(frames)
+        if isinstance(self._propagator, LearnsOneByOne):
+            self._propagator.begin(())
+            for number, index in enumerate(indices, start=1):
+                yield f"learning key frame {number}/{len(indices)}"
+                for key_frame in self._read_key_frames([index]):
+                    self._propagator.learn(key_frame)
+        else:
+            yield f"learning {len(indices)} key frames"
+            self._propagator.begin(self._read_key_frames(indices))
+
+    def key_frames(self, frames: range) -> list[int]:
+        """The key frames that are learned before a pass."""
+        return choose_key_frames([track.key_frames for track in self.tracks.values()], frames)
 
     def step(
-        self, index: int, image: Image | ImageError
-    ) -> tuple[dict[int, float], str | None, FrameAnnotation | None]:
-        """Answer for one frame and save it; the scores, why it was skipped if it was, and what the file said before."""
+        self, index: int, image: Image | ImageError, wanted: frozenset[int] | None = None, *, write: bool = True
+    ) -> Step:
+        """Answer for one frame and save it.
+
+        Args:
+            image: of the frame, or why it cannot be read.
+            wanted: the objects to answer for; None: all.
+            write: False: nothing is saved.
+
+        Raises:
+            InputError: the frame the run begins with cannot be read; any other is skipped.
+        """
         try:
             if isinstance(image, ImageError):
                 raise image
-            scores, before = self._answer(index, image)
-            return scores, None, before
+            return self._answer(index, image, self._wanted if wanted is None else wanted, write)
         except InputError as error:
-            if index == self.start:
+            if index == self._start:
                 raise
-            return {}, str(error), None
+            return Step({}, str(error))
 
-    def _answer(self, index: int, image: Image) -> tuple[dict[int, float], FrameAnnotation | None]:
+    def take_notice(self) -> str | None:
+        """What is to be told to people since the last call, if anything."""
+        new = notice_of(self._propagator)
+        notices, self._notices = [*self._notices, *([new] if new else [])], []
+        return " ".join(notices) or None
+
+    def _read_key_frames(self, indices: Iterable[int]) -> Iterator[KeyFrame]:
+        """Key frames, read one at a time. One that cannot be read is left out."""
+        for index in indices:
+            try:
+                image = read_image(self._video.frame_paths[index])
+                given = self._given(self._read(index, image), self._wanted)
+            except InputError:  # `step` reports it where the run comes by
+                continue
+            masks = {object_id: given[object_id] for object_id in given.keys() & self._wanted}
+            if masks:
+                yield KeyFrame(index, image, masks)
+
+    def _answer(self, index: int, image: Image, wanted: frozenset[int], write: bool) -> Step:
         seen = self._read(index, image)
-        given = self._given(seen, seed=index == self.start)
-        answers = self.propagator.step(index, image, given, self.wanted)
-        new = {object_id: answers[object_id] for object_id in sorted((self.wanted - given.keys()) & answers.keys())}
-        shapes = self._shapes(new, seen)
+        given = self._given(seen, wanted, seed=index == self._start)
+        answers = self._propagator.step(index, image, given, wanted)
+        new = {object_id: answers[object_id] for object_id in sorted((wanted - given.keys()) & answers.keys())}
+        scores = {object_id: round(answer.score, 4) for object_id, answer in new.items()}
+        return self._save(index, seen, new, scores) if write else Step(scores)
 
+    def _save(
+        self, index: int, seen: FrameAnnotation, new: Mapping[int, PropagatedMask], scores: Mapping[int, float]
+    ) -> Step:
+        shapes = self._shapes(new, seen)
         before: FrameAnnotation | None = None
 
         def change(current: FrameAnnotation) -> FrameAnnotation:
             nonlocal before
-            before = current if self.store.path(self.video, index).exists() else None
+            before = current if self._store.path(self._video, index).exists() else None
             # A person may have saved this frame while the model was at it: what they drew keeps its pixels.
-            fresh = shapes if current == seen else self._shapes(new, current)
-            for object_id, parts in fresh.items():
-                current = set_propagated(current, object_id, parts)
-            return current
+            changed = current
+            for object_id, parts in (shapes if current == seen else self._shapes(new, current)).items():
+                changed = set_propagated(changed, object_id, parts)
+            if self._record is not None and changed != current:
+                self._record(index, before, new)
+            return changed
 
-        self.store.update(self.video, index, change, self.width, self.height)
-        return {object_id: round(answer.score, 4) for object_id, answer in new.items()}, before
+        after = self._store.update(self._video, index, change, self.width, self.height)
+        return Step(scores, None, before, after)
 
     def _read(self, index: int, image: Image) -> FrameAnnotation:
         """The annotation of a frame as it stands now. Raises InputError if it, or the image, does not fit the run."""
         height, width = image.shape[:2]
         if (width, height) != (self.width, self.height):
             raise ImageError(
-                f"{self.video.frame_paths[index]} has {width} x {height} pixels, but the run began with "
+                f"{self._video.frame_paths[index]} has {width} x {height} pixels, but the run began with "
                 f"{self.width} x {self.height}: masks can be carried only between frames of one size."
             )
-        annotation = self.store.read(self.video, index)
+        annotation = self._store.read(self._video, index)
         if annotation is None:
-            return self.store.blank(self.video, index, width, height)
-        check_size(annotation, width, height, self.store.path(self.video, index))
+            return self._store.blank(self._video, index, width, height)
+        check_size(annotation, width, height, self._store.path(self._video, index))
         return annotation
 
-    def _given(self, annotation: FrameAnnotation, *, seed: bool = False) -> dict[int, Mask]:
+    def _given(self, annotation: FrameAnnotation, wanted: frozenset[int], *, seed: bool = False) -> dict[int, Mask]:
         """What is true in a frame: protected masks of the wanted objects, all masks of the others.
 
         Of the `seed`, the frame that the run begins with, all masks are, and 'not here' is too.
@@ -221,10 +276,10 @@ class _Run:
         masks = {
             object_id: object_mask(annotation.shapes_of(object_id), self.height, self.width)
             for object_id in annotation.object_ids()
-            if seed or object_id not in self.wanted or annotation.is_key_frame_of(object_id)
+            if seed or object_id not in wanted or annotation.is_key_frame_of(object_id)
         }
         masks = without_overlap({object_id: mask for object_id, mask in masks.items() if mask.any()})
-        for absent in annotation.propagated_ids & self.wanted - masks.keys() if seed else ():
+        for absent in annotation.propagated_ids & wanted - masks.keys() if seed else ():
             masks[absent] = np.zeros((self.height, self.width), np.bool_)
         return masks
 
@@ -241,7 +296,7 @@ class _Run:
             shapes[object_id] = shapes_beside(
                 taken,
                 answer.mask,
-                label=self.labels[object_id],
+                label=self._labels[object_id],
                 object_id=object_id,
                 source=PROPAGATED,
                 score=round(answer.score, 4),
@@ -249,39 +304,30 @@ class _Run:
             taken |= object_mask(shapes[object_id], self.height, self.width)
         return shapes
 
-
-def choose_key_frames(key_frames: Iterable[Iterable[int]], frames: range) -> list[int]:
-    """The key frames to learn before a pass through `frames`, ascending.
-
-    Of each object the one nearest to the pass's start; then others, evenly spread over the pass, or the
-    nearest to it, up to MAX_KEY_FRAMES.
-
-    Args:
-        key_frames: those of each object.
-    """
-    per_object = [sorted(indices) for indices in key_frames]
-    chosen = {min(indices, key=lambda index: abs(index - frames[0])) for indices in per_object if indices}
-    others = sorted(set().union(*per_object) - chosen)
-    inside = [index for index in others if index in frames]
-    outside = sorted(set(others).difference(inside), key=lambda index: min(abs(index - frames[i]) for i in (0, -1)))
-    room = max(MAX_KEY_FRAMES - len(chosen), 0)
-    if len(inside) > room:
-        chosen.update(inside[place] for place in np.linspace(0, len(inside) - 1, room).astype(int))
-    else:
-        chosen.update((inside + outside)[:room])
-    return sorted(chosen)
+    def _label(self, object_id: int) -> str:
+        """What the object is called at the start, or in the key frame nearest to it: the same as long as a run goes."""
+        track = self.tracks[object_id]
+        nearest = sorted(track.key_frames, key=lambda index: (abs(index - self._start), index))[:1]
+        for index in (self._start, *nearest):
+            try:
+                annotation = self._store.read(self._video, index)
+            except AnnotationError:
+                continue
+            for shape in () if annotation is None else annotation.shapes_of(object_id):
+                return shape.label
+        return track.label
 
 
-def _tracks_to_carry(video: Video, store: AnnotationStore, request: PropagationRequest) -> dict[int, Track]:
+def _tracks_to_carry(
+    video: Video, store: AnnotationStore, request: PropagationRequest
+) -> Generator[str, None, dict[int, Track]]:
     """The tracks of the objects asked for. Raises InputError if the request cannot be carried out."""
     if not 0 <= request.first <= request.start <= request.last < len(video):
         raise InputError(
             f"{video.name} has the frames 0 to {len(video) - 1}: a run from frame {request.start} cannot fill "
             f"frames {request.first} to {request.last}. Choose a range of the video that holds the frame to start at."
         )
-    known = VideoTracks()
-    for _ in known.scan(video, store):
-        pass
+    known = yield from read_tracks(video, store)
     tracks = {track.object_id: track for track in known.tracks() if track.object_id in request.object_ids}
     frames = set().union(*request.passes)
     if request.start in known.problems:
@@ -293,6 +339,24 @@ def _tracks_to_carry(video: Video, store: AnnotationStore, request: PropagationR
     return tracks
 
 
+def read_tracks(video: Video, store: AnnotationStore) -> Generator[str, None, VideoTracks]:
+    """Read all annotations of a video, yielding what is being done."""
+    known = VideoTracks()
+    for done in known.scan(video, store):
+        yield f"reading annotations: {done}"
+    return known
+
+
+def finish(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end at once; what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
 def _nothing_to_carry(video: Video, request: PropagationRequest, frames: set[int]) -> str:
     ids = ", ".join(str(object_id) for object_id in request.object_ids)
     who = f"object {ids} has no mask" if len(request.object_ids) == 1 else f"none of the objects {ids} has a mask"
@@ -301,34 +365,3 @@ def _nothing_to_carry(video: Video, request: PropagationRequest, frames: set[int
         f"Nothing to propagate in {video.name}: {who} in {start}, and no key frame from {first} to {last}. "
         "Draw or accept a mask in the frame to start from."
     )
-
-
-def _plan_pass(tracks: Iterable[Track], frames: range, again: bool) -> list[PropagationRequest]:
-    """The runs through `frames`, in their order, that fill what lies beyond each object's first key frame."""
-    missing = {track.object_id: _missing(track, frames, again) for track in tracks}
-
-    def lacking(index: int) -> tuple[int, ...]:
-        return tuple(object_id for object_id, indices in missing.items() if index in indices)
-
-    requests = []
-    for object_ids, group in groupby(frames, key=lacking):
-        indices = list(group)
-        if object_ids:
-            ends = (indices[0] - frames.step, indices[-1])  # carried on from the frame before
-            direction: Direction = "forward" if frames.step > 0 else "backward"
-            requests.append(PropagationRequest(object_ids, ends[0], min(ends), max(ends), direction))
-    return requests
-
-
-def _missing(track: Track, frames: range, again: bool) -> set[int]:
-    """The frames beyond the first key frame that have no answer, and key frames between two of them: a run goes on."""
-    begin = min(track.key_frames)
-    beyond = [index for index in frames if (index - begin) * frames.step > 0]
-    answered = frozenset() if again else track.frames | track.answered_frames
-    missing: set[int] = set()
-    for done, group in groupby(beyond, key=lambda index: index in answered - track.key_frames):
-        stretch = list(group)
-        without = [place for place, index in enumerate(stretch) if index not in track.key_frames]
-        if without and not done:
-            missing.update(stretch[without[0] : without[-1] + 1])
-    return missing

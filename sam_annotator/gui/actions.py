@@ -58,6 +58,10 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
         "propagate", "Propagate", window.toggle_propagation,
         "Carry the masks of the checked objects through the video; again: pause", "phosphor/arrow-fat-right.svg",
     )  # fmt: skip
+    add(
+        "repair", "Repair", lambda: window.propagation_panel.repair(),
+        "Carry the objects that were corrected in this frame on anew, both ways, until the masks agree with the old ones",
+    )  # fmt: skip
     actions["propagate"].setIcon(window.style().standardIcon(QtWidgets.QStyle.SP_MediaPlay))
     add(
         "take_back", "Take propagation back", window.take_propagation_back,
@@ -91,7 +95,7 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     _fill(
         video,
         actions,
-        (*names, None, "next_doubtful", None, "next_video", "previous_video", None, "propagate", "take_back"),
+        (*names, None, "next_doubtful", None, "next_video", "previous_video", None, "propagate", "repair", "take_back"),
     )
     objects = QtWidgets.QMenu("&Object", window)
     prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")

@@ -1,6 +1,7 @@
 """The one module of the window that reaches the engine. Everything here but the names runs in the engine thread."""
 
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,9 @@ from sam_annotator.core.videos import Video
 
 if TYPE_CHECKING:
     from sam_annotator.engine.embeddings import Embeddings
-    from sam_annotator.engine.engines import EngineOptions
-    from sam_annotator.engine.propagation import FrameDone
+    from sam_annotator.engine.engines import EngineOptions, Missing
     from sam_annotator.engine.propagator import Propagator
+    from sam_annotator.engine.runs import Steps
     from sam_annotator.engine.segmenter import Embedding, Segmenter
 
 FRAMES_AHEAD = 4
@@ -49,11 +50,39 @@ class EngineJobs:
         self.segmenter_name = ""
         self.propagator_name = ""
 
-    def missing(self) -> str | None:
+    def missing(self) -> "Missing | None":
         """What the banner should say about weights that are not there; None: nothing. Any thread; fast."""
         from sam_annotator.engine.engines import describe_missing
 
         return describe_missing(self._engine_options())
+
+    @property
+    def models_folder(self) -> Path | None:
+        """The folder for checkpoints that was named on the command line."""
+        return self._options.get("models")
+
+    def renew(self, option: str, choice: str) -> Iterator[str]:
+        """Load another segmenter or propagator (`option`) and put it to work; what was at work stays if that fails.
+
+        Yields what it is doing; returns `option` and the name of what is at work. Not while a click waits.
+        """
+        from sam_annotator.engine import engines
+
+        yield f"loading the {option}"
+        chosen = replace(self._engine_options(), **{option: choice})
+        if option == "segmenter":
+            self._take_segmenter(engines.make_segmenter(chosen))
+        else:
+            self._take_propagator(engines.make_propagator(chosen))
+        self._options[option] = choice
+        return option, self.segmenter_name if option == "segmenter" else self.propagator_name
+
+    def use_file(self, path: Path) -> Iterator[str]:
+        """As `renew`, for a file of weights that is one or the other."""
+        from sam_annotator.engine.engines import tell_kind
+
+        yield f"checking {path.name}"
+        return (yield from self.renew(tell_kind(path), str(path)))
 
     @property
     def encoded(self) -> frozenset[Path]:
@@ -104,23 +133,44 @@ class EngineJobs:
             self._load_segmenter().use(embedding)
             self._in_use = embedding
 
-    def propagate(self, video: Video, store: AnnotationStore, **request: Any) -> "Iterator[str | FrameDone]":
+    def propagate(self, video: Video, store: AnnotationStore, **request: Any) -> "Steps":
         """Yields what it is doing, then a FrameDone per frame. `request` are the fields of PropagationRequest."""
-        from sam_annotator.engine.propagation import PropagationRequest, propagate
+        from sam_annotator.engine.planning import PropagationRequest
+        from sam_annotator.engine.runs import run_request
 
+        propagator = yield from self._propagator_loaded()
+        return (yield from run_request(video, store, propagator, PropagationRequest(**request)))
+
+    def propagate_whole(self, video: Video, store: AnnotationStore, object_ids: tuple[int, ...]) -> "Steps":
+        """As `propagate`: these objects from their key frames through the whole video."""
+        from sam_annotator.engine.runs import run_whole_video
+
+        propagator = yield from self._propagator_loaded()
+        return (yield from run_whole_video(video, store, propagator, object_ids))
+
+    def repair(self, video: Video, store: AnnotationStore, frame: int, object_ids: tuple[int, ...]) -> "Steps":
+        """As `propagate`: these objects from a frame where they were corrected, as far as that changes something."""
+        from sam_annotator.engine.repair import Correction
+        from sam_annotator.engine.runs import run_repair
+
+        propagator = yield from self._propagator_loaded()
+        return (yield from run_repair(video, store, propagator, Correction(frame, object_ids)))
+
+    def _propagator_loaded(self) -> "Generator[str, None, Propagator]":
         if self._propagator is None:
             yield "loading the propagator"
-        propagator = self._load_propagator()
-        yield from propagate(video, store, propagator, PropagationRequest(**request))
+        return self._load_propagator()
 
     def _load_segmenter(self) -> "Segmenter":
         if self._segmenter is None:
             from sam_annotator.engine.engines import make_segmenter
 
-            self._segmenter = make_segmenter(self._engine_options())
-            self.segmenter_name = self._segmenter.name
-            self._embeddings, self._in_use = self._make_embeddings(self._segmenter), None
+            self._take_segmenter(make_segmenter(self._engine_options()))
         return self._segmenter
+
+    def _take_segmenter(self, segmenter: "Segmenter") -> None:
+        self._segmenter, self.segmenter_name = segmenter, segmenter.name
+        self._embeddings, self._in_use = self._make_embeddings(segmenter), None
 
     def _make_embeddings(self, segmenter: "Segmenter") -> "Embeddings":
         from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder
@@ -135,9 +185,11 @@ class EngineJobs:
         if self._propagator is None:
             from sam_annotator.engine.engines import make_propagator
 
-            self._propagator = make_propagator(self._engine_options())
-            self.propagator_name = self._propagator.name
+            self._take_propagator(make_propagator(self._engine_options()))
         return self._propagator
+
+    def _take_propagator(self, propagator: "Propagator") -> None:
+        self._propagator, self.propagator_name = propagator, propagator.name
 
     def _engine_options(self) -> "EngineOptions":
         from sam_annotator.engine.engines import EngineOptions

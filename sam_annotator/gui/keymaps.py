@@ -41,6 +41,7 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "reject": (("Esc", "R"), ("R", "Esc")),
     "go_on": (("C",), ("C",)),
     "propagate": (("Space",), ("Space",)),
+    "repair": (("Shift+Space",), ("Shift+Space",)),
     "take_back": (("Ctrl+Shift+Z",), ("Ctrl+Shift+Z",)),
     "key_frame": (("K",), ("K",)),
     "next_object": (("]",), ("]",)),

@@ -1,44 +1,20 @@
 """Propagation in the window: what starts it, what is shown while it runs, and the frame that is taken along."""
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtCore, QtWidgets
 
-from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, encode_annotation
+from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import AnnotatorError
-from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.run_journal import can_take_back, take_back_last_run
+from sam_annotator.core.tracks import Track, key_frames_around
 from sam_annotator.core.videos import Video
-from sam_annotator.gui.docks.timeline import FrameMarks
+from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
-
-
-@dataclass
-class RunRecord:
-    """What is needed to take a propagation back: the frames it wrote, and what their files said before, compressed."""
-
-    video: Video
-    store: AnnotationStore
-    object_ids: tuple[int, ...]
-    frames: list[tuple[int, bytes | None]] = field(default_factory=list)
-
-    def add(self, index: int, before: FrameAnnotation | None) -> None:
-        """A frame was written."""
-        self.frames.append((index, None if before is None else zlib.compress(encode_annotation(before))))
-
-    def take_back(self) -> Iterator[int]:
-        """Undo the run frame by frame, the last first; what a person did since stays. A generator over indices."""
-        while self.frames:
-            index, before = self.frames[-1]
-            annotation = None if before is None else decode_annotation(zlib.decompress(before))
-            self.store.take_back(self.video, index, annotation, self.object_ids)
-            self.frames.pop()
-            yield index
 
 
 class PropagationPanel(QtCore.QObject):
@@ -49,14 +25,16 @@ class PropagationPanel(QtCore.QObject):
         self._window = window
         self._run = window.propagation
         self._timeline = window.timeline
-        self._record: RunRecord | None = None
+        self._video: Video | None = None  # of the run
         self._is_following = False
         self._behind: int | None = None  # the frame whose file says more than the window shows
         self._timeline.start_wanted.connect(self.toggle)
+        self._timeline.repair_wanted.connect(self.repair)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
         self._run.busy.connect(window.status.show_doing)
         self._run.frame_done.connect(self._on_frame)
+        self._run.noticed.connect(self._show_notice)
         self._run.changed.connect(self._show_run)
         self._run.ended.connect(self._on_ended)
         self._run.failed.connect(partial(window.show_error, "The propagation stopped"))
@@ -71,14 +49,26 @@ class PropagationPanel(QtCore.QObject):
         else:
             self._start()
 
+    def repair(self) -> None:
+        """Carry the objects that were corrected in this frame on, as far as that changes something."""
+        session = self._window.session
+        if self._run.is_running:
+            self._window.show_hint("A propagation is running; cancel it or let it end, then repair.")
+        elif self._is_ready():
+            object_ids = self._to_repair()
+            if object_ids:
+                work = partial(self._window.jobs.repair, session.video, session.store, session.index, object_ids)
+                self._begin(work, (0, session.total - 1))
+            else:
+                self._window.show_hint("Nothing to repair: correct a propagated mask in this frame first.")
+
     def take_back(self) -> None:
         """Undo the last propagation of this video as one step."""
-        if self._run.is_running or self._record is None or not self._record.frames:
+        session = self._window.session
+        if self._run.is_running or session.video is None or not can_take_back(session.video, session.store):
             self._window.show_hint("There is no propagation to take back.")
-        elif self._record.video is not self._window.session.video:
-            self._window.show_hint(f"The last propagation was in {self._record.video.name}; open that video first.")
         else:
-            self._window.commands.take_back(self._record.take_back)
+            self._window.commands.take_back(partial(take_back_last_run, session.video, session.store))
 
     def stop_following(self) -> None:
         """The person looks at something else."""
@@ -93,6 +83,7 @@ class PropagationPanel(QtCore.QObject):
     def show_marks(self) -> None:
         """Show on the slider what is annotated."""
         tracks = self._window.session.tracks
+        self._timeline.repair.setEnabled(bool(self._to_repair()))
         if tracks is None:
             self._timeline.slider.show_marks(FrameMarks())
             return
@@ -101,37 +92,77 @@ class PropagationPanel(QtCore.QObject):
         keys = frozenset[int]().union(*(track.key_frames for track in every))
         self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames()))
 
+    def _is_ready(self) -> bool:
+        """Whether a run can begin; what the person changed is saved."""
+        window, session = self._window, self._window.session
+        return session.tracks is not None and session.can_annotate and window.navigator.leave_frame()
+
     def _start(self) -> None:
         window, session = self._window, self._window.session
-        if session.tracks is None or not session.can_annotate or not window.navigator.leave_frame():
+        if not self._is_ready():
             return
         object_ids = window.objects_panel.checked_ids()
         if not object_ids:
             window.show_hint("Nothing to propagate: accept a mask first, and leave its object checked in the list.")
-            return
+        elif self._timeline.direction.currentData() == WHOLE_VIDEO:
+            work = partial(window.jobs.propagate_whole, session.video, session.store, object_ids)
+            self._begin(work, (0, session.total - 1))
+        else:
+            request = self._request(object_ids)
+            if isinstance(request, str):
+                window.show_hint(request)
+            else:
+                work = partial(window.jobs.propagate, session.video, session.store, **request)
+                self._begin(work, (request["first"], request["last"]))
+
+    def _request(self, object_ids: tuple[int, ...]) -> dict[str, Any] | str:
+        """What the timeline's choices ask for, or why that cannot be done: fields of the engine's request."""
+        index, direction = self._window.session.index, self._timeline.direction.currentData()
         first, last = self._timeline.frame_range()
-        request = {
-            "object_ids": object_ids,
-            "start": session.index,
-            "first": min(first, session.index),
-            "last": max(last, session.index),
-            "direction": self._timeline.direction.currentData(),
-        }
+        request = {"object_ids": object_ids, "start": index, "first": min(first, index), "last": max(last, index)}
+        if direction in (TO_NEXT_KEY, BETWEEN_KEYS):
+            tracks = [track for track in map(self._window.session.tracks.get, object_ids) if track is not None]
+            before, after = key_frames_around(tracks, index)
+            if after is None:
+                return "There is no key frame of the checked objects after this frame."
+            if direction == BETWEEN_KEYS and before is None:
+                return "There is no key frame of the checked objects in this frame or before it."
+            start = before if direction == BETWEEN_KEYS else index
+            request |= {"start": start, "first": start, "last": after, "direction": "forward"}
+        else:
+            request["direction"] = direction
         if not _fills_something(**request):
-            window.show_hint("There is no frame to fill in this direction; change the range or the direction.")
-            return
-        window.sam_tool.forget()
-        self._record = RunRecord(session.video, session.store, object_ids)
+            return "There is no frame to fill in this direction; change the range or the direction."
+        if request["last"] - request["start"] == 1 and direction in (TO_NEXT_KEY, BETWEEN_KEYS):
+            return "There is no frame between these key frames."
+        return request
+
+    def _begin(self, work: Callable[[], Iterator[Any]], frames: tuple[int, int]) -> None:
+        self._window.sam_tool.forget()
+        self._video = self._window.session.video
         self._is_following = self._timeline.follow.isChecked()
-        self._timeline.slider.show_range((request["first"], request["last"]))
-        self._run.start(partial(window.jobs.propagate, session.video, session.store, **request))
+        self._timeline.slider.show_range(frames)
+        self._run.start(work)
+
+    def _to_repair(self) -> tuple[int, ...]:
+        """The objects to repair from this frame: the selected ones; else the corrected ones; else all key ones here."""
+        session = self._window.session
+        if session.tracks is None or session.base is None:
+            return ()
+        here = [track for track in session.tracks.tracks() if _can_repair(track, session.index)]
+        selected = {shape.group_id for shape in self._window.canvas.selected_shapes}
+        by_hand = {shape.object_id for shape in session.base.shapes if shape.source != PROPAGATED}
+        corrected = by_hand & session.base.propagated_ids
+        for chosen in (selected, corrected):
+            found = tuple(track.object_id for track in here if track.object_id in chosen)
+            if found:
+                return found
+        return tuple(track.object_id for track in here)
 
     def _on_frame(self, step: Any) -> None:
         """A frame was saved by the run."""
         window, session = self._window, self._window.session
-        if not step.problem:
-            self._record.add(step.index, step.before)
-        if session.video is not self._record.video or session.tracks is None:
+        if session.video is not self._video or session.tracks is None:
             return  # another video was opened; the run's last frame comes late
         try:
             annotation = session.store.read(session.video, step.index)
@@ -153,6 +184,10 @@ class PropagationPanel(QtCore.QObject):
             return True
         return canvas.has_prompt or canvas.is_drawing or canvas.is_dragging_shape or window.is_dirty
 
+    def _show_notice(self, text: str) -> None:
+        self._window.statusBar().showMessage(text, 20_000)
+        self._timeline.progress.setToolTip(text)
+
     def _show_run(self) -> None:
         if self._run.is_running:
             self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
@@ -160,7 +195,7 @@ class PropagationPanel(QtCore.QObject):
 
     def _on_ended(self, how: str) -> None:
         self._is_following = False
-        video = self._record.video
+        video = self._video
         if video is self._window.session.video:
             self._timeline.show_idle(how)
         else:
@@ -174,3 +209,10 @@ def _fills_something(*, start: int, first: int, last: int, direction: str, objec
     ahead = direction in ("forward", "both") and last > start
     behind = direction in ("backward", "both") and first < start
     return bool(object_ids) and (ahead or behind)
+
+
+def _can_repair(track: Track, index: int) -> bool:
+    """Whether a human made the object here, and a propagation came by with it in a frame beside."""
+    return index in track.key_frames and not (track.answered_frames - track.key_frames).isdisjoint(
+        (index - 1, index + 1)
+    )

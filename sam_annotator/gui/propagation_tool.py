@@ -17,6 +17,7 @@ class PropagationTool(QtCore.QObject):
     Signals:
         busy(str): what is being done before the first frame.
         frame_done(object): a FrameDone of the engine: that frame is saved.
+        noticed(str): what changed in how the run goes on, one sentence.
         changed(): progress or paused.
         ended(str): how it ended, one sentence.
         failed(str): it could not go on, one sentence; comes after `ended`.
@@ -24,6 +25,7 @@ class PropagationTool(QtCore.QObject):
 
     busy = QtCore.pyqtSignal(str)
     frame_done = QtCore.pyqtSignal(object)
+    noticed = QtCore.pyqtSignal(str)
     changed = QtCore.pyqtSignal()
     ended = QtCore.pyqtSignal(str)
     failed = QtCore.pyqtSignal(str)
@@ -32,7 +34,7 @@ class PropagationTool(QtCore.QObject):
         super().__init__(parent)
         self._thread = thread
         self._job: Job | None = None
-        self.done = self.total = 0
+        self.done = self.total = self._frames = 0
         self._problems: list[str] = []
         self._clock = 0.0
         self._worked = 0.0
@@ -49,16 +51,16 @@ class PropagationTool(QtCore.QObject):
     @property
     def frames_per_second(self) -> float:
         """Of the frames so far, pauses left out; 0 while nothing is known."""
-        counted = self.done - _WARM_UP_FRAMES
+        counted = self._frames - _WARM_UP_FRAMES
         return counted / self._worked if counted > 0 and self._worked > 0 else 0.0
 
     def start(self, work: Callable[[], Iterator[Any]]) -> None:
         """Begin a run; `work` makes the generator, see EngineJobs.propagate."""
-        self.done = self.total = 0
+        self.done = self.total = self._frames = 0
         self._problems, self._worked, self._clock = [], 0.0, 0.0
         self._job = self._thread.submit(work, Priority.RUN)
         self._job.progressed.connect(self._on_progress)
-        self._job.succeeded.connect(lambda _result: self._end("Done"))
+        self._job.succeeded.connect(self._on_succeeded)
         self._job.cancelled.connect(lambda: self._end("Cancelled"))
         self._job.failed.connect(self._on_failed)
         self.changed.emit()
@@ -85,7 +87,7 @@ class PropagationTool(QtCore.QObject):
         speed = self.frames_per_second
         if not speed:
             return f"{self.done}/{self.total}" if self.total else "starting"
-        return f"{self.done}/{self.total}   {speed:.1f} fps, {(self.total - self.done) / speed:.0f} s left"
+        return f"{self.done}/{self.total}   {speed:.1f} fps, {_duration((self.total - self.done) / speed)} left"
 
     def _on_progress(self, step: object) -> None:
         if isinstance(step, str):
@@ -93,20 +95,32 @@ class PropagationTool(QtCore.QObject):
             return
         now = time.monotonic()
         self.done, self.total = step.done, step.total
-        if self.done > _WARM_UP_FRAMES and self._clock:
+        self._frames += 1
+        if self._frames > _WARM_UP_FRAMES and self._clock:
             self._worked += now - self._clock
         self._clock = now
         if step.problem:
             self._problems.append(step.problem)
+        if step.notice:
+            self.noticed.emit(step.notice)
         self.frame_done.emit(step)
         self.changed.emit()
+
+    def _on_succeeded(self, said: str | None) -> None:
+        self._end("Done", said or "")
 
     def _on_failed(self, message: str) -> None:
         self._end("Stopped")
         self.failed.emit(message)
 
-    def _end(self, how: str) -> None:
+    def _end(self, how: str, said: str = "") -> None:
         self._job = None
         skipped = f", {len(self._problems)} skipped: {self._problems[0]}" if self._problems else ""
-        self.ended.emit(f"{how}: {self.done} of {self.total or '?'} frames{skipped}")
+        self.ended.emit((said or f"{how}: {self.done} of {self.total or '?'} frames") + skipped)
         self.changed.emit()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

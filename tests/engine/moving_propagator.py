@@ -113,7 +113,8 @@ def mask_at(store: AnnotationStore, video: Video, index: int, object_id: int = 1
 
 
 def all_files(video: Video) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(video.folder.iterdir())}
+    """All files of the video's folder, what is hidden left out."""
+    return {path.name: path.read_bytes() for path in sorted(video.folder.iterdir()) if not path.name.startswith(".")}
 
 
 def tracks_of(video: Video, store: AnnotationStore) -> tuple[Track, ...]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sam_annotator.core.tracks import Track
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.propagation import (
+from sam_annotator.engine.planning import (
     MAX_KEY_FRAMES,
     PropagationRequest,
     choose_key_frames,

@@ -18,11 +18,8 @@ from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.masks import object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.propagation import (
-    PropagationRequest,
-    plan_unfilled,
-    propagate,
-)
+from sam_annotator.engine.planning import PropagationRequest, plan_unfilled
+from sam_annotator.engine.propagation import propagate
 from sam_annotator.engine.read_ahead import FRAMES_AHEAD, read_ahead
 from tests.engine.moving_propagator import (
     FRAMES,

@@ -15,6 +15,7 @@ from PyQt5.QtCore import Qt
 from sam_annotator.core.annotation import PROPAGATED, REVIEWED
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.masks import iou
+from sam_annotator.core.run_journal import FOLDER
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre
@@ -219,7 +220,7 @@ def test_closing_the_window_during_a_run_leaves_whole_files_and_no_thread(driver
     driver.window.close()
     assert not driver.window.engine.isRunning()
     assert not driver.window.files.isRunning()
-    files = sorted(file_of(driver, 0).parent.iterdir())
+    files = sorted(path for path in file_of(driver, 0).parent.iterdir() if path.name != FOLDER)
     assert {path.suffix for path in files} == {".json"}
     assert [json.loads(path.read_bytes())["imageWidth"] for path in files] == [160] * len(files)
     assert len(files) >= 3

@@ -14,6 +14,19 @@ _EMPTY, _FILLED = QtGui.QColor(205, 208, 213), QtGui.QColor(126, 178, 140)
 _KEY, _DOUBTFUL = QtGui.QColor(38, 108, 214), QtGui.QColor(230, 126, 34)
 
 
+TO_NEXT_KEY, BETWEEN_KEYS, WHOLE_VIDEO = "next", "between", "whole"
+"""Choices that are more than a direction: the range follows from the key frames."""
+
+_DIRECTIONS = (
+    ("Forward", "forward", "From this frame to the end of the range"),
+    ("Backward", "backward", "From this frame back to the beginning of the range"),
+    ("Both ways", "both", "From this frame forward to the end of the range, then backward to its beginning"),
+    ("To next key frame", TO_NEXT_KEY, "From this frame to the next key frame of the checked objects"),
+    ("Between key frames", BETWEEN_KEYS, "The frames between the key frames before and after this frame"),
+    ("Whole video", WHOLE_VIDEO, "Every frame, from each checked object's own key frames, forward and backward"),
+)
+
+
 @dataclass(frozen=True)
 class FrameMarks:
     """What the slider shows of a video: indices of frames.
@@ -140,17 +153,19 @@ class Timeline(QtWidgets.QWidget):
     Signals:
         frame_wanted(int): go to this frame.
         step_wanted(int): go this many frames on.
-        start_wanted(), pause_wanted(), cancel_wanted(): the propagation's buttons.
+        start_wanted(), repair_wanted(), pause_wanted(), cancel_wanted(): the propagation's buttons.
     """
 
     frame_wanted = QtCore.pyqtSignal(int)
     step_wanted = QtCore.pyqtSignal(int)
     start_wanted = QtCore.pyqtSignal()
+    repair_wanted = QtCore.pyqtSignal()
     pause_wanted = QtCore.pyqtSignal()
     cancel_wanted = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
+        self._is_running = False
         self.slider = FrameSlider()
         self.slider.moved.connect(self.frame_wanted)
         self.number = QtWidgets.QSpinBox(keyboardTracking=False, minimum=1)
@@ -187,14 +202,22 @@ class Timeline(QtWidgets.QWidget):
 
     def _run_row(self) -> QtWidgets.QHBoxLayout:
         self.direction = QtWidgets.QComboBox()
-        for text, value in (("Forward", "forward"), ("Backward", "backward"), ("Both ways", "both")):
+        for text, value, tip in _DIRECTIONS:
             self.direction.addItem(text, value)
+            self.direction.setItemData(self.direction.count() - 1, tip, Qt.ToolTipRole)
+        self.direction.currentIndexChanged.connect(lambda _index: self._show_choice())
         self.first = QtWidgets.QSpinBox(minimum=1, toolTip="First frame that the propagation may fill")
         self.last = QtWidgets.QSpinBox(minimum=1, toolTip="Last frame that the propagation may fill")
         self.follow = QtWidgets.QCheckBox("Follow", checked=True, toolTip="Show each frame as it is computed")
         self.start = QtWidgets.QPushButton("Propagate")
         self.start.setToolTip("Carry the masks of the checked objects through the video (Space)")
         self.start.clicked.connect(self.start_wanted)
+        self.repair = QtWidgets.QPushButton("Repair", enabled=False)
+        self.repair.setToolTip(
+            "Carry the objects that were corrected in this frame on anew, both ways, "
+            "until the masks agree with the old ones (Shift+Space)"
+        )
+        self.repair.clicked.connect(self.repair_wanted)
         self.pause = QtWidgets.QPushButton("Pause")
         self.pause.clicked.connect(self.pause_wanted)
         self.cancel = QtWidgets.QPushButton("Cancel")
@@ -211,7 +234,7 @@ class Timeline(QtWidgets.QWidget):
         row.addWidget(self.follow)
         row.addStretch(1)
         row.addWidget(self.progress, 1)
-        for button in (self.start, self.pause, self.cancel):
+        for button in (self.repair, self.start, self.pause, self.cancel):
             button.setFocusPolicy(Qt.NoFocus)
             row.addWidget(button)
         return row
@@ -266,7 +289,15 @@ class Timeline(QtWidgets.QWidget):
 
     def _show_running(self, running: bool, can_pause: bool = True) -> None:
         self.start.setVisible(not running)
+        self.repair.setVisible(not running)
         self.pause.setVisible(running and can_pause)
         self.cancel.setVisible(running)
-        for widget in (self.direction, self.first, self.last):
-            widget.setEnabled(not running)
+        self.direction.setEnabled(not running)
+        self._is_running = running
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        """The range can be changed where it counts."""
+        for box in (self.first, self.last):
+            box.setEnabled(not self._is_running and self.direction.currentData() in ("forward", "backward", "both"))
+        self.direction.setToolTip(self.direction.currentData(Qt.ToolTipRole))

@@ -1,0 +1,258 @@
+"""What a propagation changed, written down on disk as it goes: it can be taken back later, and be gone on with.
+
+Beside the annotations of a video lies a hidden folder with its last runs, one file each. Before a frame is written, the
+file gets what the frame said before; so a run that is killed can be taken back, or finished, as one that was not.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final
+
+import orjson
+
+from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, encode_annotation
+from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.locks import alone
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+FOLDER: Final = ".sam_annotator"
+"""The hidden folder beside the annotations of a video."""
+
+KEPT_RUNS: Final = 5
+"""Runs of one video that can be taken back; older ones are forgotten."""
+
+_SUFFIX: Final = ".run"
+_RECORD: Final = struct.Struct("<II")  # length and checksum of what follows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One frame that a run was about to write.
+
+    Attributes:
+        index: the frame.
+        object_ids: the objects that the run answered for.
+        part: which of the run's requests it belongs to, from 0.
+        before: what the file said, as bytes of JSON; None: there was none.
+    """
+
+    index: int
+    object_ids: tuple[int, ...]
+    part: int
+    before: bytes | None
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One run as it was written down.
+
+    Attributes:
+        path: the file.
+        plan: what the run was about, as `RunJournal` was told.
+        entries: the frames it wrote, in order. The last one may not have been written any more.
+        has_ended: False: it was killed or interrupted.
+    """
+
+    path: Path
+    plan: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    has_ended: bool
+
+
+class RunJournal:
+    """Writes down one run. Nothing is on disk before the first frame; a context manager.
+
+    Attributes:
+        part: the number of the request that is being carried out, for the entries to come.
+    """
+
+    def __init__(self, video: Video, store: AnnotationStore, plan: Mapping[str, Any] | None = None) -> None:
+        """
+        Args:
+            plan: anything JSON; what it takes to go on with the run after an interruption. Kept as it is.
+        """
+        self.part = 0
+        self._folder = runs_folder(video, store)
+        self._plan = dict(plan or {})
+        self._stream: BinaryIO | None = None
+
+    @classmethod
+    def resumed(cls, video: Video, store: AnnotationStore, run: RecordedRun) -> "RunJournal":
+        """Go on writing down a run that was interrupted."""
+        journal = cls(video, store, run.plan)
+        with _saving(run.path):
+            _cut_torn_end(run.path)
+            journal._stream = run.path.open("ab", buffering=0)
+        return journal
+
+    def __enter__(self) -> "RunJournal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close(has_ended=kind is None)
+
+    def add(self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int]) -> None:
+        """A frame is about to be written. To be called before it is.
+
+        Raises:
+            SaveError: it could not be written down; then the frame must not be written either.
+        """
+        head = {"frame": index, "objects": sorted(object_ids), "part": self.part, "was": before is not None}
+        if self._stream is None:
+            self._stream = self._begin()
+        self._write(head, b"" if before is None else encode_annotation(before))
+
+    def close(self, *, has_ended: bool) -> None:
+        """Nothing more will come; without `has_ended` the run counts as interrupted."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with stream, suppress(OSError):  # a disk that is full now has all that is needed
+                if has_ended:
+                    stream.write(_packed({"ended": True}))
+
+    def _begin(self) -> BinaryIO:
+        with _saving(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            known = _numbered(self._folder)
+            for old in known[: max(len(known) - KEPT_RUNS + 1, 0)]:
+                old.unlink(missing_ok=True)
+            number = int(known[-1].stem) + 1 if known else 1
+            stream = (self._folder / f"{number:06}{_SUFFIX}").open("xb", buffering=0)
+        try:
+            with _saving(self._folder):
+                stream.write(_packed({"plan": self._plan}))
+        except SaveError:
+            stream.close()
+            raise
+        return stream
+
+    def _write(self, head: Mapping[str, Any], data: bytes) -> None:
+        assert self._stream is not None
+        with _saving(self._folder):
+            self._stream.write(_packed(head, data))
+
+
+def runs_folder(video: Video, store: AnnotationStore) -> Path:
+    """The hidden folder that holds what is known of a video's runs, whether it is there or not."""
+    return store.folder(video) / FOLDER
+
+
+def can_take_back(video: Video, store: AnnotationStore) -> bool:
+    """Whether there is something that looks like a run; fast."""
+    return bool(_numbered(runs_folder(video, store)))
+
+
+def last_run(video: Video, store: AnnotationStore) -> RecordedRun | None:
+    """The last run of a video that wrote something and was not taken back; None: there is none."""
+    for path in reversed(_numbered(runs_folder(video, store))):
+        run = _read(path)
+        if run is not None and run.entries:
+            return run
+    return None
+
+
+def take_back_last_run(video: Video, store: AnnotationStore) -> Iterator[int]:
+    """Undo the last run frame by frame, the last first; what a person did since stays. A generator over indices.
+
+    The run is forgotten when all its frames were gone through; where that is interrupted, or a frame cannot be read or
+    written, it is not, and can be taken back again.
+
+    Raises:
+        InputError: there is no run, or one is at work just now.
+        AnnotationError, SaveError: a frame could not be taken back; the ones before it were.
+    """
+    with sole_run(video, store):
+        run = last_run(video, store)
+        if run is None:
+            raise InputError(f"There is no propagation of {video.name} to take back.")
+        for entry in reversed(run.entries):
+            before = None if entry.before is None else decode_annotation(entry.before)
+            store.take_back(video, entry.index, before, entry.object_ids)
+            yield entry.index
+        with _saving(run.path):
+            run.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_run(video: Video, store: AnnotationStore) -> Iterator[None]:
+    """While in this block, no other process, and nobody else in this one, propagates this video.
+
+    Raises:
+        InputError: somebody does so already.
+        SaveError: the folder for annotations cannot be written.
+    """
+    with alone(runs_folder(video, store) / "lock") as mine:
+        if not mine:
+            raise InputError(
+                f"Another propagation is at work on {video.name} (in {store.folder(video)}); "
+                "wait until it has ended, or cancel it."
+            )
+        yield
+
+
+def _numbered(folder: Path) -> list[Path]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    stems = sorted(int(name.removesuffix(_SUFFIX)) for name in names if name.endswith(_SUFFIX) and name[:-4].isdigit())
+    return [folder / f"{stem:06}{_SUFFIX}" for stem in stems]
+
+
+def _read(path: Path) -> RecordedRun | None:
+    """A run up to where its file is whole; None: not even its plan is."""
+    try:
+        records = list(_records(path.read_bytes()))
+    except OSError:
+        return None
+    if not records or "plan" not in records[0][1]:
+        return None
+    entries = [
+        Entry(head["frame"], tuple(head["objects"]), head["part"], data if head["was"] else None)
+        for _, head, data in records
+        if "frame" in head
+    ]
+    return RecordedRun(path, records[0][1]["plan"], tuple(entries), "ended" in records[-1][1])
+
+
+def _packed(head: Mapping[str, Any], data: bytes = b"") -> bytes:
+    content = zlib.compress(orjson.dumps(head) + b"\n" + data)
+    return _RECORD.pack(len(content), zlib.crc32(content)) + content
+
+
+def _records(data: bytes) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """Where each record ends, its head and its data; up to the first one that is not whole."""
+    place = 0
+    while place + _RECORD.size <= len(data):
+        length, checksum = _RECORD.unpack_from(data, place)
+        content = data[place + _RECORD.size : place + _RECORD.size + length]
+        if len(content) < length or zlib.crc32(content) != checksum:
+            return
+        place += _RECORD.size + length
+        head, _, rest = zlib.decompress(content).partition(b"\n")
+        yield place, orjson.loads(head), rest
+
+
+def _cut_torn_end(path: Path) -> None:
+    ends = [end for end, _, _ in _records(path.read_bytes())]
+    os.truncate(path, ends[-1] if ends else 0)
+
+
+@contextmanager
+def _saving(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error.strerror or error}), and without it the propagation could not be "
+            "taken back. Free some space or choose a folder that can be written (--output DIR)."
+        ) from error

@@ -1,0 +1,186 @@
+"""One video of many: what a process of a headless propagation does, and what it says of it."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.videos import Video
+from sam_annotator.engine.engines import EngineOptions, make_propagator
+from sam_annotator.engine.propagation import FrameDone, finish, read_tracks
+from sam_annotator.engine.propagator import Propagator
+from sam_annotator.engine.runs import FillOptions, Steps, fill_video, plan_video
+
+MOST_DOUBTFUL: Final = 10
+"""How many of the least certain answers are named."""
+
+
+@dataclass(frozen=True)
+class VideoTask:
+    """What a process needs to know of one video. Can be pickled.
+
+    Attributes:
+        output: where the annotations are; None: beside the frames.
+        fill: what is to be done.
+        engines: with which propagator.
+        threads: how many threads it may use; None: as many as it likes.
+    """
+
+    video: Video
+    output: Path | None
+    fill: FillOptions
+    engines: EngineOptions
+    threads: int | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Doubt:
+    """A propagated mask that may have drifted, for people."""
+
+    score: float
+    video: str
+    frame: str
+    who: str
+
+
+@dataclass
+class VideoResult:
+    """What came of one video.
+
+    Attributes:
+        objects: with key frames.
+        planned: frames that there were to fill; more may have been looked at in repairs.
+        written: indices of the frames for which an answer was computed.
+        skipped: (frame, why it could not be filled); the frame is None for the video as a whole.
+        said: sentences on how it went, such as the range of a repair.
+        doubtful: the least certain masks of the video as it is now, at most MOST_DOUBTFUL.
+        doubts: how many such masks there are in all.
+        not_unpacked: the video file, where it has no frames yet.
+        needs_work: whether there is something to fill or to repair.
+    """
+
+    video: str
+    objects: int = 0
+    planned: int = 0
+    written: set[int] = field(default_factory=set)
+    skipped: list[tuple[int | None, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    doubtful: list[Doubt] = field(default_factory=list)
+    doubts: int = 0
+    not_unpacked: Path | None = None
+    needs_work: bool = False
+
+
+def survey(task: VideoTask) -> VideoResult:
+    """Look what there is to do in a video. Raises nothing: what is wrong with it is in `skipped`."""
+    result = VideoResult(task.video.name)
+    store = AnnotationStore(task.output)
+    try:
+        known = finish(read_tracks(task.video, store))
+        plan = plan_video(task.video, store, known, task.fill)
+        _note_tracks(result, task.video, known)
+    except InputError as error:
+        result.skipped.append((None, str(error)))
+        return result
+    if not result.objects and task.video.source is not None and task.video.needs_unpacking:
+        result.not_unpacked = task.video.source
+    result.planned = plan.total
+    result.needs_work = bool(plan.requests or plan.repairs)
+    return result
+
+
+def fill(task: VideoTask) -> VideoResult:
+    """Do what there is to do in a video. What is wrong with it is in `skipped`.
+
+    Raises:
+        InputError, EngineError: the propagator cannot be made.
+        SaveError: a frame could not be written.
+    """
+    result = VideoResult(task.video.name)
+    for _ in fill_steps(task, result):
+        pass
+    return result
+
+
+def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone]:
+    """As `fill`, frame by frame; `result` says at any time what came of it so far."""
+    store = AnnotationStore(task.output)
+    with _ONE_AT_A_TIME:  # threads of a Dask worker share the process, and with it the propagator
+        propagator = _propagator(task.engines)
+        _limit_threads(task.threads)
+        try:
+            with closing(fill_video(task.video, store, propagator, task.fill)) as steps:
+                said = yield from _noting(steps, result)
+            result.said += [said] if said else []
+        except (InputError, EngineError) as error:
+            result.skipped.append((None, str(error)))
+    try:
+        known = finish(read_tracks(task.video, store))
+        _note_tracks(result, task.video, known)
+    except InputError as error:
+        result.skipped.append((None, str(error)))
+
+
+def propagator_name(engines: EngineOptions) -> str:
+    """Load the propagator for the tasks of this process, and say what it is called."""
+    return _propagator(engines).name
+
+
+def _noting(steps: Steps, result: VideoResult) -> Steps:
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            said: str = end.value
+            return said
+        if isinstance(step, FrameDone):
+            if step.scores:
+                result.written.add(step.index)
+            if step.problem:
+                result.skipped.append((step.index, step.problem))
+            if step.notice:
+                result.said.append(step.notice)
+        yield step
+
+
+def _note_tracks(result: VideoResult, video: Video, known: VideoTracks) -> None:
+    noted = {reason for _, reason in result.skipped}
+    result.skipped += [(i, reason) for i, reason in sorted(known.problems.items()) if reason not in noted]
+    labels = {track.object_id: track.label for track in known.tracks()}
+    result.objects = sum(bool(track.key_frames) for track in known.tracks())
+    answers = known.doubtful_answers() if result.objects else []
+    result.doubts = len(answers)
+    result.doubtful = sorted(
+        Doubt(
+            answer.score,
+            video.name,
+            video.frame_paths[answer.frame].name,
+            f"{labels[answer.object_id]} {answer.object_id}",
+        )
+        for answer in answers
+    )[:MOST_DOUBTFUL]
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _propagator(engines: EngineOptions) -> Propagator:
+    return make_propagator(engines)
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Several processes on one machine share its cores. What the propagator needs is loaded by now."""
+    if threads is None:
+        return
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(threads)

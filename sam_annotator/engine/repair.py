@@ -1,0 +1,198 @@
+"""After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones."""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation
+from sam_annotator.core.errors import AnnotationError, InputError
+from sam_annotator.core.masks import iou, object_mask
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import Track, VideoTracks
+from sam_annotator.core.videos import Video
+from sam_annotator.engine.planning import PropagationRequest
+from sam_annotator.engine.propagation import FrameDone, Record, Run, Step, read_tracks
+from sam_annotator.engine.propagator import Propagator
+from sam_annotator.engine.read_ahead import read_ahead
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """When a repair may stop: the new masks are the old ones, as good as.
+
+    Attributes:
+        iou: from this overlap on the new and the old mask of a frame agree. Two empty ones do.
+        frames: so many frames in a row have to agree.
+    """
+
+    iou: float = 0.95
+    frames: int = 5
+
+
+AGREEMENT: Final = Agreement()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Objects that were corrected in one frame."""
+
+    frame: int
+    object_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair came to; as text a sentence for people, frames counted from 1.
+
+    Attributes:
+        first, last: the frames that were computed anew, with the one that was corrected.
+        open_ends: how many of the two ends were reached without that the masks agreed again.
+    """
+
+    first: int
+    last: int
+    open_ends: int
+
+    def __str__(self) -> str:
+        until = "" if self.open_ends else ", where the masks agree with the old ones again"
+        return f"Repaired frames {self.first + 1} to {self.last + 1}{until}"
+
+
+def find_corrections(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> list[Correction]:
+    """Where a person changed what a propagation had made, in the order of the frames.
+
+    Approving a mask is no correction. Frames that cannot be read are left out.
+    """
+    found: dict[int, list[int]] = {}
+    for track in tracks:
+        for index in track.key_frames & track.answered_frames:
+            try:
+                annotation = store.read(video, index)
+            except AnnotationError:
+                continue
+            shapes = () if annotation is None else annotation.shapes_of(track.object_id)
+            if any(shape.source != PROPAGATED for shape in shapes):
+                found.setdefault(index, []).append(track.object_id)
+    return [Correction(index, tuple(sorted(found[index]))) for index in sorted(found)]
+
+
+def repair_steps(
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    correction: Correction,
+    agreement: Agreement = AGREEMENT,
+    *,
+    record: Record | None = None,
+    old: Mapping[int, FrameAnnotation | None] | None = None,
+) -> Generator[str | FrameDone, None, Repaired]:
+    """Carry the masks of the frame that was corrected on, forward and then backward, over what was propagated.
+
+    Each object stops by itself where its masks agree, before its next key frame, and where it was never propagated.
+
+    Args:
+        record: is told of each frame before it is written.
+        old: what frames said before this very repair was interrupted, for those that it had written.
+
+    Raises:
+        InputError: there is nothing to repair, or the frame cannot be read.
+        SaveError, EngineError: as `propagate`.
+    """
+    known = yield from read_tracks(video, store)
+    reaches = _reaches(video, known, correction)
+    tracks = {track.object_id: track for track in known.tracks() if track.object_id in {i for _, i in reaches}}
+    first, last = min(reaches.values()), max(reaches.values())
+    request = PropagationRequest(
+        tuple(tracks), correction.frame, min(first, correction.frame), max(last, correction.frame), "both"
+    )
+    run = Run(video, store, propagator, request, tracks, record)
+    yield from run.forecast(request.passes[0])
+    ends, open_ends, done, total = [correction.frame], 0, 0, request.total
+    for frames in request.passes:
+        watch = _Watch(run, {i: end for (way, i), end in reaches.items() if way == frames.step}, agreement, old or {})
+        yield from run.begin(frames)
+        with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
+            for index, image in zip(frames, images, strict=True):
+                step = run.step(index, image, watch.wanted(index, correction.frame))
+                if done == 0 or index != correction.frame:
+                    done += 1
+                    yield FrameDone(index, step.scores, done, total, step.problem, run.take_notice())
+                ends.append(index)
+                if index != correction.frame and watch.has_settled(index, step):
+                    break
+        total -= abs(frames[-1] - index)
+        open_ends += watch.is_open
+    return Repaired(min(ends), max(ends), open_ends)
+
+
+class _Watch:
+    """Compares the new masks with the old ones in one direction, and knows which objects go on."""
+
+    def __init__(
+        self,
+        run: Run,
+        ends: Mapping[int, int],
+        agreement: Agreement,
+        old: Mapping[int, FrameAnnotation | None],
+    ) -> None:
+        self._run, self._ends, self._agreement, self._old = run, ends, agreement, old
+        self._going = set(ends)
+        self._agreed: Counter[int] = Counter()
+        self.is_open = False
+
+    def wanted(self, index: int, start: int) -> frozenset[int]:
+        """The objects to answer for in a frame."""
+        away = abs(index - start)
+        return frozenset(i for i in self._going if away <= abs(self._ends[i] - start))
+
+    def has_settled(self, index: int, step: Step) -> bool:
+        """Take note of a frame; True if no object has to go on."""
+        if step.after is not None:
+            before = self._old.get(index, step.before)
+            for object_id in sorted(self._going):
+                agrees = self._agrees(object_id, before, step.after)
+                self._agreed[object_id] = self._agreed[object_id] + 1 if agrees else 0
+        self._going -= {i for i in self._going if self._agreed[i] >= self._agreement.frames}
+        past = {i for i in self._going if self._ends[i] == index}
+        self.is_open |= bool(past)
+        self._going -= past
+        return not self._going
+
+    def _agrees(self, object_id: int, before: FrameAnnotation | None, after: FrameAnnotation) -> bool:
+        if before is None or not (before.shapes_of(object_id) or object_id in before.propagated_ids):
+            return False
+        height, width = self._run.height, self._run.width
+        old, new = (object_mask(seen.shapes_of(object_id), height, width) for seen in (before, after))
+        return not (old.any() or new.any()) or iou(old, new) >= self._agreement.iou
+
+
+def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[tuple[int, int], int]:
+    """(direction, object) -> the last frame that may have to be repaired: what was propagated, up to a key frame."""
+    frame = correction.frame
+    if frame in known.problems:
+        raise AnnotationError(known.problems[frame])
+    reaches = {}
+    for track in filter(None, map(known.get, correction.object_ids)):
+        if frame not in track.key_frames:
+            continue
+        answered = (track.answered_frames | track.propagated_frames) - track.key_frames
+        after = min((key for key in track.key_frames if key > frame), default=len(video))
+        before = max((key for key in track.key_frames if key < frame), default=-1)
+        for way, beside in ((1, range(frame + 1, after)), (-1, range(frame - 1, before, -1))):
+            carried = [index for index in beside if index in answered]
+            if carried:
+                reaches[way, track.object_id] = carried[-1]
+    if not reaches:
+        raise InputError(_nothing_to_repair(video, correction))
+    return reaches
+
+
+def _nothing_to_repair(video: Video, correction: Correction) -> str:
+    ids = ", ".join(str(object_id) for object_id in correction.object_ids)
+    who = f"object {ids}" if len(correction.object_ids) == 1 else f"the objects {ids}"
+    return (
+        f"Nothing to repair in {video.name} around {video.frame_paths[correction.frame].name}: no propagation has come "
+        f"by there with {who}, or nothing was corrected. Correct a mask there, or propagate from it."
+    )

@@ -1,0 +1,210 @@
+"""Whole runs: one at a time on a video, and written down, so that each can be taken back, and gone on with exactly.
+
+What a run that was killed knew is more than what it left in the files: a propagator remembers the frames it came
+through. So who goes on with it computes again what it had computed of the request it was at, writes none of it, and is
+then where it was: the files come out as if nothing had happened.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sam_annotator.core.annotation import FrameAnnotation, decode_annotation
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.run_journal import Entry, RecordedRun, RunJournal, last_run, sole_run
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.videos import Video
+from sam_annotator.engine.planning import PropagationRequest, Reach, plan_unfilled
+from sam_annotator.engine.propagation import FrameDone, propagation_steps, read_tracks
+from sam_annotator.engine.propagator import Propagator
+from sam_annotator.engine.repair import AGREEMENT, Agreement, Correction, find_corrections, repair_steps
+
+Steps = Generator[str | FrameDone, None, str]
+"""What is being done, then each frame; returns what came of it, a sentence, where there is more to say than frames."""
+
+
+@dataclass(frozen=True)
+class FillOptions:
+    """What is to be filled in a video, see `plan_unfilled`; `repair`: corrections are carried out first."""
+
+    direction: Reach = "forward"
+    again: bool = False
+    within: tuple[int, int] | None = None
+    repair: bool = False
+    agreement: Agreement = AGREEMENT
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is to be done in a video, in this order.
+
+    Attributes:
+        repairs, requests: as they are carried out.
+        facts: what the plan was made from; where it is the same, an interrupted run can be gone on with.
+        interrupted: the run to go on with; None: a new one.
+    """
+
+    repairs: tuple[Correction, ...] = ()
+    requests: tuple[PropagationRequest, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: RecordedRun | None = None
+
+    @property
+    def total(self) -> int:
+        """Frames of the requests; of repairs nobody knows."""
+        return sum(request.total for request in self.requests)
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON, for `_plan_from`."""
+        return {
+            "repairs": [[repair.frame, list(repair.object_ids)] for repair in self.repairs],
+            "requests": [[list(r.object_ids), r.start, r.first, r.last, r.direction] for r in self.requests],
+            "facts": dict(self.facts),
+        }
+
+
+def run_request(video: Video, store: AnnotationStore, propagator: Propagator, request: PropagationRequest) -> Steps:
+    """Carry out one request. Raises what `propagate` does, and InputError while another run is at work on the video."""
+    with sole_run(video, store), RunJournal(video, store) as journal:
+        store.sweep(video)
+        yield from propagation_steps(video, store, propagator, request, record=journal.add)
+    return ""
+
+
+def run_whole_video(video: Video, store: AnnotationStore, propagator: Propagator, object_ids: tuple[int, ...]) -> Steps:
+    """Carry these objects from their key frames through the whole video, both ways, over what was propagated before."""
+    with sole_run(video, store):
+        store.sweep(video)
+        known = yield from read_tracks(video, store)
+        tracks = [track for track in known.tracks() if track.object_id in object_ids]
+        requests = plan_unfilled(video, tracks, direction="both", again=True)
+        if not requests:
+            raise InputError(f"Nothing to propagate in {video.name}: no frame of these objects is without a key frame.")
+        yield from _carry_out(video, store, propagator, Plan(requests=tuple(requests)), AGREEMENT)
+    return ""
+
+
+def run_repair(
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    correction: Correction,
+    agreement: Agreement = AGREEMENT,
+) -> Steps:
+    """Carry out one repair; one that was interrupted at the same place is gone on with."""
+    with sole_run(video, store):
+        store.sweep(video)
+        plan = Plan(repairs=(correction,))
+        run = last_run(video, store)
+        if run is not None and not run.has_ended and run.plan == plan.document():
+            plan = replace(plan, interrupted=run)
+        return (yield from _carry_out(video, store, propagator, plan, agreement))
+
+
+def fill_video(video: Video, store: AnnotationStore, propagator: Propagator, options: FillOptions) -> Steps:
+    """Fill what is not filled, as `options` say; a run that was interrupted is gone on with exactly."""
+    with sole_run(video, store):
+        store.sweep(video)
+        known = yield from read_tracks(video, store)
+        plan = plan_video(video, store, known, options)
+        said = yield from _carry_out(video, store, propagator, plan, options.agreement)
+        if plan.interrupted is not None and not options.again:  # what else was missing
+            known = yield from read_tracks(video, store)
+            rest = replace(plan_video(video, store, known, options), repairs=())
+            yield from _carry_out(video, store, propagator, rest, options.agreement)
+    return said
+
+
+def plan_video(video: Video, store: AnnotationStore, known: VideoTracks, options: FillOptions) -> Plan:
+    """What there is to do in a video; what is left of a run that was interrupted, where the key frames are the same."""
+    tracks = [track for track in known.tracks() if track.key_frames]
+    repairs = find_corrections(video, store, tracks) if options.repair else []
+    facts = {
+        "options": {**asdict(options), "within": list(options.within) if options.within else None},
+        "frames": len(video),
+        "key_frames": {str(track.object_id): sorted(track.key_frames) for track in tracks},
+    }
+    run = last_run(video, store)
+    if run is not None and not run.has_ended and run.plan.get("facts") == facts:
+        return _plan_from(run)
+    requests = plan_unfilled(video, tracks, direction=options.direction, again=options.again, within=options.within)
+    return Plan(tuple(repairs), tuple(requests), facts)
+
+
+def _plan_from(run: RecordedRun) -> Plan:
+    return Plan(
+        tuple(Correction(frame, tuple(object_ids)) for frame, object_ids in run.plan["repairs"]),
+        tuple(PropagationRequest(tuple(ids), *place) for ids, *place in run.plan["requests"]),
+        run.plan["facts"],
+        run,
+    )
+
+
+def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, plan: Plan, agreement: Agreement) -> Steps:
+    """All parts of a plan, in order; where a request cannot be carried out, that is said, and the next one is."""
+    entries = () if plan.interrupted is None else plan.interrupted.entries
+    at = entries[-1].part if entries else 0
+    before = [entry for entry in entries if entry.part == at]
+    said = []
+    with _journal(video, store, plan) as journal:
+        for part, correction in enumerate(plan.repairs):
+            if part < at:
+                continue
+            journal.part = part
+            old = _old(before) if part == at else {}
+            repaired = yield from repair_steps(
+                video, store, propagator, correction, agreement, record=journal.add, old=old
+            )
+            said.append(str(repaired))
+        done = 0
+        for part, request in enumerate(plan.requests, start=len(plan.repairs)):
+            if part >= at:
+                journal.part = part
+                written = _written(before) if part == at else frozenset[int]()
+                yield from _request(video, store, propagator, request, journal, written, done, plan.total)
+            done += request.total
+    return "; ".join(said)
+
+
+def _request(
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    request: PropagationRequest,
+    journal: RunJournal,
+    written: frozenset[int],
+    done: int,
+    total: int,
+) -> Generator[str | FrameDone, None, None]:
+    steps = propagation_steps(video, store, propagator, request, record=journal.add, written=written)
+    if written:
+        yield f"going on where the last run was interrupted, after {len(written)} frames"
+    try:
+        with closing(steps):
+            for step in steps:
+                yield replace(step, done=done + step.done, total=total) if isinstance(step, FrameDone) else step
+    except InputError as error:  # of the frame to start from; other requests may do
+        first, last = (video.frame_paths[index].name for index in (request.first, request.last))
+        problem = f"{error} Nothing was filled from {first} to {last}."
+        yield FrameDone(request.start, {}, done + request.total, total, problem)
+
+
+def _journal(video: Video, store: AnnotationStore, plan: Plan) -> RunJournal:
+    if plan.interrupted is not None:
+        return RunJournal.resumed(video, store, plan.interrupted)
+    return RunJournal(video, store, plan.document())
+
+
+def _written(entries: list[Entry]) -> frozenset[int]:
+    """The frames that a part of a run wrote for sure: it may have been killed before it wrote the last one."""
+    last = {entry.index for entry in entries[-1:]}
+    return frozenset(entry.index for entry in entries) - last
+
+
+def _old(entries: list[Entry]) -> dict[int, FrameAnnotation | None]:
+    """What frames said before a part of a run; the first entry of a frame counts."""
+    return {
+        entry.index: None if entry.before is None else decode_annotation(entry.before) for entry in reversed(entries)
+    }
