@@ -164,11 +164,53 @@ def test_the_list_follows_each_letter_and_down_takes_from_it(open_dialog: Open) 
     assert opened.offered[0] == "swan"
     assert "duck" not in opened.offered
     opened.press(Qt.Key_Down)
-    opened.press(Qt.Key_Down)
     assert opened.dialog.category.text() == opened.offered[1]
     opened.press(Qt.Key_Up)
     opened.press(Qt.Key_Return)
     assert opened.answer.label == "swan"
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_closed", "taken"),
+    [
+        ("whoo", False, "whooper swan"), ("SWAN", False, "swan"), ("auto", False, "car_(automobile)"),
+        ("duk", False, "duk"), ("duk", True, "duck"), ("heron", False, "heron"), ("zzzzzz", True, "zzzzzz"),
+    ],
+)  # fmt: skip
+def test_enter_takes_the_line_that_is_marked(open_dialog: Open, typed: str, is_closed: bool, taken: str) -> None:
+    opened = open_dialog(is_closed=is_closed)
+    opened.type(typed)
+    assert opened.dialog.list.currentItem().data(Qt.UserRole) == taken
+    opened.press(Qt.Key_Return)
+    assert opened.answer.label == taken
+
+
+def test_what_begins_like_a_category_can_still_be_a_new_one(open_dialog: Open) -> None:
+    opened = open_dialog()
+    opened.type("car")
+    assert opened.offered[-1] == "new category: car"
+    opened.press(Qt.Key_Up)
+    opened.press(Qt.Key_Return)
+    assert opened.answer.label == "car"
+
+
+def test_of_several_that_begin_alike_a_recent_one_is_marked(open_dialog: Open) -> None:
+    opened = open_dialog(recent=("car_(automobile)",))
+    opened.type("car")
+    opened.press(Qt.Key_Return)
+    assert opened.answer.label == "car_(automobile)"
+
+
+def test_a_dialog_with_1196_categories_opens_at_once(open_dialog: Open) -> None:
+    names = many_categories()
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        opened = open_dialog(categories=names, recent=names[5:17], objects=[KnownObject(1, "swan", False)])
+        opened.dialog.grab()
+        seconds.append(time.perf_counter() - begun)
+        opened.dialog.close()
+    assert statistics.median(seconds) < 0.05
 
 
 def test_up_from_the_top_goes_to_the_end_and_an_empty_list_stays_as_it_is(open_dialog: Open) -> None:
