@@ -120,6 +120,7 @@ def likely_next(index: int, before: int | None, total: int, count: int) -> list[
     """
     step = 1 if before is None or abs(index - before) > _LARGEST_STEP else index - before
     ahead = -1 if step < 0 else 1
-    wanted = [index + step, *(index + ahead * far for far in range(1, count + 1))][:count]
-    wanted += [index - ahead] if count else []
-    return [one for one in dict.fromkeys(wanted) if 0 <= one < total and one != index]
+    there = [index + step, *(index + ahead * far for far in range(1, count + 1))]
+    wanted = [one for one in dict.fromkeys(there) if 0 <= one < total and one != index][:count]
+    behind = index - ahead
+    return [*wanted, behind] if count and 0 <= behind < total and behind not in wanted else wanted
