@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sam_annotator.core.convert_report import ConvertProgress, ConvertReport
-    from sam_annotator.core.videos import Video
-    from sam_annotator.core.youtube_vis import ConvertOptions
+    from sam_annotator.core.youtube_vis import ConvertOptions, Tree
 
 DESCRIPTION = (
     "Make a YouTube-VIS dataset, in the layout of LV-VIS by default, from the annotations of a folder of videos."
@@ -37,6 +36,9 @@ what; --report FILE says all of it, with file and reason), with 2 if nothing cou
 
 What was interrupted goes on where it stopped when it is run again.
 
+Several trees become one dataset, ids numbered anew. Videos of one name get the name of their tree before it, and a note
+says so; a video that two trees have annotated is an error.
+
 examples:
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset
   sam-annotator convert /data/videos --output /data/dataset        annotations beside the frames
@@ -44,6 +46,7 @@ examples:
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --images none --force
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --split-ratio train=0.8,val=0.2
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --dry-run --report findings.json
+  sam-annotator convert ann1 ann2 --videos site1 --videos site2 --output /data/dataset       two trees, one dataset
 """
 
 _PRESENT = "present"
@@ -60,11 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "annotations",
         type=Path,
+        nargs="+",
         metavar="ANNOTATIONS",
-        help="the folder that --output named in the window, or the folder of videos (annotations beside the frames)",
+        help="the folder that --output named in the window, or the folder of videos (annotations beside the frames); "
+        "several are merged",
     )
     parser.add_argument(
-        "--videos", type=Path, metavar="VIDEOS", help="the folder of videos that was annotated (default: ANNOTATIONS)"
+        "--videos",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="VIDEOS",
+        help="the folder of videos that was annotated (default: ANNOTATIONS); give it again for each further "
+        "ANNOTATIONS, in the same order, or once for all",
     )
     parser.add_argument("--output", type=Path, metavar="DATASET", required=True, help="the folder of the dataset")
     _add_categories(parser)
@@ -167,6 +178,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="processes; -1: one per core (default: 1); the result is the same",
     )
     group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have the workers of a Dask cluster do it (tcp://host:8786); they see the same files, --cache DIR too",
+    )
+    group.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
@@ -191,19 +207,34 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
-    from sam_annotator.core.store import AnnotationStore
-    from sam_annotator.core.youtube_vis import check_apart, convert
+    from sam_annotator.core.youtube_vis import check_apart, convert, merge_trees
 
-    videos_root = options.annotations if options.videos is None else options.videos
-    check_apart(options.output, videos_root)
-    beside = os.path.realpath(videos_root) == os.path.realpath(options.annotations)
-    videos = _find_videos(videos_root, options)
-    store = AnnotationStore(None if beside else options.annotations)
+    pairs = _pairs(options.annotations, options.videos)
+    for _annotations, videos_root in pairs:
+        check_apart(options.output, videos_root)
+    merged = merge_trees([_tree(*pair, is_said=bool(options.videos)) for pair in pairs])
     cache = _own_cache(options) if options.cache is None else options.cache
-    report = _show_progress(convert(videos, store, options.output, _options(options, cache)))
+    chosen = _options(options, cache)
+    report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
     if options.cache is None:
         shutil.rmtree(cache, ignore_errors=True)
     return report
+
+
+def _pairs(annotations: "list[Path]", videos: "list[Path]") -> "list[tuple[Path, Path]]":
+    """Each folder of annotations with its folder of videos."""
+    from sam_annotator.core.errors import InputError
+
+    if not videos:
+        return list(zip(annotations, annotations, strict=True))
+    if len(videos) == 1:
+        return [(folder, videos[0]) for folder in annotations]
+    if len(videos) != len(annotations):
+        raise InputError(
+            f"Folders of annotations: {len(annotations)}, of videos: {len(videos)}; they do not go together. Give "
+            "--videos once for each, in the same order, or once for all."
+        )
+    return list(zip(annotations, videos, strict=True))
 
 
 def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
@@ -230,6 +261,7 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
         dry_run=options.dry_run,
         verify=not options.no_verify,
         jobs=options.jobs,
+        scheduler=options.scheduler,
         cache=cache,
         plan=plan,
     )
@@ -239,21 +271,23 @@ def _own_cache(options: argparse.Namespace) -> Path:
     """Where an interrupted run finds what it has done: one folder for each dataset, gone once that is written."""
     import platformdirs
 
-    dataset = os.path.realpath(options.output) + os.path.realpath(options.annotations)
+    dataset = "".join(map(os.path.realpath, [options.output, *options.annotations]))
     name = hashlib.sha256(os.fsencode(dataset)).hexdigest()[:16]
     return platformdirs.user_cache_path("sam_annotator") / "convert" / name
 
 
-def _find_videos(root: Path, options: argparse.Namespace) -> "list[Video]":
+def _tree(annotations: Path, root: Path, *, is_said: bool) -> "Tree":
     from sam_annotator.core.errors import InputError
+    from sam_annotator.core.mask_sources import open_store
     from sam_annotator.core.videos import find_videos
+    from sam_annotator.core.youtube_vis import Tree
 
-    if not options.annotations.exists():
-        raise InputError(f"{options.annotations} does not exist; name the folder that holds the annotations.")
+    if not annotations.exists():
+        raise InputError(f"{annotations} does not exist; name the folder that holds the annotations.")
     try:
-        return find_videos(root)
+        return Tree(root, find_videos(root), open_store(annotations, root))
     except InputError as error:
-        if options.videos is not None:
+        if is_said:
             raise
         raise InputError(f"{error} If the annotations are kept apart from the frames, add --videos DIR.") from error
 

@@ -57,6 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over other annotations")
     parser.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes; -1: one per core (default: 1); the result is the same",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="have the workers of a Dask cluster do it, who see the same files"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     videos = find_videos(options.videos)
     store = open_store(options.output, options.videos)
     source = read_dataset(options.dataset, options.format, options.names)
-    chosen = ImportOptions(options.shape, options.force, options.dry_run)
+    chosen = ImportOptions(options.shape, options.force, options.dry_run, options.jobs, options.scheduler)
     report = None
     with tqdm(desc="importing", unit=" frames", file=sys.stderr, disable=None) as bar:
         for step in import_masks(source, videos, store, chosen):

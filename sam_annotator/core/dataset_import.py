@@ -14,6 +14,7 @@ from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.masks import mask_to_shapes
+from sam_annotator.core.parallel import check_jobs, in_order
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -31,11 +32,20 @@ class ImportOptions:
         style: `mask`: mask shapes, which are exact; `auto`: polygons where they come within 99 % of the mask.
         force: write over annotations that say something else.
         dry_run: write nothing, only tell what would be written.
+        jobs: processes; -1: one per core.
+        scheduler: the address of a Dask scheduler whose workers do the work instead; they see the same files.
     """
 
     style: ShapeStyle = "mask"
     force: bool = False
     dry_run: bool = False
+    jobs: int = 1
+    scheduler: str | None = None
+
+    @property
+    def works_alone(self) -> bool:
+        """True if this process does all the work."""
+        return self.jobs == 1 and self.scheduler is None
 
 
 @dataclass
@@ -65,6 +75,17 @@ class ImportReport:
         """True if all of the dataset is in the tree now."""
         return not (self.kept or self.problems or self.without_mask)
 
+    def add(self, other: "ImportReport") -> None:
+        """Count what another report counts."""
+        self.videos += other.videos
+        for what, number in other.frames.items():
+            self.frames[what] = self.frames.get(what, 0) + number
+        self.objects += other.objects
+        self.masks += other.masks
+        self.kept += other.kept
+        self.problems += other.problems
+        self.without_mask += other.without_mask
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
@@ -90,7 +111,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """One frame done; the report is the same object all along."""
+    """One frame done, or one video where several processes work; the report is the same object all along."""
 
     video: str
     done: int
@@ -104,23 +125,47 @@ def import_masks(
     """Write the masks of a source as annotations of the videos.
 
     A generator: each frame is written, whole, before it is yielded; what was stopped goes on where it was, since frames
-    that are there already and equal are left alone.
+    that are there already and equal are left alone. The result is the same for any number of processes.
 
     Raises:
-        InputError: the source has no usable video, or none of them is among `videos`.
+        InputError: the source has no usable video, or none of them is among `videos`; a number of processes that
+            cannot be.
         SaveError: the disk does not take it.
     """
     source.check()
+    check_jobs(options.jobs)
     report = ImportReport(problems=list(source.problems), dry_run=options.dry_run)
     total, done = sum(len(video.frames) for video in source.videos), 0
-    for masked, video in _match(source.videos, videos, report):
-        if video is not None:
+    pairs = _match(source.videos, videos, report)
+    tasks = (_Task(masked, video, store.output, options) for masked, video in pairs if video is not None)
+    others = iter(()) if options.works_alone else in_order(_import_video, tasks, options.jobs, options.scheduler)
+    for masked, video in pairs:
+        if video is not None and options.works_alone:
             for _ in _VideoImport(masked, video, store, options, report).run():
                 done += 1
                 yield ImportProgress(masked.name, done, total, report)
-        else:
-            done += len(masked.frames)
-            yield ImportProgress(masked.name, done, total, report)
+            continue
+        if video is not None:
+            report.add(next(others))
+        done += len(masked.frames)
+        yield ImportProgress(masked.name, done, total, report)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One video to import. A task goes to another process, an AnnotationStore with its lock cannot."""
+
+    masked: MaskedVideo
+    video: Video
+    annotations: Path | None
+    options: ImportOptions
+
+
+def _import_video(task: _Task) -> ImportReport:
+    report = ImportReport()
+    for _ in _VideoImport(task.masked, task.video, AnnotationStore(task.annotations), task.options, report).run():
+        pass
+    return report
 
 
 def _match(

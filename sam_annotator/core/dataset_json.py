@@ -190,6 +190,10 @@ class _Reader:
             reason = self._unusable(entry)
             if reason is None:
                 found.setdefault(entry[self.owner_key], []).append(entry)
+                if entry.get("iscrowd"):
+                    self.problems.append(
+                        f"Annotation {_identity(entry, number)} is a crowd (iscrowd); it is taken as one object."
+                    )
             else:
                 self.problems.append(f"Annotation {_identity(entry, number)} is left out: {reason}.")
         return found

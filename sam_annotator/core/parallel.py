@@ -22,6 +22,12 @@ _LOST = {
 """What joblib and Dask raise where nobody is left to do the work, by name: importing them takes long."""
 
 
+def check_jobs(jobs: int) -> None:
+    """Raises InputError for a number of processes that cannot be."""
+    if jobs == 0 or jobs < -1:
+        raise InputError(f"{jobs} processes cannot work; give a number from 1, or -1 for one per core.")
+
+
 def in_order(
     function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int, scheduler: str | None = None
 ) -> Iterator[Result]:

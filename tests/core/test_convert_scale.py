@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import pytest
 from sam_annotator.core.annotation import Shape
 from sam_annotator.core.dataset_records import DrawOptions
 from sam_annotator.core.dataset_video import VideoReader
-from sam_annotator.core.errors import SaveError
+from sam_annotator.core.errors import InputError, SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.core.youtube_vis import ConvertOptions, convert, writing
@@ -55,6 +56,31 @@ def test_two_processes_give_the_same_bytes_images_and_findings(tree: Tree) -> No
     assert both.findings == alone.findings
     assert tree.convert(jobs=2, split="val").images == alone.images == {"linked": 9}
     tree.load("val")
+
+
+def test_a_cluster_gives_the_same_bytes_images_and_findings(tree: Tree, tmp_path: Path, cluster: Any) -> None:
+    alone = tree.convert(images="copy")
+    content = alone.path.read_bytes()
+    options = {"scheduler": cluster.scheduler_address, "cache": tmp_path / "cache", "images": "copy"}
+    both = tree.convert(force=True, **options)
+    assert both.path.read_bytes() == content
+    assert both.findings == alone.findings
+    assert tree.convert(split="val", **options).images == {"copied": 9}
+    assert tree.convert(force=True, dry_run=True, **options).masks == alone.masks
+
+
+def test_workers_that_write_elsewhere_are_told_to_share_a_folder(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(function: Any, tasks: Any, *_: object) -> Iterator[Any]:
+        for task in tasks:
+            read, path = function(task)
+            path.unlink()
+            yield read, path
+
+    monkeypatch.setattr("sam_annotator.core.youtube_vis.reading.in_order", elsewhere)
+    with pytest.raises(InputError, match=r"do not see .*cache.*--cache DIR"):
+        tree.convert(scheduler="tcp://far:1", cache=tmp_path / "cache", images="none")
 
 
 def test_problems_are_the_same_from_other_processes(tree: Tree) -> None:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ class Place:
                 shapes = annotation.shapes_of(object_id)
                 found[name, object_id] = object_mask(shapes, annotation.height, annotation.width)
         return found
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self.annotations)): path.read_bytes() for path in self.annotations.rglob("*.json")}
 
     def convert(self, categories: Path | None = None) -> YoutubeVis:
         command = ["convert", self.annotations, "--videos", self.videos, "--output", self.dataset, "--images", "none"]
@@ -223,14 +227,41 @@ def test_what_is_imported_and_exported_is_the_same_dataset(videos: dict[str, tup
         assert place.load(content).is_clean
         written = place.convert(categories=place.json)
         assert written.dataset["categories"] == content["categories"]
-        keys = ("id", "width", "height", "length", "file_names")
-        assert [[v[key] for key in keys] for v in written.dataset["videos"]] == [
-            [v[key] for key in keys] for v in content["videos"]
-        ]
-        keys = ("id", "video_id", "category_id", "segmentations")
-        assert [[a[key] for key in keys] for a in written.dataset["annotations"]] == [
-            [a[key] for key in keys] for a in content["annotations"]
-        ]
+        assert_same(written.dataset["videos"], content["videos"], "id", "width", "height", "length", "file_names")
+        assert_same(
+            written.dataset["annotations"], content["annotations"], "id", "video_id", "category_id", "segmentations"
+        )
+
+
+def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], *keys: str) -> None:
+    assert [[entry[key] for key in keys] for entry in found] == [[entry[key] for key in keys] for entry in expected]
+
+
+@settings(max_examples=8, deadline=None)
+@given(videos=contents(), ids=st.permutations([0, 3, 4, 70, -2]))
+def test_ids_that_a_dataset_carries_come_back_with_their_masks(videos: Any, ids: list[int]) -> None:
+    content = document(videos)
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["object_id"] = ids[number % len(ids)]
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        assert place.load(content).is_clean
+        written = place.convert(categories=place.json).dataset["annotations"]
+        expected = sorted(content["annotations"], key=lambda a: (a["video_id"], a["object_id"]))
+        assert_same(written, expected, "video_id", "object_id", "category_id", "segmentations")
+
+
+@settings(max_examples=8, deadline=None)
+@given(videos=contents())
+def test_our_own_dataset_comes_back_byte_for_byte(videos: dict[str, tuple[int, Sequence[Any]]]) -> None:
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        place.load(document(videos))
+        place.convert(categories=place.json)
+        (path,) = place.dataset.rglob("*instances*.json")
+        ours = path.read_bytes()
+        place.annotations = place.annotations.with_name("again")
+        place.load(json.loads(ours))
+        place.convert(categories=place.json)
+        assert path.read_bytes() == ours
 
 
 @settings(max_examples=12, deadline=None)
@@ -244,23 +275,65 @@ def test_what_is_exported_and_imported_is_the_same_tree(objects: dict[int, tuple
         for index in range(2):
             shapes = tuple(
                 shape
-                for object_id, (label, masks) in objects.items()
+                for object_id, (label, masks) in sorted(objects.items())
                 if masks[index] is not None
                 for shape in mask_to_shapes(
-                    masks[index], label=label, object_id=object_id, source="manual", style="mask"
+                    masks[index], label=label, object_id=object_id, source="imported", style="mask"
                 )
             )
             frame = FrameAnnotation("x.png", WIDTH, HEIGHT, shapes)
             write_annotation(place.annotations / f"lake/{index:05d}.json", frame)
-        before = place.masks()
+        before = [place.frame(f"lake/{index:05d}").shapes for index in range(2)]
         written = place.convert().dataset
-        carried = all("object_id" in annotation for annotation in written["annotations"])
-        new_ids = {i: i if carried else number for number, i in enumerate(sorted(objects), start=1)}
         place.annotations = place.annotations.with_name("again")
         assert place.load(written).is_clean
-        after = place.masks()
-        assert after.keys() == {(frame, new_ids[object_id]) for frame, object_id in before}
-        for (frame, object_id), mask in before.items():
-            np.testing.assert_array_equal(after[frame, new_ids[object_id]], mask)
-        labels = {s.object_id: s.label for i in range(2) for s in place.frame(f"lake/{i:05d}").shapes}
-        assert labels == {new_ids[object_id]: label for object_id, (label, _) in objects.items()}
+        assert [place.frame(f"lake/{index:05d}").shapes for index in range(2)] == before
+
+
+def test_polygons_with_holes_and_parts_come_back_pixel_for_pixel(place: Place) -> None:
+    def square(left: float, top: float, side: float) -> Shape:
+        corners = ((left, top), (left + side, top), (left + side, top + side), (left, top + side))
+        return Shape("dog", corners, "polygon", 5)
+
+    shapes = (square(1, 1, 8), square(3, 3, 4), square(11, 2, 3))
+    write_annotation(place.annotations / "lake/00001.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
+    before = place.masks()
+    assert not before["lake/00001", 5][5, 5]
+    written = place.convert().dataset
+    place.annotations = place.annotations.with_name("again")
+    place.load(written)
+    assert place.masks().keys() == before.keys()
+    np.testing.assert_array_equal(place.masks()["lake/00001", 5], before["lake/00001", 5])
+
+
+def test_shapes_joined_by_label_get_ids_that_are_free(place: Place) -> None:
+    unowned = Shape("dog", ((1.0, 1.0), (6.0, 6.0)), "rectangle")
+    shapes = (unowned, replace(unowned, label="cat"), replace(unowned, object_id=1), replace(unowned, object_id=2**60))
+    write_annotation(place.annotations / "lake/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
+    command = ["convert", place.annotations, "--videos", place.videos, "--output", place.dataset, "--images", "none"]
+    assert main([*map(str, command), "--null-group", "per-label"]) == 1
+    (path,) = place.dataset.rglob("*instances*.json")
+    assert [a["object_id"] for a in YoutubeVis(path).annotations.values()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("style", ["mask", "auto"])
+def test_two_processes_write_the_same_tree_and_tell_the_same(place: Place, style: str) -> None:
+    for name in ("hill", "wood"):
+        write_frames(place.videos, name, 2)
+    content = document({name: (2, [(3, [ring(), None]), (8, [blob(3, 3)] * 2)]) for name in ("hill", "lake", "wood")})
+    content["annotations"][2]["segmentations"][0] = {"size": [HEIGHT, WIDTH], "counts": [1]}
+    alone = place.load(content, style=style)
+    files = place.files()
+    place.annotations = place.annotations.with_name("again")
+    assert place.load(content, style=style, jobs=2) == alone
+    assert place.files() == files
+    with pytest.raises(InputError, match="0 processes"):
+        place.load(content, jobs=0)
+
+
+def test_a_crowd_is_taken_as_one_object_and_told(place: Place) -> None:
+    content = json.loads(json.dumps(LAKE))
+    content["annotations"][1]["iscrowd"] = 1
+    report = place.load(content)
+    assert report.problems == ["Annotation 2 is a crowd (iscrowd); it is taken as one object."]
+    assert report.masks == 3

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
 from operator import neg
 from typing import Any
 
@@ -11,14 +10,6 @@ import pytest
 
 from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.parallel import in_order
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A Dask cluster of two workers, each a process of its own, on this machine."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        yield cluster
 
 
 def test_results_come_in_the_order_of_the_tasks_from_one_process_from_two_and_from_a_cluster(cluster: Any) -> None:
@@ -75,7 +66,7 @@ def test_a_scheduler_without_workers_is_a_sentence(monkeypatch: pytest.MonkeyPat
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("sam_annotator.core.parallel._PATIENCE", "0.5s")
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
         pytest.raises(InputError, match="has no workers"),
     ):
         list(in_order(neg, [1], 1, cluster.scheduler_address))

@@ -11,14 +11,18 @@ annotations always give the same bytes, however many processes made them.
 """
 
 from sam_annotator.core.youtube_vis.layout import annotations_path, check_apart, dataset_names, images_folder
+from sam_annotator.core.youtube_vis.merging import Merged, Tree, merge_trees
 from sam_annotator.core.youtube_vis.options import ConvertOptions
 from sam_annotator.core.youtube_vis.pipeline import convert
 
 __all__ = [
     "ConvertOptions",
+    "Merged",
+    "Tree",
     "annotations_path",
     "check_apart",
     "convert",
     "dataset_names",
     "images_folder",
+    "merge_trees",
 ]

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from sam_annotator.core.dataset_images import ImageMode
 from sam_annotator.core.dataset_records import DrawOptions
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.parallel import check_jobs
 from sam_annotator.core.youtube_vis.layout import LAYOUTS, Layout
 from sam_annotator.core.youtube_vis.splits import SplitPlan
 
@@ -39,6 +40,8 @@ class ConvertOptions:
         dry_run: all is read and checked, nothing is written.
         verify: read the JSON back and compare run lengths, boxes and areas.
         jobs: processes that draw masks and place images; -1: one per core.
+        scheduler: the address of a Dask scheduler whose workers do that instead; `cache` has to be a folder that they
+            see, too.
         cache: a folder that keeps the masks of each video, so that an interrupted conversion goes on where it
             stopped; None: they are kept in a temporary folder until the end.
         plan: how videos are shared out among several splits; `split` does not count then.
@@ -57,8 +60,14 @@ class ConvertOptions:
     dry_run: bool = False
     verify: bool = True
     jobs: int = 1
+    scheduler: str | None = None
     cache: Path | None = None
     plan: SplitPlan | None = None
+
+    @property
+    def works_alone(self) -> bool:
+        """True if this process does all the work."""
+        return self.jobs == 1 and self.scheduler is None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -80,7 +89,6 @@ def check_options(options: ConvertOptions) -> None:
     for name in ("layout", "annotated"):
         if getattr(options, name) not in _CHOICES[name]:
             raise InputError(f"{getattr(options, name)!r} is no {name}; use {', '.join(_CHOICES[name])}.")
-    if options.jobs == 0 or options.jobs < -1:
-        raise InputError(f"{options.jobs} processes cannot convert; give a number from 1, or -1 for one per core.")
+    check_jobs(options.jobs)
     if options.drop_unknown and options.categories is None:
         raise InputError("--drop-unknown needs a category file (--categories FILE): without one every label is known.")

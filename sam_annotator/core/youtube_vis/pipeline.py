@@ -29,6 +29,7 @@ def convert(
     store: AnnotationStore,
     output: Path,
     options: ConvertOptions,
+    found: Sequence[Finding] = (),
 ) -> Iterator[ConvertProgress]:
     """Make a dataset of all videos that have an annotated frame, with all their frames.
 
@@ -41,6 +42,7 @@ def convert(
         store: where their annotations are.
         output: the dataset's folder, made if missing. What is in it stays, except the JSON of the same split with
             `options.force`.
+        found: what came up beforehand (`merge_trees`); it goes into the report, and an error among it counts.
 
     Yields:
         Progress; the last one has the report.
@@ -57,14 +59,14 @@ def convert(
     names = dataset_names(videos)
     survey = yield from _look(videos, store, names, options)
     strays = find_strays(videos, store, output)
-    if not survey.chosen and not survey.findings:
+    if not survey.chosen and not survey.findings and not any(f.kind == "error" for f in found):
         raise InputError(describe_nothing(store, strays))
-    with spool_folder(None if options.dry_run else options.cache) as folder:
+    with spool_folder(None if options.dry_run and options.scheduler is None else options.cache) as folder:
         chosen = [video for video, _name in survey.chosen]
-        laid = yield from read_videos(chosen, store, options.draw, folder, options.jobs)
+        laid = yield from read_videos(chosen, store, folder, options)
         settled = settle(laid, names, vocabulary, options)
         folders = {split: images_folder(output, split, options.layout) for split in options.splits}
-        findings = list(_all_findings(survey, laid, settled, strays))
+        findings = [*found, *_all_findings(survey, laid, settled, strays)]
         if options.images != "none":
             for split, records in settled.records.items():
                 findings.extend(images_in_the_way(records, folders[split]))
@@ -74,7 +76,7 @@ def convert(
         verified = None
         if not options.dry_run:
             by_folder = {folders[split]: records for split, records in settled.records.items()}
-            placed = yield from place_images(by_folder, options.images, options.jobs)
+            placed = yield from place_images(by_folder, options)
             verified = yield from _write(settled, targets, options)
     report = replace(
         _report(targets, settled, survey, laid),

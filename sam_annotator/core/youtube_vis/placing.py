@@ -8,6 +8,7 @@ from pathlib import Path
 from sam_annotator.core.convert_report import ConvertProgress, Finding
 from sam_annotator.core.dataset_images import FrameImage, ImageMode, Placed, place_image, stands_for_another
 from sam_annotator.core.parallel import in_order
+from sam_annotator.core.youtube_vis.options import ConvertOptions
 from sam_annotator.core.youtube_vis.writing import VideoRecord
 
 
@@ -43,28 +44,30 @@ class _Task:
 
 
 def place_images(
-    records: Mapping[Path, Sequence[VideoRecord]], mode: ImageMode, jobs: int
+    records: Mapping[Path, Sequence[VideoRecord]], options: ConvertOptions
 ) -> Generator[ConvertProgress, None, Counter[Placed]]:
     """Put the frames of videos below their image roots; counts what was done.
 
     Yields a step a frame, or a step a video where several processes work.
     """
     placed: Counter[Placed] = Counter()
-    if mode == "none":
+    if options.images == "none":
         return placed
     videos = [(folder, record) for folder, listed in records.items() for record in listed]
     total = sum(len(record.images) for _folder, record in videos)
     tasks = [
-        _Task(record.images, tuple(folder / name for name in record.file_names()), mode) for folder, record in videos
+        _Task(record.images, tuple(folder / name for name in record.file_names()), options.images)
+        for folder, record in videos
     ]
-    if jobs != 1:
-        for (_folder, record), counts in zip(videos, in_order(_place, tasks, jobs), strict=True):
+    if not options.works_alone:
+        others = in_order(_place, tasks, options.jobs, options.scheduler)
+        for (_folder, record), counts in zip(videos, others, strict=True):
             placed.update(counts)
             yield ConvertProgress("images", record.tree_name, placed.total(), total)
         return placed
     for (_folder, record), task in zip(videos, tasks, strict=True):
         for image, target in zip(task.images, task.targets, strict=True):
-            placed[place_image(image, target, mode)] += 1
+            placed[place_image(image, target, options.images)] += 1
             yield ConvertProgress("images", record.tree_name, placed.total(), total)
     return placed
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from sam_annotator.core.convert_report import ConvertProgress
 from sam_annotator.core.dataset_records import DrawOptions, ReadVideo
 from sam_annotator.core.dataset_video import VideoReader
+from sam_annotator.core.errors import InputError
 from sam_annotator.core.parallel import in_order
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 from sam_annotator.core.youtube_vis import spool
+from sam_annotator.core.youtube_vis.merging import PlacedStore
+from sam_annotator.core.youtube_vis.options import ConvertOptions
 
 Laid = tuple[ReadVideo, Path]
 """What was read of a video, and the spool file that has its masks."""
@@ -22,33 +25,45 @@ class _Task:
     """One video to read. A task goes to another process, an AnnotationStore with its lock cannot."""
 
     video: Video
-    annotations: Path | None
+    annotations: Path
     draw: DrawOptions
     folder: Path
 
 
 def read_videos(
-    videos: Sequence[Video], store: AnnotationStore, draw: DrawOptions, folder: Path, jobs: int
+    videos: Sequence[Video], store: AnnotationStore, folder: Path, options: ConvertOptions
 ) -> Generator[ConvertProgress, None, list[Laid]]:
     """Read all videos; their masks go into spool files in `folder`, where those of an earlier run are used again.
 
     Yields a step a frame, or a step a video where several processes work.
     """
-    tasks = [_Task(video, store.output, draw, folder) for video in videos]
+    tasks = [_Task(video, store.folder(video), options.draw, folder) for video in videos]
     total = sum(len(video) for video in videos)
     laid: list[Laid] = []
     done = masks = 0
-    others = iter(()) if jobs == 1 else in_order(_read, tasks, jobs)
+    alone = options.works_alone
+    others = iter(()) if alone else in_order(_read, tasks, options.jobs, options.scheduler)
     for task in tasks:
-        if jobs == 1:
+        if alone:
             one = yield from _steps(task, done, total, masks)
         else:
             one = next(others)
+            _check_seen(one, options)
         done, masks = done + len(task.video), masks + one[0].masks
-        if jobs != 1:
+        if not alone:
             yield ConvertProgress("masks", task.video.name, done, total, masks=masks)
         laid.append(one)
     return laid
+
+
+def _check_seen(laid: Laid, options: ConvertOptions) -> None:
+    """Raises InputError where the workers of a cluster do not write where we read."""
+    read, path = laid
+    if options.scheduler is not None and not read.has_errors and not path.exists():
+        raise InputError(
+            f"The workers of {options.scheduler} do not see {path.parent}: name a folder on a disk that all of them "
+            "share (--cache DIR); videos and annotations have to lie on one, too."
+        )
 
 
 def _steps(task: _Task, done: int, total: int, masks: int) -> Generator[ConvertProgress, None, Laid]:
@@ -75,7 +90,7 @@ def _read(task: _Task) -> Laid:
 def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     """Read one video, or find it in the cache. Yields frames and masks done so far."""
     video = task.video
-    store = AnnotationStore(task.annotations)
+    store = PlacedStore({video.name: task.annotations})
     try:
         name = spool.digest_of(video, store, task.draw)
     except OSError:  # a frame that cannot even be looked at: reading says so, in a sentence

@@ -1,5 +1,6 @@
 """Decisions that need all videos at once: categories, splits, and what becomes of labels nobody planned for."""
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from sam_annotator.core.youtube_vis.reading import Laid
 from sam_annotator.core.youtube_vis.writing import VideoRecord
 
 _LISTED = 3
+
+_LARGEST = 2**53
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,18 @@ def _kept(read: ReadVideo) -> Iterator[ReadObject]:
 def _record(read: ReadVideo, path: Path, name: str, ids: Mapping[str, int], vocabulary: Vocabulary) -> VideoRecord:
     categories = tuple(ids.get(vocabulary.label_of(found)) if found.masks else None for found in read.objects)
     masks = sum(found.masks for found, category in zip(read.objects, categories, strict=True) if category is not None)
-    return VideoRecord(read.name, name, read.images, categories, masks, path)
+    return VideoRecord(read.name, name, read.images, categories, _object_ids(read), masks, path)
+
+
+def _object_ids(read: ReadVideo) -> tuple[int, ...]:
+    """Their own ids; new ones for those without, and for ids that some readers of JSON would round."""
+    own = [found.object_id for found in read.objects]
+    fresh = itertools.count(1)
+    taken = set(own)
+    return tuple(
+        number if number is not None and abs(number) <= _LARGEST else next(i for i in fresh if i not in taken)
+        for number in own
+    )
 
 
 def _assign(

@@ -8,6 +8,7 @@ from pathlib import Path
 from sam_annotator.core.convert_report import Finding
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
+from sam_annotator.core.youtube_vis.merging import PlacedStore
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,22 @@ def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -
     for video in videos:
         names = {store.path(video, index).name for index in store.annotated_frames(video)}
         expected.setdefault(os.path.realpath(store.folder(video)), set()).update(names)
-    folders = [video.folder for video in videos] if store.output is None else _folders(store.output, output)
     strays: list[Path] = []
-    for folder in folders:
+    for folder in dict.fromkeys(_searched(videos, store, output)):
         known = expected.get(os.path.realpath(folder), set())
         strays.extend(path for path in _json_files(folder) if path.name not in known)
     return tuple(strays)
+
+
+def _searched(videos: Sequence[Video], store: AnnotationStore, output: Path) -> Iterator[Path]:
+    """Where annotations may lie."""
+    if isinstance(store, PlacedStore):
+        for tree in store.trees:
+            yield from _searched(tree.videos, tree.store, output)
+    elif store.output is None:
+        yield from (video.folder for video in videos)
+    else:
+        yield from _folders(store.output, output)
 
 
 def _folders(root: Path, skip: Path) -> Iterator[Path]:
@@ -101,6 +112,9 @@ def describe_nothing(store: AnnotationStore, strays: Sequence[Path]) -> str:
             f"None of the {len(strays)} JSON files found belongs to a frame of the videos: {strays[0]}, for one, has "
             "no frame of its name. Name the videos that were annotated (--videos DIR)."
         )
+    if isinstance(store, PlacedStore):
+        where = "None of the folders holds an annotation of these videos"
+        return f"{where}. Annotate a frame first, or name the folders that took the annotations."
     where = (
         "No frame of the videos has an annotation beside it"
         if store.output is None

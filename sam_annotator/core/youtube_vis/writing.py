@@ -18,6 +18,9 @@ from sam_annotator.core.youtube_vis import spool
 
 _ANNOTATIONS: Final = b'"annotations":['
 
+_HEAD: Final = b'{"id":%d,"video_id":%d,"category_id":%d,"iscrowd":0,"object_id":%d,'
+"""How each annotation begins. `object_id` is ours, for the way back; readers of YouTube-VIS pass over it."""
+
 
 @dataclass(frozen=True)
 class VideoRecord:
@@ -27,7 +30,8 @@ class VideoRecord:
         tree_name, name: in the tree of videos; in the dataset.
         images: its frames in order.
         category_ids: of each object of the spool file, in its order; None: the object does not go in.
-        masks: how many those have that do.
+        object_ids: of each object of the spool file, in its order: the id it has in the annotations.
+        masks: how many those have that go in.
         spool: where the objects' lists are; None: there are no objects.
     """
 
@@ -35,6 +39,7 @@ class VideoRecord:
     name: str
     images: tuple[FrameImage, ...]
     category_ids: tuple[int | None, ...]
+    object_ids: tuple[int, ...]
     masks: int
     spool: Path | None
 
@@ -92,11 +97,11 @@ def _annotations(records: Sequence[VideoRecord]) -> Iterator[bytes]:
     for video_number, record in enumerate(records, start=1):
         if not record.objects or record.spool is None:
             continue
-        for category, body in zip(record.category_ids, spool.bodies(record.spool), strict=True):
+        bodies = spool.bodies(record.spool)
+        for category, object_id, body in zip(record.category_ids, record.object_ids, bodies, strict=True):
             if category is not None:
                 number += 1
-                head = b'{"id":%d,"video_id":%d,"category_id":%d,"iscrowd":0,' % (number, video_number, category)
-                yield head + body
+                yield _HEAD % (number, video_number, category, object_id) + body
 
 
 def check_split(
