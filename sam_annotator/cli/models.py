@@ -1,39 +1,60 @@
-"""`sam-annotator models`: which checkpoints there are, and where."""
+"""`sam-annotator models`: which checkpoints there are, and where; fetching and verifying them."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Any
+
     from sam_annotator.core.manifest import Checkpoint
 
-DESCRIPTION = "Checkpoints (files of weights): which ones the program knows, where it looks for them, what is there."
+DESCRIPTION = "Checkpoints (files of weights): which ones the program knows, what is there; fetches and verifies them."
 
 EPILOG = """\
 examples:
   sam-annotator models list                          what is there, and how to get what is not
-  sam-annotator models list --models /data/weights   look there first
+  sam-annotator models fetch sam_vit_b stcn          fetch two; what was interrupted goes on
+  sam-annotator models fetch sam_vit_b --models DIR  ... into a folder of your choice
+  sam-annotator models verify                        read all that is there, and compare it with what was published
 """
 
 _HEADINGS = ("name", "what it is", "size", "licence", "found")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    _add_models_option(parser, default=None)
+    _add_models_option(parser, "look for checkpoints here first", default=None)
     parser.set_defaults(action="list")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="list the checkpoints (what `models` alone does, too)")
-    _add_models_option(listing, default=argparse.SUPPRESS)
+    fetching = actions.add_parser("fetch", help="fetch checkpoints, go on with interrupted ones, check what came")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="as `models list` shows it")
+    fetching.add_argument("--force", action="store_true", help="replace a file of that name that is another one")
+    _add_models_option(fetching, "fetch into this folder", default=argparse.SUPPRESS)
+    verifying = actions.add_parser("verify", help="compare the files that are there with the published ones")
+    verifying.add_argument("names", nargs="*", metavar="NAME", help="as `models list` shows it (default: all)")
+    for action in (listing, verifying):
+        _add_models_option(action, "look for checkpoints here first", default=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
     from sam_annotator.core.errors import InputError
-    from sam_annotator.core.manifest import load_manifest
 
     if options.models is not None and not options.models.expanduser().is_dir():
         raise InputError(f"The folder {options.models} given with --models does not exist; make it, or leave it out.")
+    return {"list": _list, "fetch": _fetch, "verify": _verify}[options.action or "list"](options)
+
+
+# --- list ----------------------------------------------------------------------------------------------------
+
+
+def _list(options: argparse.Namespace) -> int:
+    from sam_annotator.core.manifest import load_manifest
+
     checkpoints = load_manifest()
     _print_table([_HEADINGS, *(_row(checkpoint, options.models) for checkpoint in checkpoints)])
     _print_folders(options.models)
@@ -41,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_models_option(parser: argparse.ArgumentParser, *, default: str | None) -> None:
-    parser.add_argument("--models", type=Path, metavar="DIR", default=default, help="look for checkpoints here first")
+def _add_models_option(parser: argparse.ArgumentParser, text: str, *, default: str | None) -> None:
+    parser.add_argument("--models", type=Path, metavar="DIR", default=default, help=text)
 
 
 def _row(checkpoint: Checkpoint, extra: Path | None) -> tuple[str, ...]:
@@ -84,9 +105,112 @@ def _print_folders(extra: Path | None) -> None:
 def _print_sources(missing: list[Checkpoint]) -> None:
     if not missing:
         return
-    print("\nTo get one, download it and put it, under its own name, into one of these folders:")
+    print(
+        f"\nTo get one: `sam-annotator models fetch {missing[0].name}`. Or, for a machine without a network, download"
+    )
+    print("it elsewhere and put it, under its own name, into one of these folders:")
     for checkpoint in missing:
         print(f"  {checkpoint.name}: {checkpoint.file} from {checkpoint.url}")
         if checkpoint.sha256:
             print(f"    sha256 {checkpoint.sha256}")
     print("\nWithout weights the embedded segmenter and propagator do the work.")
+
+
+# --- fetch ---------------------------------------------------------------------------------------------------
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    for checkpoint in _named(options.names):
+        _fetch_one(checkpoint, options.models, force=options.force)
+    return 0
+
+
+def _fetch_one(checkpoint: Checkpoint, extra: Path | None, *, force: bool) -> None:
+    from sam_annotator.core.download import fetch, fetched_bytes
+    from sam_annotator.core.manifest import describe_bytes
+
+    folder = _folder_for(checkpoint, extra)
+    print(f"{checkpoint.name}: {checkpoint.size}, {checkpoint.licence}, from {checkpoint.url}")
+    if kept := fetched_bytes(checkpoint, folder):
+        print(f"  going on after {describe_bytes(kept)}")
+    sys.stdout.flush()
+    path = _show_steps(fetch(checkpoint, folder, force=force), checkpoint.name)
+    what = "size and sha256 are as published" if checkpoint.sha256 else "no hash is published, its own is noted"
+    print(f"  {path} is there: {what}")
+
+
+def _folder_for(checkpoint: Checkpoint, extra: Path | None) -> Path:
+    """Where it is already, unless a folder was named; else where there is a place for it."""
+    from sam_annotator.core.manifest import choose_fetch_folder, find_checkpoint
+
+    if extra is None and _is_there(checkpoint, None):
+        found = find_checkpoint(checkpoint)
+        assert found is not None
+        return found.parent
+    return choose_fetch_folder(extra)
+
+
+# --- verify --------------------------------------------------------------------------------------------------
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from sam_annotator.core.verification import copies, verify
+
+    findings, is_any_there = 0, False
+    for checkpoint in _named(options.names):
+        found = copies(checkpoint, options.models)
+        if not found and options.names:
+            print(f"{checkpoint.name}  not found: `sam-annotator models fetch {checkpoint.name}` fetches it")
+            findings += 1
+        for path in found:
+            verdict = _show_steps(verify(checkpoint, path), checkpoint.name)
+            print(f"{checkpoint.name}  {path}\n  {verdict.text}", flush=True)
+            findings += not verdict.is_good
+            is_any_there = True
+    if not is_any_there and not options.names:
+        print("No checkpoint is there to be verified; `sam-annotator models list` tells how to get one.")
+    return 1 if findings else 0
+
+
+def _named(names: Sequence[str]) -> list[Checkpoint]:
+    """The checkpoints of these names; all, where none is named."""
+    from sam_annotator.core.errors import InputError
+    from sam_annotator.core.manifest import load_manifest
+
+    known = {checkpoint.name: checkpoint for checkpoint in load_manifest()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(f"There is no checkpoint '{unknown[0]}'; choose among {', '.join(known)}.")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def _show_steps(steps: Generator[Any, None, Any], name: str) -> Any:
+    """Run to the end with a progress bar, one for each thing that is done; returns the result."""
+    from contextlib import ExitStack, closing
+
+    from tqdm import tqdm
+
+    with ExitStack() as stack:
+        stack.enter_context(closing(steps))
+        bar, doing, note = None, "", ""
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            if step.note and step.note != note:
+                tqdm.write(f"  {step.note}", file=sys.stderr)
+                note = step.note
+            if step.total is not None and step.doing in ("fetching", "checking"):
+                if step.doing != doing:
+                    doing = step.doing
+                    bar = stack.enter_context(_bar(f"{name}, {doing}", step))
+                bar.update(step.done - bar.n)
+
+
+def _bar(text: str, step: Any) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(
+        desc=text, total=step.total, initial=step.done, unit="B", unit_scale=True, file=sys.stderr, disable=None
+    )

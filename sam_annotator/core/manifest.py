@@ -5,6 +5,7 @@ The facts stand in `models/checkpoints.json`; nothing here opens or changes a ch
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,19 @@ class Checkpoint:
     source: str
 
     @property
+    def download_url(self) -> str:
+        """Where the bytes are: for a page of Google Drive, the address behind its 'Download anyway'."""
+        page = re.fullmatch(r"https://drive\.google\.com/file/d/([\w-]+)/.*", self.url)
+        if page is None:
+            return self.url
+        return f"https://drive.usercontent.google.com/download?id={page[1]}&export=download&confirm=t"
+
+    @property
+    def title(self) -> str:
+        """What people call it: `Segment Anything vit_b`, `STCN`."""
+        return f"Segment Anything {self.model_type}" if self.kind == "sam" else self.name.upper()
+
+    @property
     def size(self) -> str:
         """The size for people: `375 MB`, or `?`."""
         return "?" if self.bytes is None else describe_bytes(self.bytes)
@@ -86,6 +100,21 @@ def search_folders(extra: Path | None = None) -> list[Path]:
     return list(dict.fromkeys(folder.expanduser().absolute() for folder in folders))
 
 
+def choose_fetch_folder(extra: Path | None = None) -> Path:
+    """The folder that a checkpoint is fetched into: the first of `search_folders` that can be written.
+
+    A folder that was given with `--models` is the only one that counts.
+
+    Raises:
+        AnnotatorError: none can be written.
+    """
+    folders = search_folders(extra)[: 1 if extra is not None else None]
+    for folder in folders:
+        if _can_be_written(folder):
+            return folder
+    raise AnnotatorError(f"{folders[0]} cannot be written; name a folder that can be with --models DIR.")
+
+
 def find_checkpoint(checkpoint: Checkpoint, extra: Path | None = None) -> Path | None:
     """The checkpoint's file, or None. An unfinished download (`.part`) is not the file.
 
@@ -109,6 +138,12 @@ def describe_bytes(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}" if factor == 10**9 else f"{count / factor:.0f} {unit}"
     return f"{count} bytes"
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Whether it is there and can be written, or can be made."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _manifest_path() -> Path:

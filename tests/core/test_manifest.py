@@ -1,5 +1,6 @@
 """Which checkpoints are known, and where they are looked for."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from sam_annotator.core import manifest
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.manifest import (
     Checkpoint,
+    choose_fetch_folder,
     describe_bytes,
     find_checkpoint,
     has_right_size,
@@ -174,3 +176,29 @@ def test_sizes_are_said_as_download_pages_say_them(count: int, text: str) -> Non
 
 def test_an_unknown_size_is_said_to_be_unknown() -> None:
     assert load_manifest()[3].size == "?"
+
+
+def test_a_page_of_google_drive_leads_to_the_file_itself() -> None:
+    stcn = load_manifest()[3]
+    assert stcn.download_url == (
+        "https://drive.usercontent.google.com/download?id=1mRrE0uCI2ktdWlUgapJI_KmgeIiF2eOm&export=download&confirm=t"
+    )
+    assert SMALL.download_url == SMALL.url
+
+
+def test_what_people_call_a_checkpoint() -> None:
+    assert [checkpoint.title for checkpoint in load_manifest()] == [
+        "Segment Anything vit_b", "Segment Anything vit_l", "Segment Anything vit_h", "STCN",
+    ]  # fmt: skip
+
+
+def test_checkpoints_are_fetched_into_the_first_folder_that_can_be_written(
+    checkout: Path, tmp_path: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert choose_fetch_folder() == checkout / "models"
+    assert choose_fetch_folder(tmp_path / "mine") == tmp_path / "mine"
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != checkout / "models" and real(path, mode))
+    assert choose_fetch_folder().is_relative_to(isolated_home)
+    with pytest.raises(AnnotatorError, match="models cannot be written; name a folder"):
+        choose_fetch_folder(checkout / "models")
