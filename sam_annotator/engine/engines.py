@@ -21,6 +21,14 @@ _BEST_ON_CPU = ("vit_b", "vit_l", "vit_h")  # encoding one frame takes seconds t
 _BEST_ON_GPU = ("vit_h", "vit_l", "vit_b")  # encoding is a fraction of a second in any case: the most exact first
 
 _OPTIONS = {"sam": "--sam", "stcn": "--propagator"}
+_IN_PLACE = {
+    "sam": "The embedded segmenter is at work, which needs no weights; Segment Anything is more exact.",
+    "stcn": "The embedded propagator is at work, which needs no weights; STCN is more exact.",
+}
+_BOTH_IN_PLACE = (
+    "The embedded segmenter and propagator are at work, which need no weights; "
+    "Segment Anything and STCN are more exact."
+)
 
 
 def ignore(_text: str) -> None:
@@ -44,6 +52,19 @@ class EngineOptions:
     propagator: str = "auto"
     models: Path | None = None
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What people should know about weights that are not there.
+
+    Attributes:
+        text: a sentence or two.
+        wanted: published checkpoints that would help.
+    """
+
+    text: str
+    wanted: tuple[Checkpoint, ...] = ()
 
 
 def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter:
@@ -102,51 +123,65 @@ def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagat
     return load.make_stcn(path, device=options.device, report=report, checkpoint=checkpoint)
 
 
-def describe_missing(options: EngineOptions) -> str | None:
-    """One sentence or two for the window's banner: which segmenter works, and how to get SAM's weights.
+def tell_kind(path: Path) -> str:
+    """What a file of weights is for: `segmenter` or `propagator`, as the names in it say.
 
-    Or what is wrong with the propagator that was asked for. None where there is nothing to tell: SAM's weights are
-    there, or the embedded segmenter was asked for. Never raises for what the options name; `make_segmenter` and
+    Raises:
+        EngineError: it cannot be read, or holds no weights.
+    """
+    from sam_annotator.engine.checkpoints import read_state
+
+    names = read_state(path)
+    return "segmenter" if any(name.startswith(("image_encoder.", "mask_decoder.")) for name in names) else "propagator"
+
+
+def describe_missing(options: EngineOptions) -> Missing | None:
+    """What the window's banner tells: which engine works without weights, and which weights would help.
+
+    Or what is wrong with the engine that was asked for. None where there is nothing to tell: the weights are there,
+    or the embedded engines were asked for. Never raises for what the options name; `make_segmenter` and
     `make_propagator` will.
     """
-    return _describe_segmenter(options) or _describe_propagator(options)
-
-
-def _describe_segmenter(options: EngineOptions) -> str | None:
     try:
         _check_models_folder(options)
-        if options.segmenter == "embedded":
-            return None
-        if options.segmenter != "auto":
-            _named_checkpoint(options)
-            return None
-    except (InputError, EngineError) as error:
-        return str(error)
-    return None if _found_sams(options, ignore) else _describe_embedded(options)
+    except InputError as error:
+        return Missing(str(error))
+    sam, stcn = _missing_sam(options), _missing_stcn(options)
+    if sam is None or stcn is None:
+        return sam or stcn
+    plain = (sam.text, stcn.text) == (_IN_PLACE["sam"], _IN_PLACE["stcn"])
+    return Missing(_BOTH_IN_PLACE if plain else f"{sam.text} {stcn.text}", sam.wanted + stcn.wanted)
 
 
-def _describe_propagator(options: EngineOptions) -> str | None:
+def _missing_sam(options: EngineOptions) -> Missing | None:
+    if options.segmenter == "embedded":
+        return None
+    if options.segmenter == "auto":
+        return None if _found_sams(options, ignore) else _embedded_in_place(_smallest_sam(), options)
     try:
-        _check_models_folder(options)
-        _stcn_file(options)
+        _named_checkpoint(options)
     except (InputError, EngineError) as error:
-        return str(error)
+        return Missing(str(error), tuple(known for known in _sams() if known.name == options.segmenter))
     return None
 
 
-def _describe_embedded(options: EngineOptions) -> str:
-    damaged = next((path for checkpoint in _sams() if (path := find_checkpoint(checkpoint, options.models))), None)
-    return (
-        "Working with the embedded segmenter, which needs no weights. "
-        f"{_describe_download(options) if damaged is None else f'{damaged} has the wrong size, download it again'}: "
-        "`sam-annotator models list` tells more."
-    )
+def _missing_stcn(options: EngineOptions) -> Missing | None:
+    try:
+        is_there = options.propagator == "embedded" or _stcn_file(options) is not None
+    except (InputError, EngineError) as error:
+        return Missing(str(error), (_stcn(),) if options.propagator == _stcn().name else ())
+    return None if is_there else _embedded_in_place(_stcn(), options)
 
 
-def _describe_download(options: EngineOptions) -> str:
-    smallest = next(checkpoint for checkpoint in _sams() if checkpoint.model_type == _BEST_ON_CPU[0])
-    folder = search_folders(options.models)[0]
-    return f"For Segment Anything put {smallest.file} ({smallest.size}, {smallest.licence}) into {folder}"
+def _embedded_in_place(checkpoint: Checkpoint, options: EngineOptions) -> Missing:
+    damaged = next((path for known in _sams() if (path := find_checkpoint(known, options.models))), None)
+    if checkpoint.kind == "sam" and damaged is not None:
+        return Missing(f"{damaged} has the wrong size. {_IN_PLACE[checkpoint.kind]}", (checkpoint,))
+    return Missing(_IN_PLACE[checkpoint.kind], (checkpoint,))
+
+
+def _smallest_sam() -> Checkpoint:
+    return next(checkpoint for checkpoint in _sams() if checkpoint.model_type == _BEST_ON_CPU[0])
 
 
 def _embedded_segmenter() -> Segmenter:
@@ -171,6 +206,10 @@ def _sam(path: Path, checkpoint: Checkpoint | None, options: EngineOptions, repo
     from sam_annotator.engine.sam import make_sam
 
     return make_sam(path, device=options.device, report=report, checkpoint=checkpoint)
+
+
+def _stcn() -> Checkpoint:
+    return next(checkpoint for checkpoint in load_manifest() if checkpoint.kind == "stcn")
 
 
 def _sams() -> tuple[Checkpoint, ...]:
@@ -210,7 +249,7 @@ def _stcn_file(options: EngineOptions) -> tuple[Path, Checkpoint | None] | None:
     """The file of STCN's weights that was asked for (with what the manifest knows of it), None: the embedded one."""
     if options.propagator == "embedded":
         return None
-    checkpoint = next(checkpoint for checkpoint in load_manifest() if checkpoint.kind == "stcn")
+    checkpoint = _stcn()
     if options.propagator == "auto":
         found = find_checkpoint(checkpoint, options.models)
         return None if found is None else (found, checkpoint)
@@ -232,9 +271,9 @@ def _checkpoint_file(checkpoint: Checkpoint, options: EngineOptions) -> Path:
     if path is None:
         size = "" if checkpoint.bytes is None else f" ({checkpoint.size})"
         raise EngineError(
-            f"{checkpoint.file}{size} was not found; download it from {checkpoint.url} and put it into "
-            f"{search_folders(options.models)[0]}, or choose {_OPTIONS[checkpoint.kind]} embedded, which needs no "
-            "weights."
+            f"{checkpoint.file}{size} was not found; `sam-annotator models fetch {checkpoint.name}` fetches it, or "
+            f"download it from {checkpoint.url} and put it into {search_folders(options.models)[0]}, or choose "
+            f"{_OPTIONS[checkpoint.kind]} embedded, which needs no weights."
         )
     return path
 

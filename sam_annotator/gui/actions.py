@@ -104,6 +104,7 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))
+    window.labelme_menus.help.addAction(new_action(window, "Weights…", lambda _checked=False: window.weights.show()))
     exchange = (actions["export"], actions["import"])
     window.labelme_menus.file.insertActions(window.labelme_actions.close, exchange)
     window.labelme_menus.file.insertSeparator(window.labelme_actions.close)

@@ -16,6 +16,7 @@ from sam_annotator.core.store import AnnotationStore, relative_path
 from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
 from sam_annotator.gui import editing, keymaps
+from sam_annotator.gui.banner import Banner
 from sam_annotator.gui.canvas import AnnotationCanvas
 from sam_annotator.gui.colors import object_color
 from sam_annotator.gui.docks.objects import ObjectsPanel
@@ -34,7 +35,8 @@ from sam_annotator.gui.propagation_panel import PropagationPanel
 from sam_annotator.gui.propagation_tool import PropagationTool
 from sam_annotator.gui.sam_tool import SamTool
 from sam_annotator.gui.session import Session
-from sam_annotator.gui.status import Banner, StatusLine
+from sam_annotator.gui.status import StatusLine
+from sam_annotator.gui.weights import Weights, with_remembered
 
 _REFRESH_MS = 80
 
@@ -63,7 +65,7 @@ class AnnotationWindow(LabelmeWindow):
         self.settings = memory
         self.session = Session(AnnotationStore(output))
         self.engine, self.files = EngineThread("engine"), EngineThread("files")
-        self.jobs = EngineJobs(engines or {})
+        self.jobs = EngineJobs(with_remembered(engines or {}, memory))
         self.view = FrameView(self)
         self._last_error = ""
         super().__init__(config_overrides=settings.labelme)
@@ -71,6 +73,7 @@ class AnnotationWindow(LabelmeWindow):
         self.commands = ObjectCommands(self)
         self.navigator = Navigator(self)
         self._connect()
+        self.weights = Weights(self)
         self._restore_layout()
         self.draw_mode(SAM_POINTS_MODE)
         self.navigator.show_nothing("Open a folder of videos: Ctrl+U, or drop one here")
@@ -139,7 +142,7 @@ class AnnotationWindow(LabelmeWindow):
         screens = QtWidgets.QApplication.screens()
         if position is not None and any(screen.availableGeometry().contains(position) for screen in screens):
             self.move(position)
-        self.banner.show_text(self.jobs.missing())
+        self.weights.offer()
 
     # --- going places --------------------------------------------------------------------------------------
 
@@ -378,6 +381,7 @@ class AnnotationWindow(LabelmeWindow):
             return
         self.engine.stop()
         self.files.stop()
+        self.weights.stop()
         self.session.close()
         self.settings.setValue("window/size", self.size())
         self.settings.setValue("window/position", self.pos())

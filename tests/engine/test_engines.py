@@ -18,7 +18,7 @@ from sam_annotator.core.errors import EngineError, InputError
 from sam_annotator.core.manifest import load_manifest
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.engine import sam
-from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter
+from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter, tell_kind
 from sam_annotator.engine.stcn import load
 from sam_annotator.engine.torchvision_standin import import_segment_anything
 from tests.conftest import REPOSITORY
@@ -103,7 +103,13 @@ def test_auto_takes_the_fastest_sam_on_a_cpu_and_the_most_exact_on_a_gpu(
         put(models, name)
     make_segmenter(EngineOptions())
     assert loaded == [FILES[expected].file]
-    assert describe_missing(EngineOptions()) is None
+    assert describe_missing(EngineOptions(propagator="embedded")) is None
+
+
+def told(options: EngineOptions) -> str:
+    """What the banner says."""
+    missing = describe_missing(options)
+    return "" if missing is None else missing.text
 
 
 def test_auto_leaves_out_a_file_of_the_wrong_size_and_says_so(models: Path, loaded: list[str]) -> None:
@@ -147,7 +153,10 @@ def test_a_named_checkpoint_that_is_missing_says_where_to_get_it_and_where_to_pu
         make_segmenter(options)
     for fact in (FILES["sam_vit_l"].url, str(models), "1.2 GB", "--sam embedded"):
         assert fact in str(caught.value)
-    assert describe_missing(options) == str(caught.value)
+    missing = describe_missing(replace(options, propagator="embedded"))
+    assert missing is not None
+    assert missing.text == str(caught.value)
+    assert [checkpoint.name for checkpoint in missing.wanted] == ["sam_vit_l"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,7 @@ def test_a_named_checkpoint_that_is_missing_says_where_to_get_it_and_where_to_pu
 def test_a_choice_that_does_not_exist_says_what_does(options: EngineOptions, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make_segmenter(options)
-    assert words in (describe_missing(options) or "")
+    assert words in told(options)
 
 
 def test_a_device_that_is_not_there_is_an_error(models: Path) -> None:
@@ -204,7 +213,10 @@ def test_stcn_that_is_missing_says_where_to_get_it_and_where_to_put_it(models: P
         make_propagator(options)
     for fact in ("stcn.pth was not found", FILES["stcn"].url, str(models), "--propagator embedded"):
         assert fact in str(caught.value)
-    assert describe_missing(options) == str(caught.value)
+    missing = describe_missing(options)
+    assert missing is not None
+    assert missing.text == str(caught.value)
+    assert [checkpoint.name for checkpoint in missing.wanted] == ["stcn"]
 
 
 def test_a_page_saved_in_place_of_stcn_is_an_error_also_where_nobody_asked_for_it(models: Path) -> None:
@@ -231,23 +243,45 @@ def test_stcn_on_a_device_that_is_not_there_is_an_error(models: Path) -> None:
 def test_an_unknown_propagator_says_which_there_are(options: EngineOptions, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make_propagator(options)
-    assert words in (describe_missing(replace(options, segmenter="embedded")) or "")
+    assert words in told(replace(options, segmenter="embedded"))
 
 
-def test_the_banner_says_what_works_and_how_to_get_the_weights(models: Path) -> None:
-    assert describe_missing(EngineOptions()) == (
-        "Working with the embedded segmenter, which needs no weights. For Segment Anything put sam_vit_b_01ec64.pth "
-        f"(375 MB, Apache-2.0) into {models}: `sam-annotator models list` tells more."
-    )
+@pytest.mark.parametrize(
+    ("there", "words", "wanted"),
+    [
+        ((), "The embedded segmenter and propagator are at work, which need no weights", ["sam_vit_b", "stcn"]),
+        (("stcn",), "The embedded segmenter is at work, which needs no weights", ["sam_vit_b"]),
+        (("sam_vit_h",), "The embedded propagator is at work, which needs no weights", ["stcn"]),
+    ],
+)
+def test_the_banner_says_what_works_and_which_weights_would_help(
+    models: Path, there: tuple[str, ...], words: str, wanted: list[str]
+) -> None:
+    for name in there:
+        put(models, name, **({"size": 10} if name == "stcn" else {}))
+    missing = describe_missing(EngineOptions())
+    assert missing is not None
+    assert missing.text.startswith(words)
+    assert [checkpoint.name for checkpoint in missing.wanted] == wanted
 
 
 def test_the_banner_tells_of_a_file_that_was_cut_short(models: Path) -> None:
     path = put(models, "sam_vit_h", size=7)
-    assert f"{path} has the wrong size" in (describe_missing(EngineOptions()) or "")
+    assert told(EngineOptions()).startswith(f"{path} has the wrong size. The embedded segmenter is at work")
 
 
-def test_who_asks_for_the_embedded_segmenter_is_not_told_about_weights() -> None:
-    assert describe_missing(EngineOptions(segmenter="embedded")) is None
+def test_who_asks_for_both_embedded_engines_is_told_nothing() -> None:
+    assert describe_missing(EngineOptions(segmenter="embedded", propagator="embedded")) is None
+
+
+def test_a_file_of_weights_tells_what_it_is_for(tmp_path: Path, narrow_stcn: dict[str, torch.Tensor]) -> None:
+    torch.save(small_sam().state_dict(), tmp_path / "sam.pth")
+    torch.save(narrow_stcn, tmp_path / "stcn.pth")
+    (tmp_path / "page.pth").write_text("<html>")
+    assert tell_kind(tmp_path / "sam.pth") == "segmenter"
+    assert tell_kind(tmp_path / "stcn.pth") == "propagator"
+    with pytest.raises(EngineError, match=r"page\.pth cannot be read"):
+        tell_kind(tmp_path / "page.pth")
 
 
 @pytest.mark.parametrize("segmenter", ["auto", "embedded", "sam_vit_b"])
