@@ -19,9 +19,13 @@ from sam_annotator.core.errors import EngineError
 from sam_annotator.core.manifest import Checkpoint, describe_bytes
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.checkpoints import load_sam
-from sam_annotator.engine.device import choose_device
+from sam_annotator.engine.device import choose_device, fastest_precision
+from sam_annotator.engine.sam_encoder import FastEncoder
+from sam_annotator.engine.sam_ladder import Ladder, Rung, rungs_below
 from sam_annotator.engine.segmenter import Embedding
 from sam_annotator.engine.torchvision_standin import import_segment_anything
+
+_EXACT = Rung(torch.device("cpu"), torch.float32)
 
 _SURE = 10.0
 """Logit for a pixel that a saved mask holds, of the size that SAM itself gives to pixels it is sure of."""
@@ -39,7 +43,7 @@ def make_sam(
     Args:
         path: the file.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
-        report: is told what is being loaded.
+        report: is told what is being loaded; and later, when memory is short, where SAM goes on.
         checkpoint: what the manifest knows of the file, if it is a published one.
 
     Raises:
@@ -50,18 +54,10 @@ def make_sam(
     size = f" ({describe_bytes(path.stat().st_size)})" if path.is_file() else ""
     report(f"Loading Segment Anything from {path.name}{size} ...")
     model, model_type = load_sam(path, checkpoint)
-    precision = encoder_precision(chosen)
-    name = f"SAM {model_type}, {chosen} {str(precision).removeprefix('torch.')}"
-    with _failures_explained(name):
+    rung = Rung(chosen, fastest_precision(chosen))
+    with _failures_explained(f"SAM {model_type}, {rung}"):
         key = encoder_key(model)
-        return SamSegmenter(model.to(chosen), name=name, precision=precision, key=key)
-
-
-def encoder_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 on CUDA devices that compute with it (Ampere and later), else float32."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
-        return torch.bfloat16
-    return torch.float32
+        return SamSegmenter(model, name=f"SAM {model_type}", rung=rung, key=key, report=report)
 
 
 def encoder_key(model: Any) -> str:
@@ -83,23 +79,45 @@ def encoder_key(model: Any) -> str:
 class SamSegmenter:
     """A segmenter that asks SAM. Its embeddings hold one array, `features`: float32 (256, 64, 64).
 
+    Where the device has too little memory, the question is asked again on the next rung of a ladder: caches emptied,
+    smaller numbers, the processor; there it stays.
+
     Attributes:
-        name: model, device and precision, such as `SAM vit_b, cpu float32`.
         key: of the image encoder's weights; see `encoder_key`.
     """
 
-    def __init__(self, model: Any, *, name: str, precision: torch.dtype = torch.float32, key: str = "") -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str,
+        rung: Rung = _EXACT,
+        key: str = "",
+        lower: tuple[Rung, ...] | None = None,
+        report: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         """
         Args:
-            model: a `segment_anything.modeling.Sam` on its device.
-            name: for people.
-            precision: of the image encoder; the decoder, which is quick, always computes in float32.
+            model: a `segment_anything.modeling.Sam` on the CPU, float32; its decoder is moved to the device, its
+                encoder stays as it is.
+            name: of the model, for people.
+            rung: device, and precision of the image encoder; the decoder, which is quick, always computes in float32.
             key: `encoder_key(model)`; without it, embeddings are not kept in files.
+            lower: where to go on when memory is short; None: smaller numbers, then the CPU.
+            report: is told when that happens.
         """
-        self.name, self.key = name, key
-        self._precision = precision
-        self._predictor = import_segment_anything().SamPredictor(model.eval())
+        self.key = key
+        self._name = name
+        self._predictor = import_segment_anything().SamPredictor(_with_fast_encoder(model, rung))
         self._low_size: tuple[int, int] = tuple(model.prompt_encoder.mask_input_size)
+        self._in_use: Embedding | None = None
+        self._ladder = Ladder(rung, rungs_below(rung) if lower is None else lower, self._move, report)
+
+    @property
+    def name(self) -> str:
+        """Model, device and precision, such as `SAM vit_b, cpu float32`; and what ran out of memory."""
+        full = ", ".join(str(rung) for rung in self._ladder.fallen_from)
+        return f"{self._name}, {self._ladder.rung}" + (f" ({full} ran out of memory)" if full else "")
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """Encode an image and use it: uint8 (height, width, 3), RGB.
@@ -107,7 +125,7 @@ class SamSegmenter:
         Raises:
             EngineError: it is no such array, or the model failed; then no image is in use.
         """
-        self._predictor.reset_image()
+        self._forget()
         self.use(self.encode(image))
 
     def encode(self, image: NDArray[np.uint8]) -> Embedding:
@@ -120,15 +138,8 @@ class SamSegmenter:
             raise EngineError(
                 f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
             )
-        device, model = self._predictor.device, self._predictor.model
-        half = self._precision != torch.float32
         scaled = self._predictor.transform.apply_image(np.ascontiguousarray(image))
-        with (
-            self._computing(),
-            torch.autocast(device.type, dtype=self._precision if half else None, enabled=half),
-        ):
-            pixels = torch.as_tensor(scaled, device=device).permute(2, 0, 1)[None].contiguous()
-            features = model.image_encoder(model.preprocess(pixels))[0].float().cpu().numpy()
+        features = self._compute(lambda: self._encode(scaled))
         return Embedding((image.shape[0], image.shape[1]), {"features": features})
 
     def use(self, embedding: Embedding) -> None:
@@ -137,18 +148,13 @@ class SamSegmenter:
         Raises:
             EngineError: its features are not of this model's shape, or do not fit into memory; no image is in use.
         """
-        predictor = self._predictor
-        predictor.reset_image()
-        encoder = predictor.model.prompt_encoder
+        self._forget()
+        encoder = self._predictor.model.prompt_encoder
         features, shape = embedding.arrays.get("features"), (encoder.embed_dim, *encoder.image_embedding_size)
         if features is None or features.shape != shape:
             raise EngineError("What is kept of this frame is of another segmenter; go to the frame again.")
-        with self._computing():
-            predictor.features = torch.tensor(features, dtype=torch.float32, device=predictor.device)[None]
-        transform = predictor.transform
-        predictor.original_size = embedding.image_size
-        predictor.input_size = transform.get_preprocess_shape(*embedding.image_size, transform.target_length)
-        predictor.is_image_set = True
+        self._compute(lambda: self._place(embedding))
+        self._in_use = embedding
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
         """Three proposals for a prompt, best first; one if `previous` is to be refined.
@@ -164,14 +170,15 @@ class SamSegmenter:
         mask_input = self._mask_input(previous)
         if mask_input is None and prompt.is_empty:
             raise EngineError("There is nothing to segment by: click on the object, or draw a box around it.")
-        with self._computing():
-            masks, scores, states = self._predictor.predict(
+        masks, scores, states = self._compute(
+            lambda: self._predictor.predict(
                 point_coords=np.array(prompt.points, np.float64) if prompt.points else None,
                 point_labels=np.array(prompt.includes, np.int64) if prompt.points else None,
                 box=None if prompt.box is None else np.array(prompt.box, np.float64),
                 mask_input=mask_input,
                 multimask_output=mask_input is None,
             )
+        )
         return tuple(
             Proposal(mask=masks[index], score=float(np.clip(scores[index], 0, 1)), state=states[index])
             for index in np.argsort(-scores, kind="stable")
@@ -194,10 +201,43 @@ class SamSegmenter:
             return None
         return mask_to_logits(previous.mask, self._predictor.input_size, self._low_size)[None]
 
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def _compute(self, act: Callable[[], Any]) -> Any:
         with _failures_explained(self.name), torch.inference_mode():
-            yield
+            return self._ladder.compute(act)
+
+    def _encode(self, scaled: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (256, 64, 64) of an image whose longest side is that of the encoder's input."""
+        model = self._predictor.model
+        pixels = torch.as_tensor(scaled, device=self._ladder.rung.device).permute(2, 0, 1)[None]
+        features: NDArray[np.float32] = model.image_encoder(model.preprocess(pixels))[0].cpu().numpy()
+        return features
+
+    def _place(self, embedding: Embedding) -> None:
+        """Let the predictor believe that it has encoded the image itself."""
+        predictor, features = self._predictor, torch.tensor(embedding.arrays["features"], dtype=torch.float32)
+        predictor.features = features.to(self._ladder.rung.device)[None]
+        transform = predictor.transform
+        predictor.original_size = embedding.image_size
+        predictor.input_size = transform.get_preprocess_shape(*embedding.image_size, transform.target_length)
+        predictor.is_image_set = True
+
+    def _forget(self) -> None:
+        self._in_use = None
+        self._predictor.reset_image()
+
+    def _move(self, rung: Rung) -> None:
+        self._predictor.reset_image()
+        model = self._predictor.model.to(rung.device)
+        model.image_encoder.set_precision(rung.precision)
+        if self._in_use is not None:
+            self._place(self._in_use)
+
+
+def _with_fast_encoder(model: Any, rung: Rung) -> Any:
+    """A `Sam` of the same weights whose encoder is FastEncoder, on its device."""
+    fast = FastEncoder(model.image_encoder, rung.precision)
+    colors = (values.flatten().tolist() for values in (model.pixel_mean, model.pixel_std))
+    return type(model)(fast, model.prompt_encoder, model.mask_decoder, *colors).to(rung.device).eval()
 
 
 def mask_to_logits(

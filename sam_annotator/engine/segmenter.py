@@ -32,14 +32,16 @@ class Segmenter(Protocol):
     """Turns prompts on one image into masks. Not thread-safe: the engine thread owns it.
 
     Attributes:
-        name: for people, with model and device: `SAM vit_b, cuda float16` or `embedded, cpu`.
         key: what an embedding depends on besides the image (weights, preparation of the image), as a short name
             that can be one of a folder. The same on every device and in every precision, as these agree where masks
             mean something. Empty: encoding is so fast that embeddings are not worth a file.
     """
 
-    name: str
     key: str
+
+    @property
+    def name(self) -> str:
+        """For people, with model and device: `SAM vit_b, cuda float16` or `embedded, cpu`. Changes with the device."""
 
     def encode(self, image: NDArray[np.uint8]) -> Embedding:
         """Encode an image: uint8 (height, width, 3), RGB; slow. The image that is in use stays in use.

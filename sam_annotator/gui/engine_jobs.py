@@ -26,7 +26,7 @@ class EngineJobs:
     Models are loaded by the first job that needs them, so the window is up before they are imported.
 
     Attributes:
-        segmenter_name, propagator_name: what is at work, for people; empty until it is loaded.
+        propagator_name: what is at work, for people; empty until it is loaded.
         encoding: the image that is being encoded.
         frames_ahead: how many frames are to be encoded before the person gets there.
     """
@@ -47,8 +47,12 @@ class EngineJobs:
         self._in_use: Embedding | None = None
         self._view: tuple[Mapping[Path, int], int] = ({}, 0)
         self.encoding: Path | None = None
-        self.segmenter_name = ""
         self.propagator_name = ""
+
+    @property
+    def segmenter_name(self) -> str:
+        """What is at work now: where memory is short, a segmenter goes on elsewhere. Any thread."""
+        return "" if self._segmenter is None else self._segmenter.name
 
     def missing(self) -> "Missing | None":
         """What the banner should say about weights that are not there; None: nothing. Any thread; fast."""
@@ -169,7 +173,7 @@ class EngineJobs:
         return self._segmenter
 
     def _take_segmenter(self, segmenter: "Segmenter") -> None:
-        self._segmenter, self.segmenter_name = segmenter, segmenter.name
+        self._segmenter = segmenter
         self._embeddings, self._in_use = self._make_embeddings(segmenter), None
 
     def _make_embeddings(self, segmenter: "Segmenter") -> "Embeddings":

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.sam import SamSegmenter, mask_to_logits
+from sam_annotator.engine.sam_encoder import FastEncoder
+from sam_annotator.engine.sam_ladder import Rung
 from sam_annotator.engine.torchvision_standin import import_segment_anything
 from tests.engine.small_sam import small_sam
 
@@ -159,7 +161,7 @@ def test_an_image_that_is_no_contiguous_array_is_the_same_image(segmenter: SamSe
 def test_the_encoder_may_compute_in_half_precision_and_the_answer_stays_close() -> None:
     image = random_image(np.random.default_rng(1), 90, 130)
     exact, half = (
-        SamSegmenter(small_sam(), name="a small SAM", precision=precision)
+        SamSegmenter(small_sam(), name="a small SAM", rung=Rung(torch.device("cpu"), precision))
         for precision in (torch.float32, torch.bfloat16)
     )
     for segmenter in (exact, half):
@@ -208,12 +210,12 @@ def test_a_failure_of_the_model_is_a_sentence_and_the_segmenter_works_again(monk
     segmenter = SamSegmenter(model, name="a small SAM")
     segmenter.set_image(image)
 
-    def fail(_image: torch.Tensor) -> torch.Tensor:
+    def fail(_encoder: FastEncoder, _image: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory.\nMany numbers")
 
     with monkeypatch.context() as patch:
-        patch.setattr(model.image_encoder, "forward", fail)
-        with pytest.raises(EngineError, match=r"^a small SAM failed: CUDA out of memory\. If memory is short"):
+        patch.setattr(FastEncoder, "forward", fail)
+        with pytest.raises(EngineError, match=r"^a small SAM, cpu float32 failed: CUDA out of memory\. If mem"):
             segmenter.set_image(image)
     with pytest.raises(EngineError, match="set an image"):
         segmenter.predict(CLICK)

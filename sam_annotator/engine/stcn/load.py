@@ -7,7 +7,7 @@ import torch
 
 from sam_annotator.core.manifest import Checkpoint, describe_bytes
 from sam_annotator.engine.checkpoints import State, check_state, read_state
-from sam_annotator.engine.device import choose_device
+from sam_annotator.engine.device import choose_device, has_fast_bfloat16
 from sam_annotator.engine.stcn.network import StcnNetwork
 from sam_annotator.engine.stcn.propagator import StcnPropagator, failures_explained
 from sam_annotator.engine.stcn.resnet import fold_norms
@@ -85,9 +85,3 @@ def choose_precision(device: torch.device) -> torch.dtype:
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
         return torch.float16
     return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
-
-
-def has_fast_bfloat16() -> bool:
-    """Whether this machine's processor multiplies bfloat16 itself; others emulate it, slowly."""
-    tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(test() for test in tests if test is not None)
