@@ -7,6 +7,7 @@ from sam_annotator import __version__
 from sam_annotator.cli import (
     convert,
     demo,
+    embed,
     export_masks,
     import_dataset,
     models,
@@ -24,6 +25,7 @@ COMMANDS = {
     "stats": stats,
     "preview": preview,
     "propagate": propagate,
+    "embed": embed,
     "models": models,
     "samples": samples,
     "demo": demo,
@@ -37,6 +39,7 @@ commands:
   stats         count objects, masks and frames by category, tracks, gaps, areas
   preview       draw masks over their frames: a video, or a sheet of frames
   propagate     carry masks through all videos of a folder, without a window
+  embed         encode the frames of videos ahead, so that first clicks need not wait
   models        list checkpoints: where they are looked for, what is there
   samples       make sample videos with known truth
   demo          drive the real window through the whole job on sample videos

@@ -24,11 +24,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keymap", choices=("labelme", "classic"), help="key preset (default: the one used last, labelme at first)"
     )
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="DIR",
+        help="keep what SAM computes of each frame here, as `embed` does (default: in the user's cache folder)",
+    )
+    parser.add_argument(
+        "--no-embedding-cache", action="store_true", help="keep it in memory only, and do not look for files of it"
+    )
+    parser.add_argument(
+        "--frames-ahead", type=_count, metavar="N", help="encode so many frames ahead while nothing else is done"
+    )
     add_engine_arguments(parser)
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that choose the models, shared by the commands that compute masks."""
+    add_segmenter_arguments(parser)
+    _add_propagator(parser)
+
+
+def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that choose the segmenter, and what it runs on."""
     parser.add_argument(
         "--sam",
         default="auto",
@@ -36,12 +54,17 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help="segmenter: a name that `sam-annotator models list` shows, a checkpoint file, "
         "'embedded' (needs no weights), or 'auto': the best one that is there (default)",
     )
-    add_propagator_arguments(parser)
+    _add_place(parser)
 
 
 def add_propagator_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that choose the propagator, for commands that need no segmenter."""
+    """Options that choose the propagator, and what it runs on, for commands that need no segmenter."""
     parser.set_defaults(sam="auto")
+    _add_propagator(parser)
+    _add_place(parser)
+
+
+def _add_propagator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--propagator",
         default="auto",
@@ -49,6 +72,9 @@ def add_propagator_arguments(parser: argparse.ArgumentParser) -> None:
         help="'auto': STCN where stcn.pth is found, else the embedded one (default); 'embedded'; 'stcn'; "
         "or an STCN checkpoint file",
     )
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, metavar="DIR", help="look for checkpoints here first")
     parser.add_argument("--device", default="auto", help="'auto' (default), 'cpu', 'cuda', 'cuda:1', ...")
 
@@ -61,8 +87,20 @@ def run(options: argparse.Namespace) -> int:
         output=options.output,
         labels=options.labels,
         keymap=options.keymap,
-        engines=engine_options(options),
+        engines={**engine_options(options), **embedding_options(options)},
     )
+
+
+def embedding_options(options: argparse.Namespace) -> dict[str, object]:
+    """Which embeddings of frames are kept, and where, as EngineJobs takes them."""
+    chosen = {"embeddings": options.embeddings, "keep_embeddings": not options.no_embedding_cache}
+    return chosen if options.frames_ahead is None else {**chosen, "frames_ahead": options.frames_ahead}
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0")
+    return int(text)
 
 
 def engine_options(options: argparse.Namespace) -> dict[str, object]:

@@ -58,7 +58,7 @@ class _Kept:
 
 
 class EmbeddingFiles:
-    """The embeddings of one segmenter in a folder. One thread at a time; other processes may use the same folder.
+    """The embeddings of one segmenter in a folder. One thread writes, any may read, and so may other processes.
 
     Attributes:
         folder: of all segmenters' embeddings.
@@ -149,6 +149,12 @@ def read_budget(folder: Path) -> int:
 def write_budget(folder: Path, budget: int) -> None:
     """Choose the budget of a folder, in bytes, for all who use it. Raises SaveError."""
     write_atomically(folder / _BUDGET_FILE, f"{budget}\n".encode("ascii"))
+
+
+def packed_size(embedding: Embedding) -> int:
+    """Bytes of an embedding's file."""
+    data = _packed(embedding)
+    return 0 if data is None else len(data)
 
 
 def _files_in(folder: Path) -> Iterator[_Kept]:
