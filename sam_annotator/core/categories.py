@@ -14,7 +14,7 @@ from sam_annotator.core.errors import InputError
 
 DEFAULT_SUPERCATEGORY: Final = "object"
 
-_NO_CATEGORY: Final = frozenset({"__ignore__", "_background_"})
+NO_CATEGORY: Final = frozenset({"__ignore__", "_background_"})
 """Lines of labelme's own label lists that name no category."""
 
 _NEAR_ENOUGH: Final = 75.0
@@ -82,7 +82,7 @@ def read_categories(path: Path) -> tuple[Category, ...]:
 
 def _from_lines(text: str) -> tuple[Category, ...]:
     lines = (normal_label(line) for line in text.splitlines())
-    names = [line for line in lines if line and line not in _NO_CATEGORY]
+    names = [line for line in lines if line and line not in NO_CATEGORY]
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
 
 

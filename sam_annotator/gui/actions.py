@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.gui.categories_dialog import edit_categories
 from sam_annotator.gui.editing import toggle_key_frame
 from sam_annotator.gui.exchange import open_export, open_import
 from sam_annotator.gui.keymaps import Keys
@@ -74,6 +75,7 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     add("next_object", "Next object", lambda: window.objects_panel.step(1))
     add("previous_object", "Previous object", lambda: window.objects_panel.step(-1))
     add("next_doubtful", "Next doubtful frame", window.go_to_doubtful)
+    add("categories", "Categories…", lambda: edit_categories(window), "Add, rename, remove and order categories")
     add("export", "Export a dataset…", lambda: open_export(window), "YouTube-VIS, PNG masks or COCO from this folder")
     add("import", "Import a dataset…", lambda: open_import(window), "Annotations of these videos from a dataset")
     return actions
@@ -100,7 +102,7 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     objects = QtWidgets.QMenu("&Object", window)
     prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")
     prompts += ("accept", "reject", "go_on")
-    _fill(objects, actions, (*prompts, None, "key_frame", "next_object", "previous_object"))
+    _fill(objects, actions, (*prompts, None, "key_frame", "next_object", "previous_object", None, "categories"))
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))

@@ -47,6 +47,7 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "next_object": (("]",), ("]",)),
     "previous_object": (("[",), ("[",)),
     "next_doubtful": (("X",), ("X",)),
+    "categories": ((), ()),
     "export": (("Ctrl+Shift+E",), ("Ctrl+Shift+E",)),
     "import": ((), ()),
 }

@@ -9,6 +9,7 @@ from PyQt5 import QtGui
 from sam_annotator.core.annotation import SAM
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.prompt import Proposal
+from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.name_dialog import KnownObject, Name, NameDialog, center_on
 from sam_annotator.gui.shapes import to_labelme
@@ -24,12 +25,13 @@ class Naming:
     """Asks for category and object id. One dialog at a time.
 
     Attributes:
+        categories: to choose from.
         dialog: the one that is open, or None.
     """
 
-    def __init__(self, window: "AnnotationWindow", categories: Sequence[str]) -> None:
+    def __init__(self, window: "AnnotationWindow", categories: CategoryList) -> None:
         self._window = window
-        self._categories = list(categories)
+        self.categories = categories
         self._offered: tuple[object, int] | None = None
         self.dialog: NameDialog | None = None
 
@@ -79,13 +81,15 @@ class Naming:
             return
         if self.dialog is not None:
             return
+        categories = self._known_categories()
         self.dialog = NameDialog(
-            categories=self._known_categories(),
-            recent=self._recent(),
+            categories=categories,
+            recent=self._recent(categories),
             objects=self._known_objects(),
             new_id=self._next_id(),
             name=name,
             here=here,
+            is_closed=self.categories.path is not None,
             parent=window,
         )
         self.dialog.accepted.connect(lambda: self._close(answer))
@@ -188,11 +192,16 @@ class Naming:
 
     def _known_categories(self) -> list[str]:
         used = (track.label for track in self._window.session.tracks.tracks())
-        return list(dict.fromkeys([*self._categories, *sorted(set(used)), *self._recent()]))
+        return list(dict.fromkeys([*self.categories.names, *sorted(set(used))]))
 
-    def _recent(self) -> list[str]:
+    def _recent(self, known: Sequence[str]) -> list[str]:
+        """The last categories used, the newest first; without those that were removed from the list since."""
+        return [label for label in self._remembered() if label in known]
+
+    def _remembered(self) -> list[str]:
         return list(self._window.settings.value(_RECENT_KEY, []) or [])
 
     def _remember(self, label: str) -> None:
-        recent = [label, *(item for item in self._recent() if item != label)]
+        recent = [label, *(item for item in self._remembered() if item != label)]
         self._window.settings.setValue(_RECENT_KEY, recent[:_RECENT])
+        self.categories.add(label)

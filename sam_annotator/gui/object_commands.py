@@ -1,6 +1,6 @@
 """Changes to an object over many frames: done on the thread for files, then shown."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,17 @@ class ObjectCommands(QtCore.QObject):
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category in all frames: a track has one."""
         self._start(f"renaming object {object_id}", partial(self._change, relabel_object, object_id, label))
+
+    def rename_categories(self, renamed: Mapping[str, str]) -> None:
+        """Give all objects of some categories other ones; `renamed` is old to new."""
+        tracks = self._window.session.tracks
+        wanted = [(track.object_id, renamed[track.label]) for track in tracks.tracks() if track.label in renamed]
+
+        def change() -> Iterator[int]:
+            for object_id, label in wanted:
+                yield from self._change(relabel_object, object_id, label)
+
+        self._start("renaming objects", change)
 
     def ask_renumber(self, object_id: int) -> None:
         """Ask for another object id, for all frames."""

@@ -18,6 +18,7 @@ from sam_annotator.gui import actions as own_actions
 from sam_annotator.gui import editing, keymaps
 from sam_annotator.gui.banner import Banner
 from sam_annotator.gui.canvas import AnnotationCanvas
+from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.colors import object_color
 from sam_annotator.gui.docks.objects import ObjectsPanel
 from sam_annotator.gui.docks.proposals import ProposalsPanel
@@ -59,6 +60,7 @@ class AnnotationWindow(LabelmeWindow):
         preset: str = "labelme",
         output: Path | None = None,
         categories: Sequence[str] = (),
+        labels: Path | None = None,
         engines: Mapping[str, Any] | None = None,
     ) -> None:
         self._preset, self._keys = preset, settings.keys
@@ -69,7 +71,7 @@ class AnnotationWindow(LabelmeWindow):
         self.view = FrameView(self)
         self._last_error = ""
         super().__init__(config_overrides=settings.labelme)
-        self.naming = Naming(self, categories)
+        self.naming = Naming(self, CategoryList(memory, categories, labels))
         self.commands = ObjectCommands(self)
         self.navigator = Navigator(self)
         self._connect()
