@@ -1,5 +1,6 @@
 """`sam-annotator [VIDEOS]`: what is wrong is said before any window comes up; the window's end is the command's."""
 
+import json
 import os
 import subprocess
 import sys
@@ -109,6 +110,61 @@ def test_settings_that_cannot_be_read_are_named(tmp_path: Path, isolated_home: P
     assert done.returncode == 2
     assert f"sam-annotator: The settings file {settings} cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+OPENED_AT = """
+import sys
+import sam_annotator.gui.window
+from PyQt5 import QtCore, QtWidgets
+from sam_annotator.cli import main
+from sam_annotator.gui.window import AnnotationWindow
+
+application = QtWidgets.QApplication([])
+
+def look():
+    for window in application.topLevelWidgets():
+        if isinstance(window, AnnotationWindow) and window.session.tracks is not None:
+            print(window.session.video.name, window.session.index, len(window.listed_shapes()))
+            window.close()
+
+timer = QtCore.QTimer(interval=10)
+timer.timeout.connect(look)
+timer.start()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jpg"])
+def test_an_annotation_file_or_an_image_opens_its_video_at_that_frame(tmp_path: Path, suffix: str) -> None:
+    frames = make_video(tmp_path / "videos" / "ball", frames=4)
+    draw(tmp_path / "videos", tmp_path / "out", (2,))
+    written = json.loads((tmp_path / "out/ball/00002.json").read_text(encoding="utf-8"))
+    (frames / "00002.json").write_text(json.dumps({**written, "imagePath": "00002.jpg"}), encoding="utf-8")
+    command = [sys.executable, "-c", OPENED_AT, str(frames / f"00002{suffix}"), "--sam", "embedded"]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "ball 2 1"
+
+
+@pytest.mark.usefixtures("no_window")
+def test_an_annotation_apart_from_its_frame_says_what_to_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_video(tmp_path / "videos" / "ball", frames=2)
+    draw(tmp_path / "videos", tmp_path / "out")
+    assert main([str(tmp_path / "out/ball/00000.json")]) == 2
+    error = capsys.readouterr().err
+    assert f"00000.json is the annotation of {tmp_path / 'videos/ball/00000.jpg'}, which lies elsewhere" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("no_window")
+def test_a_json_that_is_no_annotation_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_video(tmp_path / "ball", frames=2)
+    (tmp_path / "ball/notes.json").write_text("[]", encoding="utf-8")
+    assert main([str(tmp_path / "ball/notes.json")]) == 2
+    assert "notes.json" in capsys.readouterr().err
 
 
 CLOSED_DURING_A_RUN = """

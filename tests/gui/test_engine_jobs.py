@@ -159,7 +159,7 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
 
 def test_options_that_cannot_be_used_are_said_by_the_job_that_needs_them(frames: list[Path]) -> None:
     jobs = EngineJobs({"segmenter": "no such model", "propagator": "no such model"})
-    assert "no such model" in (jobs.missing() or "")
+    assert "no such model" in jobs.missing().text
     with pytest.raises(InputError, match="no such model"):
         run(jobs.prepare(frames[0]))
     assert jobs.segmenter_name == ""
@@ -167,7 +167,7 @@ def test_options_that_cannot_be_used_are_said_by_the_job_that_needs_them(frames:
 
 def test_the_banner_speaks_of_weights_only_where_they_are_wanted_and_missing() -> None:
     assert EngineJobs(EMBEDDED).missing() is None
-    assert "embedded" in (EngineJobs({}).missing() or "")
+    assert "embedded" in EngineJobs({}).missing().text
 
 
 def test_asking_for_the_banner_imports_no_torch(frames: list[Path]) -> None:
@@ -208,3 +208,22 @@ def test_a_propagation_that_is_closed_anywhere_leaves_whole_frames(frames: list[
         job.close()
         written = {step.index for step in done if isinstance(step, FrameDone)} | {0}
         assert store.annotated_frames(video) == written
+
+
+def test_another_segmenter_takes_over_at_once_and_what_cannot_be_loaded_changes_nothing(
+    frames: list[Path], tmp_path: Path, discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = EngineJobs({"models": tmp_path})
+    assert jobs.models_folder == tmp_path
+    run(jobs.prepare(frames[0]))
+    other = DiscSegmenter()
+    monkeypatch.setattr("sam_annotator.engine.engines.make_segmenter", lambda *_options: other)
+    assert run(jobs.renew("segmenter", "embedded"))[1] == ("segmenter", other.name)
+    run(jobs.predict(frames[0], CLICK, None))
+    assert (other.images, len(other.asked), discs.asked) == (1, 1, [])
+    with pytest.raises(InputError):
+        run(jobs.renew("propagator", "no such model"))
+    with pytest.raises(EngineError, match=r"00001\.jpg cannot be read as a file of weights"):
+        run(jobs.use_file(frames[1]))
+    run(jobs.predict(frames[0], CLICK, None))
+    assert len(other.asked) == 2
