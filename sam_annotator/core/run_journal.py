@@ -18,6 +18,7 @@ import orjson
 
 from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, encode_annotation
 from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.files import write_atomically
 from sam_annotator.core.locks import alone
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -29,6 +30,7 @@ KEPT_RUNS: Final = 5
 """Runs of one video that can be taken back; older ones are forgotten."""
 
 _SUFFIX: Final = ".run"
+_REPAIRS: Final = "repaired"
 _RECORD: Final = struct.Struct("<II")  # length and checksum of what follows
 
 
@@ -39,12 +41,14 @@ class Entry:
     Attributes:
         index: the frame.
         object_ids: the objects that the run answered for.
+        dropped: objects whose earlier answers it took out of the frame.
         part: which of the run's requests it belongs to, from 0.
         before: what the file said, as bytes of JSON; None: there was none.
     """
 
     index: int
     object_ids: tuple[int, ...]
+    dropped: tuple[int, ...]
     part: int
     before: bytes | None
 
@@ -100,13 +104,21 @@ class RunJournal:
     ) -> None:
         self.close(has_ended=kind is None)
 
-    def add(self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int]) -> None:
+    def add(
+        self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int], dropped: Iterable[int] = ()
+    ) -> None:
         """A frame is about to be written. To be called before it is.
 
         Raises:
             SaveError: it could not be written down; then the frame must not be written either.
         """
-        head = {"frame": index, "objects": sorted(object_ids), "part": self.part, "was": before is not None}
+        head = {
+            "frame": index,
+            "objects": sorted(object_ids),
+            "dropped": sorted(dropped),
+            "part": self.part,
+            "was": before is not None,
+        }
         if self._stream is None:
             self._stream = self._begin()
         self._write(head, b"" if before is None else encode_annotation(before))
@@ -176,10 +188,37 @@ def take_back_last_run(video: Video, store: AnnotationStore) -> Iterator[int]:
             raise InputError(f"There is no propagation of {video.name} to take back.")
         for entry in reversed(run.entries):
             before = None if entry.before is None else decode_annotation(entry.before)
-            store.take_back(video, entry.index, before, entry.object_ids)
+            store.take_back(video, entry.index, before, entry.object_ids, entry.dropped)
             yield entry.index
+        forget_repairs(video, store, [(frame, i) for frame, ids in run.plan.get("repairs", ()) for i in ids])
         with _saving(run.path):
             run.path.unlink(missing_ok=True)
+
+
+def repaired(video: Video, store: AnnotationStore) -> dict[tuple[int, int], str]:
+    """(frame, object) -> the digest of the mask there that was carried on by a repair."""
+    try:
+        notes = orjson.loads((runs_folder(video, store) / _REPAIRS).read_bytes())
+        return {(int(frame), int(object_id)): str(digest) for frame, object_id, digest in notes}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def note_repairs(video: Video, store: AnnotationStore, digests: Mapping[tuple[int, int], str]) -> None:
+    """Remember that these corrections were carried on, so that nobody does it again. Raises SaveError."""
+    _write_repairs(video, store, {**repaired(video, store), **digests})
+
+
+def forget_repairs(video: Video, store: AnnotationStore, corrections: Iterable[tuple[int, int]]) -> None:
+    """These (frame, object) count as not carried on any more. Raises SaveError."""
+    known, gone = repaired(video, store), set(corrections)
+    if known.keys() & gone:
+        _write_repairs(video, store, {place: digest for place, digest in known.items() if place not in gone})
+
+
+def _write_repairs(video: Video, store: AnnotationStore, digests: Mapping[tuple[int, int], str]) -> None:
+    rows = [[*place, digest] for place, digest in sorted(digests.items())]
+    write_atomically(runs_folder(video, store) / _REPAIRS, orjson.dumps(rows))
 
 
 @contextmanager
@@ -217,7 +256,9 @@ def _read(path: Path) -> RecordedRun | None:
     if not records or "plan" not in records[0][1]:
         return None
     entries = [
-        Entry(head["frame"], tuple(head["objects"]), head["part"], data if head["was"] else None)
+        Entry(
+            head["frame"], tuple(head["objects"]), tuple(head["dropped"]), head["part"], data if head["was"] else None
+        )
         for _, head, data in records
         if "frame" in head
     ]

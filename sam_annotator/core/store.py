@@ -129,13 +129,19 @@ class AnnotationStore:
             return changed
 
     def take_back(
-        self, video: Video, index: int, before: FrameAnnotation | None, object_ids: Iterable[int]
+        self,
+        video: Video,
+        index: int,
+        before: FrameAnnotation | None,
+        object_ids: Iterable[int],
+        dropped: Iterable[int] = (),
     ) -> FrameAnnotation | None:
         """Undo what a propagation wrote to a frame, in one step; what a person did there since stays.
 
         Args:
             before: what the file said when the propagation came; None: there was none.
             object_ids: the objects that it answered for.
+            dropped: objects whose earlier answers it took out of the frame.
 
         Returns:
             what the file says now; None: there is none (any more).
@@ -147,7 +153,7 @@ class AnnotationStore:
             current = self.read(video, index)
             if current is None:
                 return None
-            restored = without_propagation(current, before, object_ids)
+            restored = without_propagation(current, before, object_ids, dropped)
             if before is None and restored == self.blank(video, index, restored.width, restored.height):
                 self.remove(video, index)
                 return None
@@ -232,14 +238,16 @@ def set_propagated(annotation: FrameAnnotation, object_id: int, shapes: Iterable
 
 
 def without_propagation(
-    current: FrameAnnotation, before: FrameAnnotation | None, object_ids: Iterable[int]
+    current: FrameAnnotation, before: FrameAnnotation | None, object_ids: Iterable[int], dropped: Iterable[int] = ()
 ) -> FrameAnnotation:
     """The frame with these objects as they were before a propagation.
 
-    Left alone are those that a person protected since, and those that they took out of the frame, answer and all.
+    Left alone are those that a person protected since, and those that they took out of the frame, answer and all
+    (unless the propagation did so, `dropped`).
     """
-    for object_id in object_ids:
-        if object_id in current.propagated_ids and not current.is_key_frame_of(object_id):
+    gone = frozenset(dropped)
+    for object_id in sorted(gone.union(object_ids)):
+        if object_id in current.propagated_ids | gone and not current.is_key_frame_of(object_id):
             old = () if before is None else before.shapes_of(object_id)
             answered = frozenset[int]() if before is None else before.propagated_ids
             ids = current.propagated_ids - {object_id} | answered & {object_id}

@@ -2,21 +2,24 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sam_annotator.core.errors import EngineError, InputError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.engines import EngineOptions, make_propagator
-from sam_annotator.engine.propagation import FrameDone, finish, read_tracks
+from sam_annotator.engine import engines
+from sam_annotator.engine.engines import EngineOptions
+from sam_annotator.engine.propagation import FrameDone, read_tracks
 from sam_annotator.engine.propagator import Propagator
 from sam_annotator.engine.runs import FillOptions, Steps, fill_video, plan_video
+
+T = TypeVar("T")
 
 MOST_DOUBTFUL: Final = 10
 """How many of the least certain answers are named."""
@@ -83,7 +86,7 @@ def survey(task: VideoTask) -> VideoResult:
     result = VideoResult(task.video.name)
     store = AnnotationStore(task.output)
     try:
-        known = finish(read_tracks(task.video, store))
+        known = _finish(read_tracks(task.video, store))
         plan = plan_video(task.video, store, known, task.fill)
         _note_tracks(result, task.video, known)
     except InputError as error:
@@ -122,15 +125,26 @@ def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone
         except (InputError, EngineError) as error:
             result.skipped.append((None, str(error)))
     try:
-        known = finish(read_tracks(task.video, store))
+        known = _finish(read_tracks(task.video, store))
         _note_tracks(result, task.video, known)
     except InputError as error:
         result.skipped.append((None, str(error)))
 
 
-def propagator_name(engines: EngineOptions) -> str:
+def propagator_name(options: EngineOptions) -> str:
     """Load the propagator for the tasks of this process, and say what it is called."""
-    return _propagator(engines).name
+    _propagator.cache_clear()
+    return _propagator(options).name
+
+
+def _finish(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end at once; what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def _noting(steps: Steps, result: VideoResult) -> Steps:
@@ -172,8 +186,8 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _propagator(engines: EngineOptions) -> Propagator:
-    return make_propagator(engines)
+def _propagator(options: EngineOptions) -> Propagator:
+    return engines.make_propagator(options)
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -52,6 +52,10 @@ class PropagationRequest:
         """How many frames the run reports."""
         return len(set().union(*self.passes))
 
+    def fills(self, index: int) -> bool:
+        """Whether a frame is one to fill: one that the run comes to, not the one it begins with."""
+        return index != self.start and any(index in frames for frames in self.passes)
+
 
 def plan_unfilled(
     video: Video,

@@ -10,8 +10,8 @@ what a human made or approved is never changed, and neither are objects that wer
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,10 +27,23 @@ from sam_annotator.engine.planning import PropagationRequest, choose_key_frames
 from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, Propagator, forecast_of, notice_of
 from sam_annotator.engine.read_ahead import Image, read_ahead
 
-Record = Callable[[int, FrameAnnotation | None, Iterable[int]], None]
-"""Is told of a frame that is about to be written: its index, what its file says (None: there is none), the objects."""
 
-T = TypeVar("T")
+class Record(Protocol):
+    """Is told of a frame that is about to be written."""
+
+    def __call__(
+        self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int], dropped: Iterable[int]
+    ) -> None:
+        """What its file says (None: there is none), the objects answered for, and those whose old answers go."""
+
+
+Pending = Callable[[int], frozenset[int]]
+"""The objects whose propagated masks in a frame count for nothing any more: a later request computes them anew."""
+
+
+def nothing_pending(_index: int) -> frozenset[int]:
+    """All that stands in a frame counts."""
+    return frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ def propagate(
     *,
     record: Record | None = None,
     written: frozenset[int] = frozenset(),
+    pending: Pending = nothing_pending,
 ) -> Generator[FrameDone, None, None]:
     """Carry the saved masks of frame `request.start` through the range; a generator.
 
@@ -81,6 +95,7 @@ def propagate(
         record: is told of each frame before it is written.
         written: frames that this very run wrote before it was interrupted. They are computed, not written: so the
             propagator remembers what it did then, and the frames after them come out the same.
+        pending: objects whose old masks do not count, frame by frame, and go where a new one is written beside them.
 
     Raises:
         InputError: the request does not fit the video, there is no mask to carry on, or the start frame
@@ -88,7 +103,8 @@ def propagate(
         SaveError: a frame could not be written; the frames before it are.
         EngineError: the model failed.
     """
-    with closing(propagation_steps(video, store, propagator, request, record=record, written=written)) as steps:
+    steps = propagation_steps(video, store, propagator, request, record=record, written=written, pending=pending)
+    with closing(steps):
         for step in steps:
             if isinstance(step, FrameDone):
                 yield step
@@ -102,10 +118,11 @@ def propagation_steps(
     *,
     record: Record | None = None,
     written: frozenset[int] = frozenset(),
+    pending: Pending = nothing_pending,
 ) -> Generator[str | FrameDone, None, None]:
     """As `propagate`; yields what is done before the first frame, too: it can be overtaken and cancelled there."""
     tracks = yield from _tracks_to_carry(video, store, request)
-    run = Run(video, store, propagator, request, tracks, record)
+    run = Run(video, store, propagator, request, tracks, record, pending)
     yield from run.forecast(request.passes[0])
     done = 0
     for number, frames in enumerate(request.passes):
@@ -151,8 +168,10 @@ class Run:
         request: PropagationRequest,
         tracks: Mapping[int, Track],
         record: Record | None,
+        pending: Pending = nothing_pending,
     ) -> None:
         self.tracks = tracks
+        self._pending = pending
         self._video, self._store, self._propagator = video, store, propagator
         self._record = record
         self._notices: list[str] = []
@@ -219,7 +238,7 @@ class Run:
         for index in indices:
             try:
                 image = read_image(self._video.frame_paths[index])
-                given = self._given(self._read(index, image), self._wanted)
+                given = self._given(index, self._read(index, image), self._wanted)
             except InputError:  # `step` reports it where the run comes by
                 continue
             masks = {object_id: given[object_id] for object_id in given.keys() & self._wanted}
@@ -228,7 +247,7 @@ class Run:
 
     def _answer(self, index: int, image: Image, wanted: frozenset[int], write: bool) -> Step:
         seen = self._read(index, image)
-        given = self._given(seen, wanted, seed=index == self._start)
+        given = self._given(index, seen, wanted, seed=index == self._start)
         answers = self._propagator.step(index, image, given, wanted)
         new = {object_id: answers[object_id] for object_id in sorted((wanted - given.keys()) & answers.keys())}
         scores = {object_id: round(answer.score, 4) for object_id, answer in new.items()}
@@ -237,18 +256,19 @@ class Run:
     def _save(
         self, index: int, seen: FrameAnnotation, new: Mapping[int, PropagatedMask], scores: Mapping[int, float]
     ) -> Step:
-        shapes = self._shapes(new, seen)
+        pending = self._pending(index)
+        shapes = self._shapes(new, _without(seen, pending))
         before: FrameAnnotation | None = None
 
         def change(current: FrameAnnotation) -> FrameAnnotation:
             nonlocal before
             before = current if self._store.path(self._video, index).exists() else None
+            changed = _without(current, pending) if new else current
             # A person may have saved this frame while the model was at it: what they drew keeps its pixels.
-            changed = current
-            for object_id, parts in (shapes if current == seen else self._shapes(new, current)).items():
+            for object_id, parts in (shapes if current == seen else self._shapes(new, changed)).items():
                 changed = set_propagated(changed, object_id, parts)
             if self._record is not None and changed != current:
-                self._record(index, before, new)
+                self._record(index, before, new, pending)
             return changed
 
         after = self._store.update(self._video, index, change, self.width, self.height)
@@ -268,11 +288,14 @@ class Run:
         check_size(annotation, width, height, self._store.path(self._video, index))
         return annotation
 
-    def _given(self, annotation: FrameAnnotation, wanted: frozenset[int], *, seed: bool = False) -> dict[int, Mask]:
+    def _given(
+        self, index: int, annotation: FrameAnnotation, wanted: frozenset[int], *, seed: bool = False
+    ) -> dict[int, Mask]:
         """What is true in a frame: protected masks of the wanted objects, all masks of the others.
 
         Of the `seed`, the frame that the run begins with, all masks are, and 'not here' is too.
         """
+        annotation = _without(annotation, self._pending(index))
         masks = {
             object_id: object_mask(annotation.shapes_of(object_id), self.height, self.width)
             for object_id in annotation.object_ids()
@@ -318,6 +341,15 @@ class Run:
         return track.label
 
 
+def _without(annotation: FrameAnnotation, object_ids: frozenset[int]) -> FrameAnnotation:
+    """The frame without what was propagated of these objects, answers and all."""
+    for object_id in object_ids & (annotation.propagated_ids | set(annotation.object_ids())):
+        if not annotation.is_key_frame_of(object_id):
+            answered = annotation.propagated_ids - {object_id}
+            annotation = replace(annotation.with_object(object_id, ()), propagated_ids=answered)
+    return annotation
+
+
 def _tracks_to_carry(
     video: Video, store: AnnotationStore, request: PropagationRequest
 ) -> Generator[str, None, dict[int, Track]]:
@@ -345,16 +377,6 @@ def read_tracks(video: Video, store: AnnotationStore) -> Generator[str, None, Vi
     for done in known.scan(video, store):
         yield f"reading annotations: {done}"
     return known
-
-
-def finish(steps: Generator[Any, None, T]) -> T:
-    """Run a generator to its end at once; what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def _nothing_to_carry(video: Video, request: PropagationRequest, frames: set[int]) -> str:

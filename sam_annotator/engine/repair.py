@@ -1,14 +1,16 @@
 """After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation
+from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape, encode_annotation
 from sam_annotator.core.errors import AnnotationError, InputError
 from sam_annotator.core.masks import iou, object_mask
+from sam_annotator.core.run_journal import note_repairs, repaired
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -63,8 +65,10 @@ class Repaired:
 def find_corrections(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> list[Correction]:
     """Where a person changed what a propagation had made, in the order of the frames.
 
-    Approving a mask is no correction. Frames that cannot be read are left out.
+    Approving a mask is no correction, and one that was repaired before, and is as it was then, is none any more. Frames
+    that cannot be read are left out.
     """
+    known = repaired(video, store)
     found: dict[int, list[int]] = {}
     for track in tracks:
         for index in track.key_frames & track.answered_frames:
@@ -73,9 +77,23 @@ def find_corrections(video: Video, store: AnnotationStore, tracks: Iterable[Trac
             except AnnotationError:
                 continue
             shapes = () if annotation is None else annotation.shapes_of(track.object_id)
-            if any(shape.source != PROPAGATED for shape in shapes):
+            is_new = known.get((index, track.object_id)) != _digest(shapes)
+            if is_new and any(shape.source != PROPAGATED for shape in shapes):
                 found.setdefault(index, []).append(track.object_id)
     return [Correction(index, tuple(sorted(found[index]))) for index in sorted(found)]
+
+
+def note_repaired(video: Video, store: AnnotationStore, correction: Correction) -> None:
+    """Remember that a correction was carried on. Raises SaveError."""
+    annotation = store.read(video, correction.frame)
+    if annotation is not None:
+        ids = correction.object_ids
+        note_repairs(video, store, {(correction.frame, i): _digest(annotation.shapes_of(i)) for i in ids})
+
+
+def _digest(shapes: Iterable[Shape]) -> str:
+    text = encode_annotation(FrameAnnotation("", 0, 0, tuple(shapes)))
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def repair_steps(

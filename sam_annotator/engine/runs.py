@@ -5,9 +5,10 @@ through. So who goes on with it computes again what it had computed of the reque
 then where it was: the files come out as if nothing had happened.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sam_annotator.core.annotation import FrameAnnotation, decode_annotation
@@ -19,7 +20,7 @@ from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import PropagationRequest, Reach, plan_unfilled
 from sam_annotator.engine.propagation import FrameDone, propagation_steps, read_tracks
 from sam_annotator.engine.propagator import Propagator
-from sam_annotator.engine.repair import AGREEMENT, Agreement, Correction, find_corrections, repair_steps
+from sam_annotator.engine.repair import AGREEMENT, Agreement, Correction, find_corrections, note_repaired, repair_steps
 
 Steps = Generator[str | FrameDone, None, str]
 """What is being done, then each frame; returns what came of it, a sentence, where there is more to say than frames."""
@@ -157,30 +158,33 @@ def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, pla
             repaired = yield from repair_steps(
                 video, store, propagator, correction, agreement, record=journal.add, old=old
             )
+            note_repaired(video, store, correction)
             said.append(str(repaired))
         done = 0
         for part, request in enumerate(plan.requests, start=len(plan.repairs)):
             if part >= at:
                 journal.part = part
                 written = _written(before) if part == at else frozenset[int]()
-                yield from _request(video, store, propagator, request, journal, written, done, plan.total)
+                steps = propagation_steps(
+                    video,
+                    store,
+                    propagator,
+                    request,
+                    record=journal.add,
+                    written=written,
+                    pending=partial(_pending, plan.requests, part - len(plan.repairs)),
+                )
+                if written:
+                    yield f"going on where the last run was interrupted, after {len(written)} frames"
+                yield from _as_part(steps, video, request, done, plan.total)
             done += request.total
     return "; ".join(said)
 
 
-def _request(
-    video: Video,
-    store: AnnotationStore,
-    propagator: Propagator,
-    request: PropagationRequest,
-    journal: RunJournal,
-    written: frozenset[int],
-    done: int,
-    total: int,
+def _as_part(
+    steps: Generator[str | FrameDone, None, None], video: Video, request: PropagationRequest, done: int, total: int
 ) -> Generator[str | FrameDone, None, None]:
-    steps = propagation_steps(video, store, propagator, request, record=journal.add, written=written)
-    if written:
-        yield f"going on where the last run was interrupted, after {len(written)} frames"
+    """The steps of one request as those of a longer run, of which so many frames are done."""
     try:
         with closing(steps):
             for step in steps:
@@ -189,6 +193,17 @@ def _request(
         first, last = (video.frame_paths[index].name for index in (request.first, request.last))
         problem = f"{error} Nothing was filled from {first} to {last}."
         yield FrameDone(request.start, {}, done + request.total, total, problem)
+
+
+def _pending(requests: Sequence[PropagationRequest], at: int, index: int) -> frozenset[int]:
+    """The objects whose masks in a frame are computed by a request that comes after the one we are at.
+
+    What stands there of them is of an earlier run, and so does not count: a run that begins anew, with what it had
+    written before it was interrupted or without, comes out the same.
+    """
+    later = frozenset(i for request in requests[at + 1 :] if request.fills(index) for i in request.object_ids)
+    known = frozenset(i for request in requests[: at + 1] if request.fills(index) for i in request.object_ids)
+    return later - known
 
 
 def _journal(video: Video, store: AnnotationStore, plan: Plan) -> RunJournal:
