@@ -1,7 +1,7 @@
 """What a run remembers: for a bounded number of frames what they looked like, and what of it was which object."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from math import sqrt
 
@@ -64,12 +64,21 @@ class MemoryBank:
 
     It is bounded: for each object the key frames, and what the plan allows besides. What is remembered of one object
     does not depend on which others there are.
+
+    Attributes:
+        plan: how much is remembered.
     """
 
     def __init__(self, plan: MemoryPlan = DEFAULT_PLAN) -> None:
-        self._plan = plan
+        self.plan = plan
         self._keys: dict[int, Tensor] = {}  # frame -> float32 (places, channels)
         self._entries: dict[int, dict[int, _Entry]] = {}  # object -> frame -> entry, in the order they came
+
+    @property
+    def working(self) -> int:
+        """Working frames of the object that has most of them."""
+        kinds = ([entry.kind for entry in entries.values()] for entries in self._entries.values())
+        return max((of_one.count(Kind.WORKING) for of_one in kinds), default=0)
 
     @property
     def objects(self) -> frozenset[int]:
@@ -84,25 +93,42 @@ class MemoryBank:
         """What is remembered of an object in a frame: (places, channels)."""
         return self._entries[object_id][index].value
 
-    def remember(self, index: int, key: Tensor, values: Mapping[int, Tensor], kind: Kind) -> None:
-        """Remember a frame.
+    def remember(self, index: int, key: Tensor, values: Mapping[int, Tensor], kinds: Mapping[int, Kind]) -> None:
+        """Remember a frame; all of it, or nothing where there is no memory for it.
 
         Args:
             index: the frame's index in the video.
             key: float32 (1, channels, h, w).
             values: for each object (channels, h, w).
-            kind: why.
+            kinds: for each object why.
         """
-        for object_id, value in values.items():
-            entries = self._entries.setdefault(object_id, {})
+        places, kept = _places(key[0]), {object_id: _places(value) for object_id, value in values.items()}
+        for object_id, value in kept.items():
+            entries, kind = self._entries.setdefault(object_id, {}), kinds[object_id]
             for old in [old for old, entry in entries.items() if entry.kind == Kind.LAST]:
                 del entries[old]
             known = entries.get(index)
             if known is None or known.kind <= kind or kind == Kind.GIVEN:
-                entries[index] = _Entry(max(kind, known.kind if known else kind), _places(value))
-            _thin(entries, Kind.WORKING, self._plan.working)
-            _thin(entries, Kind.GIVEN, self._plan.given)
-        self._keys[index] = _places(key[0])
+                entries[index] = _Entry(max(kind, known.kind if known else kind), value)
+        self._keys[index] = places
+        self._keep_to_plan()
+
+    def keep_fewer(self, working: int) -> None:
+        """Keep at most so many working frames of each object from now on."""
+        self.plan = replace(self.plan, working=working)
+        self._keep_to_plan()
+
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Keep everything on another device from now on, the values in this type."""
+        self._keys = {index: key.to(device) for index, key in self._keys.items()}
+        for entries in self._entries.values():
+            for index, entry in entries.items():
+                entries[index] = _Entry(entry.kind, entry.value.to(device, dtype))
+
+    def _keep_to_plan(self) -> None:
+        for entries in self._entries.values():
+            _thin(entries, Kind.WORKING, self.plan.working)
+            _thin(entries, Kind.GIVEN, self.plan.given)
         used: set[int] = set().union(*self._entries.values())
         self._keys = {frame: places for frame, places in self._keys.items() if frame in used}
 
@@ -139,7 +165,7 @@ def match(queries: Tensor, keys: list[Tensor]) -> tuple[Tensor, Tensor]:
 
     Args:
         queries: float32 (q, channels).
-        keys: of each remembered frame, float32 (places, channels).
+        keys: of each remembered frame, float32 (places, channels); a frame that was seen larger has more places.
 
     Returns:
         float32 (q, top), summing up to one; int64 (q, top), counted through all frames. `top` is TOP, or all there are.
@@ -147,7 +173,7 @@ def match(queries: Tensor, keys: list[Tensor]) -> tuple[Tensor, Tensor]:
     scale = sqrt(queries.shape[1])
     best, where = queries.new_empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.long)
     where = where.to(queries.device)
-    together = max(1, CHUNK // (len(queries) * len(keys[0])))
+    together = max(1, CHUNK // (len(queries) * max(len(key) for key in keys)))
     before = 0
     for first in range(0, len(keys), together):
         chunk = torch.cat(keys[first : first + together])

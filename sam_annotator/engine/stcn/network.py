@@ -43,10 +43,15 @@ class FrameFeatures:
 
 
 class StcnNetwork(nn.Module):
-    """The whole network; `load_state_dict` takes the published checkpoint strictly."""
+    """The whole network; `load_state_dict` takes the published checkpoint strictly.
+
+    Attributes:
+        key_channels, value_channels: of what memory keeps of each place.
+    """
 
     def __init__(self, width: int = WIDTH, key_channels: int = KEY_CHANNELS) -> None:
         super().__init__()
+        self.key_channels, self.value_channels = key_channels, 8 * width
         self.key_encoder = KeyEncoder(width)
         self.value_encoder = ValueEncoder(width)
         self.key_proj = nn.Sequential(OrderedDict(key_proj=_conv3(16 * width, key_channels)))

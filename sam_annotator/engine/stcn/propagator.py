@@ -1,17 +1,24 @@
 """STCN behind the propagator contract."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
-from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
+from sam_annotator.engine.drift import MotionWatch
+from sam_annotator.engine.out_of_memory import free_memory
+from sam_annotator.engine.propagator import Forecast, KeyFrame, Masks, PropagatedMask
+from sam_annotator.engine.stcn.forecast import forecast_bytes, weight_bytes
+from sam_annotator.engine.stcn.ladder import Thrift
 from sam_annotator.engine.stcn.memory import DEFAULT_PLAN, MemoryPlan
 from sam_annotator.engine.stcn.network import StcnNetwork
-from sam_annotator.engine.stcn.score import drift_score
+from sam_annotator.engine.stcn.score import find_signs
+from sam_annotator.engine.stcn.sparing import Result, Sparing
 from sam_annotator.engine.stcn.tracker import Shares, Tracker
 from sam_annotator.engine.stcn.working import WorkingSize
 
@@ -20,14 +27,20 @@ SHORT_SIDE = 480
 
 
 class StcnPropagator:
-    """The propagator contract with STCN.
+    """The propagator contract with STCN, and `MemoryBound`: where memory runs out, a run goes on with less of it.
 
     Attributes:
         name: model, device and precision, such as `STCN, cpu float32`.
     """
 
     def __init__(
-        self, network: StcnNetwork, *, name: str, plan: MemoryPlan = DEFAULT_PLAN, short_side: int = SHORT_SIDE
+        self,
+        network: StcnNetwork,
+        *,
+        name: str,
+        plan: MemoryPlan = DEFAULT_PLAN,
+        short_side: int = SHORT_SIDE,
+        fallback: Callable[[], StcnNetwork] | None = None,
     ) -> None:
         """
         Args:
@@ -35,10 +48,15 @@ class StcnPropagator:
             name: for people.
             plan: what is remembered.
             short_side: the shorter side of a frame as the network sees it, in pixels.
+            fallback: makes the network anew on a device with more memory, to go on with where nothing else helps.
         """
         self.name = name
-        self._tracker = Tracker(network, plan)
+        self._plan = plan
         self._short_side = short_side
+        self._tracker = Tracker(network, plan)
+        usual = Thrift(plan.working, self._tracker.together, short_side, str(network.device))
+        self._sparing = Sparing(self._tracker, network, usual, fallback)
+        self._watch = MotionWatch()
         self._forget()
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
@@ -49,10 +67,8 @@ class StcnPropagator:
         """
         self._forget()
         for key_frame in key_frames:
-            size = self._check(key_frame.index, key_frame.image, key_frame.masks)
-            with self._computing():
-                masks = {object_id: size.mask(mask) for object_id, mask in key_frame.masks.items()}
-                self._tracker.learn(key_frame.index, size.frame(key_frame.image), masks)
+            self._check(key_frame.index, key_frame.image, key_frame.masks)
+            self._attempt(partial(self._learn, key_frame), len(key_frame.masks))
 
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
@@ -62,48 +78,90 @@ class StcnPropagator:
         Raises:
             EngineError: an image or mask that does not fit the others, or the model failed.
         """
-        size = self._check(index, image, given)
-        with self._computing():
-            true = {object_id: size.mask(mask) for object_id, mask in given.items()}
-            shares = self._tracker.step(index, size.frame(image), true, wanted)
-            answers = self._answers(shares, given, size)
+        self._check(index, image, given)
+        shares, size = self._attempt(partial(self._see, index, image, given, wanted), len(wanted))
+        self._watch.look(image)
+        answers = self._attempt(partial(self._answers, shares, size, given), len(wanted))
         for object_id in sorted(wanted & given.keys()):
             answers[object_id] = PropagatedMask(np.array(given[object_id], dtype=np.bool_), 1.0)
         return answers
 
-    def _forget(self) -> None:
-        self._tracker.begin()
-        self._size: WorkingSize | None = None
-        self._areas: dict[int, float] = {}
+    def notice(self) -> str | None:
+        """What was given up since the last call. See `MemoryBound`."""
+        return self._sparing.notice()
 
-    def _answers(self, shares: Shares, given: Masks, size: WorkingSize) -> dict[int, PropagatedMask]:
+    def forecast(self, height: int, width: int, objects: int, key_frames: int) -> Forecast:
+        """What memory a run will take. See `MemoryBound`; `forecast_bytes` says what is in it."""
+        network = self._sparing.network
+        size = WorkingSize.of(height, width, self._short_side)
+        free = free_memory(network.device)
+        return Forecast(
+            run=f"{objects} object{'' if objects == 1 else 's'} at {width} x {height}",
+            bytes=forecast_bytes(network, size, objects, key_frames, self._plan),
+            free=None if free is None else free + weight_bytes(network),
+            where=str(network.device),
+        )
+
+    def _forget(self) -> None:
+        self._full: tuple[int, int] | None = None
+        self._areas: dict[int, float] = {}  # parts of the frame
+        self._watch.forget()
+        self._sparing.begin()
+
+    def _learn(self, key_frame: KeyFrame) -> None:
+        size = self._size()
+        masks = {object_id: size.mask(mask) for object_id, mask in key_frame.masks.items()}
+        self._tracker.learn(key_frame.index, size.frame(key_frame.image), masks)
+
+    def _see(
+        self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
+    ) -> tuple[Shares, WorkingSize]:
+        size = self._size()
+        true = {object_id: size.mask(mask) for object_id, mask in given.items()}
+        return self._tracker.step(index, size.frame(image), true, wanted), size
+
+    def _answers(self, shares: Shares, size: WorkingSize, given: Masks) -> dict[int, PropagatedMask]:
         """The masks of what is not given, at the video's size, and their scores; keeps the areas for the next ones."""
         planes = size.without_pads(shares.planes)
         winner = planes.argmax(0)
         owner = winner.cpu().numpy().copy() if size.inner == size.full else _owner(shares, size)
         for mask in given.values():
             owner[mask] = -1
-        answers = {}
+        answers, areas = {}, {}
         for place, object_id in enumerate(shares.objects, start=1):
             working = winner == place
+            agreed = self._watch.agreement(object_id, working.cpu().numpy())
+            areas[object_id] = float(working.sum()) / working.numel()
             if object_id not in given:
-                score = drift_score(planes[place], working, self._areas.get(object_id))
-                answers[object_id] = PropagatedMask(owner == place, score)
-            self._areas[object_id] = float(working.sum())
+                before = self._areas.get(object_id)
+                area = None if before is None else before * working.numel()
+                answers[object_id] = PropagatedMask(
+                    owner == place, find_signs(planes, place, working, area, agreed).score
+                )
+        self._areas.update(areas)
         return answers
 
-    def _check(self, index: int, image: NDArray[np.uint8], masks: Masks) -> WorkingSize:
+    def _attempt(self, compute: Callable[[], Result], objects: int) -> Result:
+        """What `compute` gives, with less memory in use if need be."""
+        with failures_explained(self.name), torch.inference_mode():
+            return self._sparing.attempt(compute, objects=objects, side=min(self._full or (0,)))
+
+    def _size(self) -> WorkingSize:
+        """At which the network works now."""
+        height, width = self._full or (1, 1)
+        return WorkingSize.of(height, width, self._sparing.thrift.short_side)
+
+    def _check(self, index: int, image: NDArray[np.uint8], masks: Masks) -> None:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise EngineError(
                 f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
             )
         height, width = image.shape[:2]
-        if self._size is None:
-            self._size = WorkingSize.of(height, width, self._short_side)
-        if self._size.full != (height, width):
+        self._full = self._full or (height, width)
+        if self._full != (height, width):
             raise EngineError(
-                f"Frame {index} is {width} x {height} pixels, the ones before it {self._size.full[1]} x "
-                f"{self._size.full[0]}: masks can be carried only between frames of one size."
+                f"Frame {index} is {width} x {height} pixels, the ones before it {self._full[1]} x "
+                f"{self._full[0]}: masks can be carried only between frames of one size."
             )
         for object_id, mask in masks.items():
             if mask.shape != (height, width):
@@ -111,12 +169,6 @@ class StcnPropagator:
                     f"The mask of object {object_id} in frame {index} is of another size than its image, {mask.shape} "
                     f"instead of {(height, width)} (height, width): check the annotation of that frame."
                 )
-        return self._size
-
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        with failures_explained(self.name), torch.inference_mode():
-            yield
 
 
 @contextmanager
@@ -124,11 +176,11 @@ def failures_explained(name: str) -> Iterator[None]:
     """What torch raises becomes an EngineError that says what to do."""
     try:
         yield
-    except (RuntimeError, ValueError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
+    except (RuntimeError, ValueError, MemoryError, cv2.error) as error:  # torch's own are RuntimeErrors
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise EngineError(
             f"{name} failed: {reason.rstrip('.')}. If memory is short, propagate fewer objects at once, or choose "
-            "--device cpu or --propagator embedded."
+            "a smaller --short-side, --device cpu or --propagator embedded."
         ) from error
 
 

@@ -11,7 +11,7 @@ from sam_annotator.engine.stcn.memory import DEFAULT_PLAN, Kind, MemoryBank, Mem
 from sam_annotator.engine.stcn.network import FrameFeatures, StcnNetwork
 
 OBJECTS_TOGETHER = 8
-"""Objects that go through the network at once; this bounds the memory of a step. Where it is too much, fewer do."""
+"""Objects that go through the network at once; this bounds the memory of a step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,30 @@ class Shares:
 
 
 class Tracker:
-    """Follows objects through frames of one size, all padded to multiples of 16."""
+    """Follows objects through frames padded to multiples of 16.
+
+    A step that fails changes nothing and may be repeated, also with frames scaled to another size.
+
+    Attributes:
+        memory: what is remembered.
+        together: objects that go through the network at once.
+    """
 
     def __init__(self, network: StcnNetwork, plan: MemoryPlan = DEFAULT_PLAN) -> None:
         self._network = network
         self._plan = plan
-        self._together = OBJECTS_TOGETHER
+        self.together = OBJECTS_TOGETHER
         self.begin()
+
+    @property
+    def network(self) -> StcnNetwork:
+        """What computes."""
+        return self._network
+
+    @network.setter
+    def network(self, network: StcnNetwork) -> None:
+        self._network = network
+        self.memory.move(network.device, network.dtype)
 
     def begin(self) -> None:
         """Forget everything."""
@@ -98,23 +115,9 @@ class Tracker:
             masks = torch.stack([shares.of(object_id) for object_id in group])[:, None]
             return self._network.encode_values(frame, masks, everything - masks)
 
-        values = self._in_groups(sorted(kinds), encode)
-        for kind in sorted(set(kinds.values())):
-            chosen = {object_id: value for object_id, value in values.items() if kinds[object_id] == kind}
-            self.memory.remember(index, frame.key, chosen, kind)
+        self.memory.remember(index, frame.key, self._in_groups(sorted(kinds), encode), kinds)
 
     def _in_groups(self, object_ids: list[int], compute: Callable[[list[int]], Tensor]) -> dict[int, Tensor]:
-        """What `compute` gives for groups of objects, by object; groups become smaller for good if memory is short."""
-        results: dict[int, Tensor] = {}
-        while len(results) < len(object_ids):
-            group, failed = object_ids[len(results) : len(results) + self._together], False
-            try:
-                results.update(zip(group, compute(group), strict=True))
-            except torch.cuda.OutOfMemoryError:
-                if len(group) == 1:
-                    raise
-                self._together = len(group) // 2
-                failed = True
-            if failed:  # not before: the exception's traceback holds on to what was computed
-                torch.cuda.empty_cache()
-        return results
+        """What `compute` gives for groups of objects, by object."""
+        groups = (object_ids[first : first + self.together] for first in range(0, len(object_ids), self.together))
+        return {object_id: result for group in groups for object_id, result in zip(group, compute(group), strict=True)}

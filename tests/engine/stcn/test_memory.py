@@ -23,7 +23,7 @@ def value(seed: int) -> torch.Tensor:
 
 def walk(bank: MemoryBank, frames: range, kind: Kind = Kind.WORKING, object_id: int = 1) -> None:
     for index in frames:
-        bank.remember(index, key(index), {object_id: value(index)}, kind)
+        bank.remember(index, key(index), {object_id: value(index)}, {object_id: kind})
 
 
 @pytest.mark.parametrize("chunk", [1, 10**9])
@@ -100,7 +100,7 @@ def test_a_key_frame_that_the_run_comes_by_is_renewed_and_stays_a_key_frame() ->
     bank = MemoryBank()
     walk(bank, range(1), Kind.KEY)
     for kind, seed in ((Kind.WORKING, 0), (Kind.GIVEN, 7)):
-        bank.remember(0, key(0), {1: value(7)}, kind)
+        bank.remember(0, key(0), {1: value(7)}, {1: kind})
         assert bank.frames(1) == {0: Kind.KEY}
         torch.testing.assert_close(bank.value(1, 0), value(seed).flatten(1).T)
 
@@ -118,5 +118,5 @@ def test_what_is_remembered_of_one_object_does_not_depend_on_the_others() -> Non
 def test_nothing_of_a_frame_keeps_more_of_the_features_alive() -> None:
     bank = MemoryBank()
     features = torch.randn(100, CHANNELS, HEIGHT, WIDTH)
-    bank.remember(0, features[:1], {1: features[1]}, Kind.KEY)
+    bank.remember(0, features[:1], {1: features[1]}, {1: Kind.KEY})
     assert bank.value(1, 0).untyped_storage().nbytes() == 4 * CHANNELS * HEIGHT * WIDTH

@@ -89,7 +89,7 @@ def test_memory_reading_and_decoding_are_as_published(
         assert _away(values, golden["stage_value_two"]) < 1e-4
         assert _away(network.encode_values(first, one, torch.zeros_like(one)), golden["stage_value_one"]) < 1e-4
         memory = MemoryBank()
-        memory.remember(0, first.key, dict(enumerate(values)), Kind.KEY)
+        memory.remember(0, first.key, dict(enumerate(values)), dict.fromkeys(range(len(values)), Kind.KEY))
         readout = memory.read(second.key, [0, 1])
         assert _away(readout, golden["stage_readout"]) < 1e-4
         assert np.abs(network.decode(second, readout).numpy() - golden["stage_sigmoid"]).max() < 1e-4

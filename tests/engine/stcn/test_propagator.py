@@ -9,7 +9,6 @@ import torch
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from sam_annotator.engine.stcn.memory import Kind, MemoryPlan
-from sam_annotator.engine.stcn.network import FrameFeatures, StcnNetwork
 from sam_annotator.engine.stcn.propagator import StcnPropagator
 from tests.engine.stcn.small import LEFT, RIGHT, SIZE, TWO, box, frame, small_propagator
 
@@ -195,36 +194,11 @@ def test_a_run_that_was_left_at_any_point_does_not_show_in_the_next() -> None:
         assert all(np.array_equal(answers[i].mask, expected[i].mask) for i in expected)
 
 
-def test_short_memory_makes_groups_smaller_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, short = small_propagator(), small_propagator()
-    given = {object_id: box(4 * object_id, 3, 4 * object_id + 4, 50) for object_id in range(1, 7)}
-    network, room = short._tracker._network, [2]
-    sizes = []
-
-    def decode(frame: FrameFeatures, readouts: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(readouts))
-        if len(readouts) > room[0]:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return StcnNetwork.decode(network, frame, readouts)
-
-    monkeypatch.setattr(network, "decode", decode)
-    for propagator in (plain, short):
-        start(propagator, given)
-    expected, answers = (go(propagator, range(1, 3), frozenset(given)) for propagator in (plain, short))
-    for one, other in zip(expected, answers, strict=True):
-        assert all(other[object_id].score == pytest.approx(answer.score, abs=1e-3) for object_id, answer in one.items())
-    assert sizes == [6, 3, 1, 1, 1, 1, 1, 1] + [1] * 6
-    room[0] = 0
-    with pytest.raises(EngineError, match="out of memory"):
-        go(short, range(3, 4))
-
-
 @pytest.mark.parametrize("short_side", [480, 24])
 def test_the_area_of_a_given_mask_is_what_the_next_one_is_compared_with(short_side: int) -> None:
     propagator = small_propagator(short_side=short_side)
     start(propagator)
-    scale = (min(short_side, SIZE[0]) / SIZE[0]) ** 2
-    assert propagator._areas[1] == pytest.approx(LEFT.sum() * scale, rel=0.1)
+    assert propagator._areas[1] == pytest.approx(LEFT.mean(), rel=0.1)
 
 
 def test_the_score_falls_where_the_object_changes_its_size_at_once() -> None:
@@ -254,8 +228,8 @@ def test_a_failure_of_the_model_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     start(propagator)
 
     def fail(*_: object) -> None:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore.")
+        raise RuntimeError("CUDA error: an illegal memory access was encountered.\nMore.")
 
     monkeypatch.setattr(propagator._tracker._network, "encode_frame", fail)
-    with pytest.raises(EngineError, match=r"STCN, small failed: CUDA out of memory.*--propagator embedded"):
+    with pytest.raises(EngineError, match=r"STCN, small failed: CUDA error: an illegal.*--propagator embedded"):
         go(propagator, range(1, 2))

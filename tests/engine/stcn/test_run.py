@@ -7,7 +7,8 @@ import pytest
 from sam_annotator.core.annotation import MANUAL, PROPAGATED
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.propagation import PropagationRequest, propagate
+from sam_annotator.engine.planning import PropagationRequest
+from sam_annotator.engine.propagation import propagate
 from tests.engine.moving_propagator import all_files, box, draw, make_video, mask_at
 from tests.engine.stcn.small import small_propagator
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from sam_annotator.core.tracks import DOUBTFUL_SCORE
 from sam_annotator.engine.stcn.aggregate import aggregate
-from sam_annotator.engine.stcn.score import certainty, drift_score, steadiness
+from sam_annotator.engine.stcn.score import certainty, edge_sharpness, find_signs
 from sam_annotator.engine.stcn.working import WorkingSize
 
 
@@ -57,24 +58,57 @@ def test_one_object_alone_keeps_what_it_has() -> None:
     assert (aggregate(torch.zeros(1, 2, 2))[1] < 0.001).all()
 
 
-def test_a_sure_answer_scores_high_and_an_undecided_one_low() -> None:
-    mask = torch.zeros(40, 40, dtype=torch.bool)
-    mask[10:30, 10:30] = True
-    sure = torch.where(mask, 0.99, 0.01)
-    undecided = torch.where(mask, 0.52, 0.45)
-    assert certainty(sure, mask) > 0.95
-    assert certainty(undecided, mask) < 0.4
-    nowhere = torch.zeros_like(mask)
-    assert certainty(torch.full((40, 40), 0.02), nowhere) == pytest.approx(0.98)
-    assert certainty(torch.full((40, 40), 0.45), nowhere) == pytest.approx(0.55)
+def planes_of(share: torch.Tensor) -> torch.Tensor:
+    return torch.stack([1 - share, share])
 
 
-def test_an_area_may_change_by_half_or_double_before_the_score_falls() -> None:
-    assert steadiness(500, 1000) == 1
-    assert steadiness(2000, 1000) == 1
-    assert steadiness(0, 0) == 1
-    assert steadiness(1, 9) == 1
-    assert steadiness(0, 5000) < 0.01
-    mask = torch.ones(4, 4, dtype=torch.bool)
-    assert drift_score(torch.ones(4, 4), mask, None) == 1
-    assert drift_score(torch.ones(4, 4), mask, 16000) < 0.01
+def square() -> torch.Tensor:
+    mask = torch.zeros(60, 60, dtype=torch.bool)
+    mask[10:50, 10:50] = True
+    return mask
+
+
+def test_a_sure_answer_is_certain_and_an_undecided_one_is_not() -> None:
+    mask, nowhere = square(), torch.zeros(60, 60, dtype=torch.bool)
+    assert certainty(planes_of(torch.where(mask, 0.99, 0.01)), 1, mask) > 0.95
+    assert certainty(planes_of(torch.where(mask, 0.52, 0.45)), 1, mask) < 0.4
+    assert certainty(planes_of(torch.full((60, 60), 0.02)), 1, nowhere) == pytest.approx(0.98)
+    assert certainty(planes_of(torch.full((60, 60), 0.45)), 1, nowhere) == pytest.approx(0.55)
+
+
+def test_an_object_beside_one_that_is_nearly_as_likely_is_less_certain() -> None:
+    mask = square()
+    alone = torch.stack([torch.where(mask, 0.2, 1.0), torch.where(mask, 0.6, 0.0), torch.where(mask, 0.2, 0.0)])
+    contested = torch.stack([torch.where(mask, 0.0, 1.0), torch.where(mask, 0.6, 0.0), torch.where(mask, 0.4, 0.0)])
+    assert certainty(contested, 1, mask) < certainty(alone, 1, mask)
+
+
+def test_an_edge_that_is_smeared_is_not_sharp() -> None:
+    mask = square()
+    steps = torch.arange(60).sub(29.5).abs()
+    distance = 20 - torch.maximum(steps[:, None], steps[None])  # to the edge, positive inside
+    sharpness = [edge_sharpness(torch.sigmoid(distance / soft), mask) for soft in (0.3, 0.6, 2, 4, 100)]
+    assert sharpness[:2] == [1, 1]
+    assert sharpness == sorted(sharpness, reverse=True)
+    assert sharpness[-1] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("filled", [0, 1])
+def test_signs_of_a_mask_without_an_edge(filled: int) -> None:
+    mask = torch.full((20, 30), bool(filled))
+    signs = find_signs(planes_of(torch.full((20, 30), float(filled))), 1, mask, None, None)
+    assert (signs.edge, signs.area, signs.motion) == (1, 1, 1)
+    assert signs.score == pytest.approx(1, abs=1e-5)
+
+
+def test_each_sign_takes_the_score_down() -> None:
+    mask = square()
+    planes = planes_of(torch.where(mask, 0.999, 0.001))
+    good = find_signs(planes, 1, mask, 1600.0, 0.95).score
+    assert good > 0.95
+    for worse in (
+        find_signs(planes_of(torch.where(mask, 0.6, 0.3)), 1, mask, 1600.0, 0.95),
+        find_signs(planes, 1, mask, 8000.0, 0.95),
+        find_signs(planes, 1, mask, 1600.0, 0.4),
+    ):
+        assert worse.score < DOUBTFUL_SCORE < good
