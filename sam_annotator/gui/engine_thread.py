@@ -118,6 +118,11 @@ class EngineThread(QtCore.QThread):
         self._alive: set[Job] = set()
         self._is_stopped = False
 
+    @property
+    def is_stopped(self) -> bool:
+        """True once `stop` was called: what is submitted then is cancelled at once."""
+        return self._is_stopped
+
     def submit(self, work: Work, priority: Priority) -> Job:
         """Queue work. It begins when control returns to the event loop: until then, connect the job's signals."""
         job = Job(work, priority, self._wake)

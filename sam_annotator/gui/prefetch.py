@@ -85,7 +85,7 @@ class Prefetch(QtCore.QObject):
             self._jobs.look_from(self._places, self._index)
 
     def _start(self) -> None:
-        if self._job is None and self._path is not None and self._is_wanted():
+        if self._job is None and self._path is not None and self._may_go_on():
             self._submit(partial(self._jobs.prepare, self._path)).progressed.connect(self.busy.emit)
 
     def _submit(self, work: Callable[[], object]) -> Job:
@@ -102,8 +102,11 @@ class Prefetch(QtCore.QObject):
         if job is not self._job:
             return
         self._job = None
-        if well and self._waiting and self._is_wanted():
+        if well and self._waiting and self._may_go_on():
             self._submit(partial(self._jobs.encode_ahead, self._frames[self._waiting.pop(0)]))
+
+    def _may_go_on(self) -> bool:
+        return self._is_wanted() and not self._thread.is_stopped
 
 
 def likely_next(index: int, before: int | None, total: int, count: int) -> list[int]:
