@@ -7,12 +7,11 @@ import torch
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.manifest import Checkpoint, has_right_size
-from sam_annotator.engine.torchvision_standin import import_segment_anything
+from sam_annotator.engine.checkpoint_hash import check_hash
+from sam_annotator.engine.sam_architecture import PUBLISHED_WIDTHS, build_like, build_published, sam_width
 
 State = dict[str, torch.Tensor]
 
-_SAM_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
-_SAM_WIDTH_KEY = "image_encoder.pos_embed"
 _WRAPPERS = ("model", "state_dict")  # where training scripts put the weights beside an optimizer's
 
 
@@ -24,7 +23,7 @@ def read_state(path: Path, checkpoint: Checkpoint | None = None) -> State:
         checkpoint: what is known of the file, if it is a published one.
 
     Raises:
-        EngineError: it is not there, cut short, or no file of weights.
+        EngineError: it is not there, cut short, not what was published under its name, or no file of weights.
     """
     if checkpoint is not None and path.is_file() and not has_right_size(checkpoint, path):
         raise EngineError(
@@ -35,6 +34,8 @@ def read_state(path: Path, checkpoint: Checkpoint | None = None) -> State:
         path.open("rb").close()  # apart from reading: torch raises OSError for damaged files as well
     except OSError as error:
         raise EngineError(f"{path} cannot be opened ({error.strerror or error}); check the file's name.") from error
+    if checkpoint is not None:
+        check_hash(path, checkpoint)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises anything, struct.error and AssertionError too
@@ -48,22 +49,30 @@ def read_state(path: Path, checkpoint: Checkpoint | None = None) -> State:
 def load_sam(path: Path, checkpoint: Checkpoint | None = None) -> tuple[Any, str]:
     """Make the SAM that a file of weights is for.
 
-    The kind is told from the weights, so that a file of one's own, tuned from a published one, works too.
+    The kind is told from the weights, so that a file of one's own works too: tuned from a published one, or of other
+    sizes.
 
     Returns:
-        The model (`segment_anything.modeling.Sam`; CPU, float32, eval, no gradients) and its type, `vit_b` or so.
+        The model (`segment_anything.modeling.Sam`; CPU, float32, eval, no gradients) and its type: `vit_b` or so, or
+        `of 4 blocks` for one of other sizes.
 
     Raises:
-        EngineError: the file is damaged, or its weights are not those of a SAM.
+        EngineError: the file is damaged, its weights are not those of a SAM, or of another one than `checkpoint` is.
     """
     state = read_state(path, checkpoint)
-    model_type = _sam_type(state, path)
-    registry = import_segment_anything().sam_model_registry
-    with torch.device("meta"):  # initial weights would be drawn for seconds and then thrown away
-        model = registry[model_type]()
-    check_state(state, model, path, what=f"SAM {model_type}", advice=_advice(checkpoint))
+    width = sam_width(state)
+    if width is None:
+        raise EngineError(
+            f"{path} is not a checkpoint of Segment Anything (there is no image_encoder.pos_embed in it). "
+            f"{_advice(checkpoint)}"
+        )
+    model_type = PUBLISHED_WIDTHS.get(width)
+    _check_type(model_type, width, path, checkpoint)
+    model = _build_like(state, width, path) if model_type is None else build_published(model_type)
+    what = model_type or f"of {len(model.image_encoder.blocks)} blocks"
+    check_state(state, model, path, what=f"SAM {what}", advice=_advice(checkpoint))
     model.load_state_dict(state, assign=True)
-    return model.float().eval().requires_grad_(False), model_type
+    return model.float().eval().requires_grad_(False), what
 
 
 def check_state(state: State, model: torch.nn.Module, path: Path, *, what: str, advice: str) -> None:
@@ -85,16 +94,23 @@ def check_state(state: State, model: torch.nn.Module, path: Path, *, what: str, 
         raise EngineError(f"{path} does not hold the weights of {what}: {', '.join(found)}. {advice}")
 
 
-def _sam_type(state: State, path: Path) -> str:
-    position = state.get(_SAM_WIDTH_KEY)
-    width = position.shape[-1] if position is not None and position.ndim else None
-    if width not in _SAM_WIDTHS:
-        reason = f"there is no {_SAM_WIDTH_KEY} in it" if width is None else f"its encoder is {width} wide"
+def _check_type(found: str | None, width: int, path: Path, checkpoint: Checkpoint | None) -> None:
+    """See that a file under a published name holds that very model."""
+    if checkpoint is not None and checkpoint.model_type not in (None, found):
         raise EngineError(
-            f"{path} is not a checkpoint of Segment Anything's vit_b, vit_l or vit_h ({reason}); "
-            "choose one that `sam-annotator models list` shows."
+            f"{path} holds SAM {found or f'with an encoder {width} wide'}, and not {checkpoint.model_type} as its "
+            f"name says. {_advice(checkpoint)}"
         )
-    return _SAM_WIDTHS[width]
+
+
+def _build_like(state: State, width: int, path: Path) -> Any:
+    try:
+        return build_like(state)
+    except ValueError as error:
+        raise EngineError(
+            f"{path} is not a checkpoint of Segment Anything's vit_b, vit_l or vit_h (its encoder is {width} wide), "
+            f"nor of a SAM of other sizes: {error}. Choose one that `sam-annotator models list` shows."
+        ) from error
 
 
 def _tensors(loaded: Any, path: Path) -> State:

@@ -1,8 +1,10 @@
 """Files of weights: the ones that fit are loaded, the others are explained."""
 
+import hashlib
 import os
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.manifest import load_manifest
+from sam_annotator.core.manifest import Checkpoint, load_manifest
 from sam_annotator.core.prompt import Prompt
+from sam_annotator.core.weights_record import sha256
+from sam_annotator.engine import checkpoint_hash
 from sam_annotator.engine.checkpoints import load_sam, read_state
 from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.sam import make_sam
@@ -168,10 +172,42 @@ def test_weights_of_another_network_are_no_sam(tmp_path: Path) -> None:
         load_sam(tmp_path / "linear.pth")
 
 
-def test_a_sam_of_an_unknown_width_is_no_published_kind(tmp_path: Path) -> None:
-    torch.save(small_sam(width=32).state_dict(), tmp_path / "narrow.pth")
-    with pytest.raises(EngineError, match=r"narrow\.pth is not a checkpoint .*\(its encoder is 32 wide"):
-        load_sam(tmp_path / "narrow.pth")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"side": 96, "patch": 8, "window": 5, "depth": 4, "channels": 64, "mlp_ratio": 3, "heads": 2},
+        {"window": 0},
+        {"side": 64, "window": 4, "width": 48, "heads": 6},
+    ],
+)
+def test_a_sam_of_other_sizes_is_told_from_its_weights(tmp_path: Path, options: dict[str, int]) -> None:
+    original = small_sam(**options)
+    state = {name: tensor.half() for name, tensor in original.state_dict().items()}
+    original.load_state_dict(state)
+    torch.save(state, tmp_path / "own.pth")
+    model, kind = load_sam(tmp_path / "own.pth")
+    assert kind == f"of {options.get('depth', 2)} blocks"
+    image = np.random.default_rng(0).integers(0, 256, (80, 128, 3), dtype=np.uint8)
+    answers = []
+    for each in (model, original):
+        predictor = import_segment_anything().SamPredictor(each)
+        predictor.set_image(image)
+        answers.append(predictor.predict(box=np.array([10, 10, 60, 60]), return_logits=True)[0])
+    assert np.array_equal(*answers)
+
+
+def test_weights_of_a_sam_of_other_sizes_that_do_not_go_together_are_explained(tmp_path: Path) -> None:
+    state, path = small_sam().state_dict(), tmp_path / "own.pth"
+    torch.save({**state, "image_encoder.blocks.0.attn.rel_pos_h": torch.zeros(7, 5)}, path)
+    with pytest.raises(EngineError, match=r"own\.pth does not hold the weights of SAM of 2 blocks: .* another shape"):
+        load_sam(path)
+    torch.save({**state, "prompt_encoder.no_mask_embed.weight": torch.zeros(1, 30)}, path)
+    with pytest.raises(EngineError, match=r"\(its encoder is 32 wide\), nor of a SAM .*: their sizes do not go"):
+        load_sam(path)
+    torch.save({name: tensor for name, tensor in state.items() if "neck.0" not in name}, path)
+    with pytest.raises(EngineError, match=r"there is no image_encoder\.neck\.0\.weight in it\. Choose"):
+        load_sam(path)
 
 
 def test_weights_that_do_not_fit_are_counted_and_the_first_is_named(small_registry: None, vit_b: Path) -> None:
@@ -196,6 +232,60 @@ def test_a_published_file_of_the_wrong_size_is_not_even_opened(tmp_path: Path) -
     with pytest.raises(EngineError, match="has 5 bytes instead of 375,042,383") as caught:
         make_sam(path, device="cpu", checkpoint=checkpoint)
     assert checkpoint.url in str(caught.value)
+
+
+def published(path: Path, model_type: str = "vit_b") -> Checkpoint:
+    """What a manifest would say of a file."""
+    content = path.read_bytes()
+    known = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "file": path.name}
+    return replace(load_manifest()[0], model_type=model_type, **known)
+
+
+def test_a_published_file_is_read_and_hashed_once_until_it_changes(
+    small_registry: None, vit_b: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def hash_and_tell(path: Path) -> str:
+        hashed.append(path)
+        return sha256(path)
+
+    monkeypatch.setattr(checkpoint_hash, "sha256", hash_and_tell)
+    checkpoint = published(vit_b)
+    for _ in range(3):
+        load_sam(vit_b, checkpoint)
+    assert hashed == [vit_b]
+    os.utime(vit_b, (0, 0))
+    load_sam(vit_b, checkpoint)
+    assert len(hashed) == 2
+    checkpoint_hash.record_path().write_text("no JSON")
+    load_sam(vit_b, checkpoint)
+    assert len(hashed) == 3
+
+
+def test_a_file_as_long_as_the_published_one_but_of_other_bytes_is_refused(small_registry: None, vit_b: Path) -> None:
+    checkpoint = published(vit_b)
+    load_sam(vit_b, checkpoint)
+    content = bytearray(vit_b.read_bytes())
+    content[len(content) // 2] ^= 1  # one bit of one weight
+    vit_b.write_bytes(content)
+    os.utime(vit_b, (1, 1))
+    with pytest.raises(EngineError, match=r"is not the published my own vit_b\.pth, though as long \(sha256") as caught:
+        load_sam(vit_b, checkpoint)
+    assert checkpoint.url in str(caught.value)
+    assert "--sam FILE" in str(caught.value)
+
+
+def test_a_folder_for_notes_that_cannot_be_written_is_no_reason_not_to_work(
+    small_registry: None, vit_b: Path, isolated_home: Path
+) -> None:
+    (isolated_home / ".cache").write_text("a file in the way")
+    assert load_sam(vit_b, published(vit_b))[1] == "vit_b"
+
+
+def test_another_model_under_a_published_name_is_named(small_registry: None, vit_b: Path) -> None:
+    with pytest.raises(EngineError, match=r"holds SAM vit_b, and not vit_h as its name says\. Download it again"):
+        load_sam(vit_b, published(vit_b, "vit_h"))
 
 
 def test_auto_is_a_device_that_is_there() -> None:
