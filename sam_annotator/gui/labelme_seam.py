@@ -205,7 +205,7 @@ class LabelmeWindow(MainWindow):
     def change_output(self) -> None:
         raise NotImplementedError
 
-    def open_settings_file(self) -> None:
+    def open_preferences(self) -> None:
         raise NotImplementedError
 
     def mode_changed(self) -> None:
@@ -567,7 +567,7 @@ class LabelmeWindow(MainWindow):
         self.change_output()
 
     def _open_config_file(self) -> None:
-        self.open_settings_file()
+        self.open_preferences()
 
     def can_leave_frame(self) -> bool:
         """Save, discard or stay, where there is something unsaved."""

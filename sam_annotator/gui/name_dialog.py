@@ -8,6 +8,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
 _SHOWN = 200
+_LETTERS_TO_GUESS_BY = 3
 _LABEL = Qt.UserRole
 
 
@@ -38,9 +39,12 @@ def rank_categories(typed: str, categories: Sequence[str], recent: Sequence[str]
     """Categories to offer for what was typed: the best match first; without text, the recent ones first."""
     if not typed.strip():
         return [*recent, *(name for name in categories if name not in recent)][:_SHOWN]
+    begun = _begun_by(typed, categories, recent)
+    if len(typed.strip()) < _LETTERS_TO_GUESS_BY:
+        within = sorted((name for name in categories if typed.strip().casefold() in name.casefold()), key=len)
+        return list(dict.fromkeys([*begun, *within]))[:_SHOWN]
     from rapidfuzz import fuzz, process, utils  # not while the window starts, nor while the dialog opens
 
-    begun = _begun_by(typed, categories, recent)
     found = process.extract(
         typed, categories, scorer=fuzz.WRatio, processor=utils.default_process, limit=40, score_cutoff=60
     )

@@ -32,6 +32,7 @@ from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, Labelm
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
 from sam_annotator.gui.object_commands import ObjectCommands
+from sam_annotator.gui.preferences import open_preferences, remembered_least_part
 from sam_annotator.gui.propagation_panel import PropagationPanel
 from sam_annotator.gui.propagation_tool import PropagationTool
 from sam_annotator.gui.sam_tool import SamTool
@@ -63,7 +64,7 @@ class AnnotationWindow(LabelmeWindow):
         labels: Path | None = None,
         engines: Mapping[str, Any] | None = None,
     ) -> None:
-        self._preset, self._keys = preset, settings.keys
+        self.preset, self._keys = preset, settings.keys
         self.settings = memory
         self.session = Session(AnnotationStore(output))
         self.engine, self.files = EngineThread("engine"), EngineThread("files")
@@ -86,6 +87,7 @@ class AnnotationWindow(LabelmeWindow):
         """Build everything around the canvas; called by labelme's constructor once its own actions stand."""
         self.sam_tool = SamTool(self.canvas, self.jobs, self.engine, self)
         self.hand = Hand(self)
+        self.sam_tool.least_part = remembered_least_part(self.settings)
         self.propagation = PropagationTool(self.engine, self)
         self.proposals_panel, self.objects_panel, self.videos_panel = ProposalsPanel(), ObjectsPanel(), VideosPanel()
         self.timeline = Timeline()
@@ -335,9 +337,8 @@ class AnnotationWindow(LabelmeWindow):
     def show_keys(self) -> None:
         self._message_box("Keys", own_actions.describe_keys(self), QtWidgets.QMessageBox.Information).open()
 
-    def open_settings_file(self) -> None:
-        path = keymaps.create_settings_file(self._preset)
-        QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(path)))
+    def open_preferences(self) -> None:
+        open_preferences(self)
 
     def _message_box(
         self, title: str, text: str, icon: QtWidgets.QMessageBox.Icon = QtWidgets.QMessageBox.Warning

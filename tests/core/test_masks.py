@@ -23,6 +23,7 @@ from sam_annotator.core.masks import (
     rle_area,
     rle_box,
     shape_to_mask,
+    without_specks,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -360,3 +361,16 @@ def test_a_label_map_holds_object_ids_and_later_masks_win() -> None:
     labels = label_map({1000: first, 7: second}, 2, 3)
     assert labels.tolist() == [[7, 1000, 1000], [7, 0, 0]]
     assert labels.dtype == np.int32
+
+
+@given(seeds, st.integers(0, 40))
+@settings(deadline=None, max_examples=200)
+def test_leaving_out_specks_never_contradicts_a_click_nor_leaves_nothing(seed: int, least: int) -> None:
+    mask = random_mask(seed)
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, 1, (3, 2)) * mask.shape[::-1]
+    clicks = {(float(x), float(y)): bool(mask[int(y), int(x)]) for x, y in places}
+    result = without_specks(mask, least, clicks)
+    assert all(result[int(y), int(x)] == include for (x, y), include in clicks.items())
+    assert result.any() == mask.any()
+    assert np.array_equal(result, mask) or np.array_equal(result, remove_specks(mask, least))

@@ -206,6 +206,25 @@ def test_an_annotation_that_cannot_be_used_is_told_and_cannot_be_overwritten(
     assert all_bytes(output) == before
 
 
+def test_a_corrupt_annotation_opens_its_dialog_once_in_a_visit_of_the_video_and_stays_to_be_read(
+    make_annotation_window: Window, make_videos: Videos, output: Path, take_dialog: TakeDialog
+) -> None:
+    root = make_videos("a", "b", frames=3)
+    draw(root, output, [1])
+    next(output.rglob("00001.json")).write_text("{", encoding="utf-8")
+    driver = make_annotation_window(root)
+    driver.press(Qt.Key_Right)
+    assert "not valid JSON" in take_dialog(driver)
+    driver.press(Qt.Key_Left)
+    driver.press(Qt.Key_Right)
+    assert driver.dialog_text() == ""
+    assert "not valid JSON" in driver.window.canvas.notice
+    driver.open_video("b")
+    driver.open_video("a")
+    driver.press(Qt.Key_Right)
+    assert "not valid JSON" in take_dialog(driver)
+
+
 def test_deleting_an_object_everywhere_leaves_a_corrupt_file_and_says_so(
     make_annotation_window: Window, make_videos: Videos, output: Path, take_dialog: TakeDialog
 ) -> None:

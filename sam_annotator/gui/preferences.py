@@ -1,0 +1,75 @@
+"""The few settings that are made in the window; keys and labelme's own stand in the settings file."""
+
+from typing import TYPE_CHECKING
+
+from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5.QtCore import Qt
+
+from sam_annotator.gui.keymaps import PRESETS, create_settings_file
+
+if TYPE_CHECKING:
+    from sam_annotator.gui.window import AnnotationWindow
+
+_LEAST_PART = "least_part"
+_LEAST_PART_AT_FIRST = 16
+_KEYMAP = "keymap"
+
+
+def remembered_least_part(memory: QtCore.QSettings) -> int:
+    """Pixels that a part or a hole of a proposal needs; smaller ones are left out. 0: none is."""
+    return max(int(memory.value(_LEAST_PART, _LEAST_PART_AT_FIRST)), 0)
+
+
+class PreferencesDialog(QtWidgets.QDialog):
+    """What is changed here is in force, and remembered, once OK is pressed."""
+
+    def __init__(self, window: "AnnotationWindow") -> None:
+        super().__init__(window)
+        self.setWindowTitle("Preferences")
+        self._window, memory = window, window.settings
+        self.least_part = QtWidgets.QSpinBox(maximum=100_000, suffix=" pixels", specialValueText="keep all")
+        self.least_part.setValue(remembered_least_part(memory))
+        self.least_part.setToolTip(
+            "Parts and holes of a proposed mask that are smaller than this are left out, but for what was clicked."
+        )
+        self.keymap = QtWidgets.QComboBox()
+        self.keymap.addItem("labelme", PRESETS[0])
+        self.keymap.addItem("classic (segment-anything-annotator)", PRESETS[1])
+        self.keymap.setCurrentIndex(self.keymap.findData(memory.value(_KEYMAP, PRESETS[0])))
+        self._build_layout()
+
+    def accept(self) -> None:
+        """Put the settings in force."""
+        memory = self._window.settings
+        memory.setValue(_LEAST_PART, self.least_part.value())
+        self._window.sam_tool.least_part = self.least_part.value()
+        if self.keymap.currentData() != memory.value(_KEYMAP):
+            memory.setValue(_KEYMAP, self.keymap.currentData())
+            self._window.show_hint("The keys change with the next start.")
+        super().accept()
+
+    def _build_layout(self) -> None:
+        form = QtWidgets.QFormLayout()
+        form.addRow("Leave out specks below", self.least_part)
+        form.addRow("Keys (from the next start)", self.keymap)
+        file_button = QtWidgets.QPushButton("Open the settings file…", autoDefault=False)
+        file_button.setToolTip("Every key, and all of labelme's settings; read at the start")
+        file_button.clicked.connect(self._open_file)
+        form.addRow("All keys and settings", file_button)
+        buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.Ok | QtWidgets.QDialogButtonBox.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(buttons)
+
+    def _open_file(self) -> None:
+        path = create_settings_file(self._window.preset)
+        QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(path)))
+
+
+def open_preferences(window: "AnnotationWindow") -> None:
+    """Show the dialog over the window."""
+    dialog = PreferencesDialog(window)
+    dialog.setAttribute(Qt.WA_DeleteOnClose)
+    dialog.open()
