@@ -25,6 +25,7 @@ class Navigator(QtCore.QObject):
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window)
         self._window, self._session = window, window.session
+        self._told: set[str] = set()  # what is wrong with frames, in this visit of the video
         self._opener = VideoOpener(window.files, self)
         self._opener.unpacking.connect(self._show_unpacking)
         self._opener.unpacked.connect(self._show_video)
@@ -128,6 +129,7 @@ class Navigator(QtCore.QObject):
         self._window.propagation.cancel()
         self._opener.cancel_unpacking()
         self._session.close_video()
+        self._told.clear()
 
     def _show_video(self, video: Video) -> None:
         if video is not self._session.video:
@@ -236,7 +238,8 @@ class Navigator(QtCore.QObject):
         window.select_file(index)
         window.timeline.show_frame(self._session.total, index)
         window.show_saved()
-        if frame.problem and frame.image is not None:
+        if frame.problem and frame.image is not None and frame.problem not in self._told:
+            self._told.add(frame.problem)
             window.show_error("This frame cannot be annotated", frame.problem)
         elif carry and not frame.problem and not window.listed_shapes():
             copies = [shape.copy() for shape in carry]
