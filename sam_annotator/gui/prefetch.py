@@ -64,6 +64,10 @@ class Prefetch(QtCore.QObject):
         """The person chose a segmenter's tool."""
         self._timer.start()
 
+    def begin_anew(self) -> None:
+        """Another segmenter is at work, for which nothing is encoded yet."""
+        self.set_frame(self._path, self._frames)
+
     def refresh(self, _text: str = "") -> None:
         """Look at what is encoded now."""
         places, encoding = self._places, self._jobs.encoding

@@ -197,8 +197,8 @@ class Weights(QtCore.QObject):
 
     def _on_failed(self, message: str) -> None:
         self._end()
-        was_hidden = self._banner.isHidden()
-        self._show_offer(message)
+        missing, was_hidden = self._jobs.missing(), self._banner.isHidden()
+        self._banner.show_text(message, self._choices(missing.wanted if missing else ()))
         if was_hidden:
             self._window.show_error("The weights were not fetched", message)
 
@@ -265,7 +265,7 @@ class Weights(QtCore.QObject):
         self._window.show_hint(f"{name} is at work now.")
         if option == "segmenter":
             self._window.sam_tool.forget()
-            self._window.sam_tool.prefetch.start_soon()
+            self._window.sam_tool.prefetch.begin_anew()
         missing = self._jobs.missing()
         if missing is None:
             self._banner.show_text(None)

@@ -164,6 +164,7 @@ def test_what_was_fetched_segments_without_a_restart(server: FileServer, checkou
     assert (checkout / VIT_B).read_bytes() == server.content
     assert not list(checkout.glob("*.part"))
     assert buttons(driver)[0] == "Fetch STCN (MIT)…"
+    driver.wait(lambda: driver.window.session.frame.path in driver.window.jobs.encoded, "the frame to be encoded", 20)
     driver.go_to(1)
     driver.click(*ball_centre(1))
     driver.proposals()
