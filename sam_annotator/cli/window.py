@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+SHORTEST_SIDE = 64
+"""Pixels: with less, STCN has no more than four places along a side to look for an object."""
+
 DESCRIPTION = "Annotate objects in video. Without a command, opens the window on a folder of videos."
 
 
@@ -72,6 +75,13 @@ def _add_propagator(parser: argparse.ArgumentParser) -> None:
         help="'auto': STCN where stcn.pth is found, else the embedded one (default); 'embedded'; 'stcn'; "
         "or an STCN checkpoint file",
     )
+    parser.add_argument(
+        "--short-side",
+        type=_short_side,
+        metavar="N",
+        help="frames as STCN sees them have a shorter side of N pixels at most (default: 480, as published); less is "
+        "faster and needs less memory",
+    )
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +113,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _short_side(text: str) -> int:
+    if not text.isdecimal() or int(text) < SHORTEST_SIDE:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of pixels from {SHORTEST_SIDE}")
+    return int(text)
+
+
 def engine_options(options: argparse.Namespace) -> dict[str, object]:
     """The models that were chosen, as the fields of EngineOptions."""
     return {
@@ -110,4 +126,5 @@ def engine_options(options: argparse.Namespace) -> dict[str, object]:
         "propagator": options.propagator,
         "models": options.models,
         "device": options.device,
+        "short_side": options.short_side,
     }

@@ -46,7 +46,7 @@ def agreement(before: Mask, now: Mask, source: Floats) -> float:
 
 def motion_factor(agreed: float) -> float:
     """The factor of a score for what `agreement` says."""
-    return max(LEAST, min(1.0, (agreed / USUAL) ** STEEPNESS))
+    return max(LEAST, min(1.0, float((agreed / USUAL) ** STEEPNESS)))
 
 
 def steadiness(area: float, before: float) -> float:

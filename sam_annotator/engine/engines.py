@@ -46,12 +46,14 @@ class EngineOptions:
             STCN checkpoint.
         models: a folder to look for checkpoints in first.
         device: `auto` (CUDA if there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, ...
+        short_side: pixels of a frame's shorter side as STCN sees it; None: as published, 480.
     """
 
     segmenter: str = "auto"
     propagator: str = "auto"
     models: Path | None = None
     device: str = "auto"
+    short_side: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def check_propagator(options: EngineOptions) -> None:
 
         choose_device(options.device)
     elif not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", options.device):  # the embedded one needs no torch to be asked
-        raise InputError(f"There is no device '{options.device}'; choose --device auto, cpu, cuda, or cuda:1 and so on.")
+        raise InputError(
+            f"There is no device '{options.device}'; choose --device auto, cpu, cuda, or cuda:1 and so on."
+        )
 
 
 def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagator:
@@ -120,7 +124,9 @@ def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagat
     from sam_annotator.engine.stcn import load
 
     path, checkpoint = chosen
-    return load.make_stcn(path, device=options.device, report=report, checkpoint=checkpoint)
+    return load.make_stcn(
+        path, device=options.device, short_side=options.short_side, report=report, checkpoint=checkpoint
+    )
 
 
 def tell_kind(path: Path) -> str:

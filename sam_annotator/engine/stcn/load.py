@@ -1,15 +1,17 @@
 """From a file of weights to a propagator."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from sam_annotator.core.manifest import Checkpoint, describe_bytes
+from sam_annotator.core.weights_record import notice_change
 from sam_annotator.engine.checkpoints import State, check_state, read_state
 from sam_annotator.engine.device import choose_device, has_fast_bfloat16
 from sam_annotator.engine.stcn.network import StcnNetwork
-from sam_annotator.engine.stcn.propagator import StcnPropagator, failures_explained
+from sam_annotator.engine.stcn.propagator import SHORT_SIDE, StcnPropagator, failures_explained
 from sam_annotator.engine.stcn.resnet import fold_norms
 
 _VALUE_INPUT = "value_encoder.conv1.weight"
@@ -20,14 +22,19 @@ def make_stcn(
     path: Path,
     *,
     device: str = "auto",
+    short_side: int | None = None,
     report: Callable[[str], None] = lambda _text: None,
     checkpoint: Checkpoint | None = None,
 ) -> StcnPropagator:
     """Load STCN from its file of weights.
 
+    The file is recorded at its first use (its authors published no hash); that it is another one later is the
+    propagator's first notice. On CUDA, a run that finds no more memory there goes on on the CPU.
+
     Args:
         path: the file.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        short_side: pixels of a frame's shorter side as the network sees it; None: as published.
         report: is told what is being loaded.
         checkpoint: what the manifest knows of the file, if it is the published one.
 
@@ -39,10 +46,23 @@ def make_stcn(
     size = f" ({describe_bytes(path.stat().st_size)})" if path.is_file() else ""
     report(f"Loading STCN from {path.name}{size} ...")
     network = load_network(path, checkpoint)
-    precision = choose_precision(chosen)
-    name = f"STCN, {chosen} {str(precision).removeprefix('torch.')}"
+    name = f"STCN, {chosen} {str(choose_precision(chosen)).removeprefix('torch.')}"
     with failures_explained(name):
-        return StcnPropagator(ready_network(network, chosen, precision), name=name)
+        return StcnPropagator(
+            _ready_on(network, chosen),
+            name=name,
+            short_side=short_side or SHORT_SIDE,
+            fallback=partial(_load_on_cpu, path, checkpoint) if chosen.type != "cpu" else None,
+            notice=notice_change(path),
+        )
+
+
+def _ready_on(network: StcnNetwork, device: torch.device) -> StcnNetwork:
+    return ready_network(network, device, choose_precision(device))
+
+
+def _load_on_cpu(path: Path, checkpoint: Checkpoint | None) -> StcnNetwork:
+    return _ready_on(load_network(path, checkpoint), torch.device("cpu"))
 
 
 def load_network(path: Path, checkpoint: Checkpoint | None = None) -> StcnNetwork:

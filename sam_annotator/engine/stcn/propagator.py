@@ -41,6 +41,7 @@ class StcnPropagator:
         plan: MemoryPlan = DEFAULT_PLAN,
         short_side: int = SHORT_SIDE,
         fallback: Callable[[], StcnNetwork] | None = None,
+        notice: str | None = None,
     ) -> None:
         """
         Args:
@@ -49,6 +50,7 @@ class StcnPropagator:
             plan: what is remembered.
             short_side: the shorter side of a frame as the network sees it, in pixels.
             fallback: makes the network anew on a device with more memory, to go on with where nothing else helps.
+            notice: what is to be said first.
         """
         self.name = name
         self._plan = plan
@@ -57,6 +59,7 @@ class StcnPropagator:
         usual = Thrift(plan.working, self._tracker.together, short_side, str(network.device))
         self._sparing = Sparing(self._tracker, network, usual, fallback)
         self._watch = MotionWatch()
+        self._first_notice = notice
         self._forget()
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
@@ -88,7 +91,8 @@ class StcnPropagator:
 
     def notice(self) -> str | None:
         """What was given up since the last call. See `MemoryBound`."""
-        return self._sparing.notice()
+        first, self._first_notice = self._first_notice, None
+        return " ".join(text for text in (first, self._sparing.notice()) if text) or None
 
     def forecast(self, height: int, width: int, objects: int, key_frames: int) -> Forecast:
         """What memory a run will take. See `MemoryBound`; `forecast_bytes` says what is in it."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.weights_record import recorded, sha256
 from sam_annotator.engine.stcn import load
 from sam_annotator.engine.stcn.load import choose_precision, has_fast_bfloat16, load_network, make_stcn, ready_network
 from sam_annotator.engine.stcn.network import StcnNetwork
@@ -41,6 +42,31 @@ def test_a_propagator_is_made_that_works_and_says_what_it_is(path: Path) -> None
     propagator.begin([])
     propagator.step(0, frame(0), {1: LEFT}, frozenset({1}))
     assert propagator.step(1, frame(1), {}, frozenset({1})).keys() == {1}
+
+
+def test_a_file_that_is_another_one_than_at_first_is_said_once_and_works(path: Path) -> None:
+    assert make_stcn(path, device="cpu").notice() is None
+    assert recorded(path) == sha256(path)
+    torch.save(small_network(seed=1).state_dict(), path)
+    propagator = make_stcn(path, device="cpu")
+    assert "stcn.pth is another file than the last time" in str(propagator.notice())
+    assert propagator.notice() is None
+    assert make_stcn(path, device="cpu").notice() is None
+
+
+def test_the_short_side_is_that_of_the_frames_as_the_network_sees_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    encode = StcnNetwork.encode_frame
+    monkeypatch.setattr(
+        StcnNetwork, "encode_frame", lambda self, image: (seen.append(image.shape[2:]), encode(self, image))[1]
+    )
+    for short_side in (None, 32):
+        propagator = make_stcn(path, device="cpu", short_side=short_side)
+        propagator.begin([])
+        propagator.step(0, frame(0), {1: LEFT}, frozenset({1}))
+    assert seen == [(48, 64), (32, 48)]
 
 
 def test_weights_for_one_object_at_a_time_get_a_plane_that_counts_for_nothing(path: Path) -> None:
