@@ -1,0 +1,218 @@
+"""A correction is carried on both ways until the masks agree with the old ones, and no further than it has to."""
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sam_annotator.core.annotation import PROPAGATED
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.run_journal import last_run, take_back_last_run
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+from sam_annotator.engine.planning import PropagationRequest
+from sam_annotator.engine.propagation import FrameDone, propagate
+from sam_annotator.engine.propagator import Masks, PropagatedMask
+from sam_annotator.engine.repair import Agreement, Correction, Repaired, find_corrections, repair_steps
+from sam_annotator.engine.runs import run_repair
+from tests.engine.moving_propagator import (
+    HEIGHT,
+    WIDTH,
+    MovingPropagator,
+    all_files,
+    box,
+    draw,
+    make_video,
+    mask_at,
+    moved,
+    tracks_of,
+)
+
+LENGTH = 24
+REACH = 4
+"""How many frames a correction is felt."""
+
+
+class HealingPropagator(MovingPropagator):
+    """Everything stays where it is; a mask that was given is carried on for REACH frames, then it is as always."""
+
+    def step(
+        self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
+    ) -> dict[int, PropagatedMask]:
+        self.steps.append(index)
+        self.on_step(index)
+        answers = {}
+        for object_id in sorted(wanted):
+            if object_id in given:
+                self.last[object_id] = index, given[object_id]
+            at, mask = self.last[object_id]
+            if object_id not in given:
+                answers[object_id] = PropagatedMask(mask if abs(index - at) <= REACH else usual(object_id), 0.9)
+        return answers
+
+
+def usual(object_id: int) -> NDArray[np.bool_]:
+    return box(20 * object_id, 10)
+
+
+@pytest.fixture
+def store() -> AnnotationStore:
+    return AnnotationStore()
+
+
+@pytest.fixture
+def video(tmp_path: Path, store: AnnotationStore) -> Video:
+    """Two objects, propagated from frame 0 to frame 20 of 24."""
+    return make(tmp_path, store)
+
+
+def make(folder: Path, store: AnnotationStore) -> Video:
+    video = make_video(folder, LENGTH)
+    draw(store, video, 0, {1: usual(1), 2: usual(2)})
+    list(propagate(video, store, HealingPropagator(), PropagationRequest((1, 2), 0, 0, 20)))
+    return video
+
+
+def repair(
+    video: Video, store: AnnotationStore, frame: int, ids: tuple[int, ...] = (1,), **options: Agreement
+) -> Repaired:
+    steps = repair_steps(video, store, HealingPropagator(), Correction(frame, ids), **options)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> list[int]:
+    return [int(name[:5]) for name in sorted(after) if after[name] != before.get(name)]
+
+
+def test_it_stops_where_the_masks_agree_again(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 10, {1: box(30, 25)})
+    before = all_files(video)
+    done = repair(video, store, 10, agreement=Agreement(frames=3))
+    assert done == Repaired(10 - REACH - 3, 10 + REACH + 3, 0)
+    assert str(done) == "Repaired frames 4 to 18, where the masks agree with the old ones again"
+    assert changed(before, all_files(video)) == [i for i in range(6, 15) if i != 10]
+    assert np.array_equal(mask_at(store, video, 14), box(30, 25))
+    assert np.array_equal(mask_at(store, video, 15), usual(1))
+    assert np.array_equal(mask_at(store, video, 12, 2), usual(2))
+
+
+@pytest.mark.parametrize(("overlap", "last"), [(0.7, 12), (0.99, 10 + REACH + 2)])
+def test_overlap_and_number_of_frames_are_settings(
+    video: Video, store: AnnotationStore, overlap: float, last: int
+) -> None:
+    draw(store, video, 10, {1: moved(usual(1), 1)})
+    assert repair(video, store, 10, agreement=Agreement(overlap, 2)) == Repaired(20 - last, last, 0)
+
+
+def test_it_does_not_go_beyond_key_frames_nor_where_nothing_was_propagated(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 8, {1: usual(1)})
+    draw(store, video, 19, {1: box(30, 25)})
+    before = all_files(video)
+    done = repair(video, store, 19, agreement=Agreement(frames=9))
+    assert done == Repaired(9, 20, 2)
+    assert set(changed(before, all_files(video))) <= set(range(9, 21))
+    assert not store.path(video, 21).exists()
+
+
+def test_each_object_stops_by_itself(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 10, {1: box(30, 25), 2: usual(2)})
+    before = all_files(video)
+    done = repair(video, store, 10, (1, 2), agreement=Agreement(frames=2))
+    assert (done.first, done.last) == (4, 16)
+    for index in changed(before, all_files(video)):
+        assert np.array_equal(mask_at(store, video, index, 2), usual(2))
+
+
+def test_there_may_be_nothing_to_repair(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 22, {1: box(30, 25), 3: box(3, 3)})
+    with pytest.raises(InputError, match=r"Nothing to repair in clip around 00022\.png: no propagation has come by"):
+        repair(video, store, 22, (3,))
+    with pytest.raises(InputError, match="with the objects 1, 2"):
+        repair(video, store, 5, (1, 2))
+
+
+def test_going_on_after_an_interruption_compares_with_what_stood_before_it(
+    video: Video, store: AnnotationStore, tmp_path: Path
+) -> None:
+    undisturbed = make(tmp_path / "undisturbed", store)
+    correction = Correction(10, (1,))
+    for each in (video, undisturbed):
+        draw(store, each, 10, {1: box(30, 25)})
+    assert str(finished(run_repair(undisturbed, store, HealingPropagator(), correction))).startswith("Repaired")
+    with closing(run_repair(video, store, HealingPropagator(), correction)) as steps:
+        for step in steps:
+            if isinstance(step, FrameDone) and step.index == 12:
+                break
+    finished(run_repair(video, store, HealingPropagator(), correction))
+    assert all_files(video) == all_files(undisturbed)
+    assert last_run(video, store).has_ended
+    list(take_back_last_run(video, store))
+    assert np.array_equal(mask_at(store, video, 12), usual(1)), "one step, with what was done before the interruption"
+
+
+def finished(steps: object) -> str:
+    while True:
+        try:
+            next(steps)  # type: ignore[call-overload]
+        except StopIteration as end:
+            return end.value
+
+
+def test_corrections_are_what_a_person_changed_until_they_are_repaired(video: Video, store: AnnotationStore) -> None:
+    def corrections() -> list[Correction]:
+        return find_corrections(video, store, tracks_of(video, store))
+
+    assert corrections() == []
+    draw(store, video, 5, {1: usual(1)}, source=PROPAGATED, reviewed=True)
+    assert corrections() == [], "approved as it was"
+    draw(store, video, 10, {1: box(30, 25), 2: box(3, 25)})
+    draw(store, video, 7, {2: box(5, 5)})
+    assert corrections() == [Correction(7, (2,)), Correction(10, (1, 2))]
+    finished(run_repair(video, store, HealingPropagator(), Correction(10, (1, 2))))
+    assert corrections() == [Correction(7, (2,))]
+    draw(store, video, 10, {1: box(31, 25)})
+    assert corrections() == [Correction(7, (2,)), Correction(10, (1,))], "corrected once more"
+    list(take_back_last_run(video, store))
+    assert corrections() == [Correction(7, (2,)), Correction(10, (1, 2))], "taken back"
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_whatever_is_repaired_protected_shapes_and_all_out_of_range_stay(data: st.DataObject) -> None:
+    frames = st.integers(1, 20)
+    with TemporaryDirectory() as folder:
+        store = AnnotationStore()
+        video = make(Path(folder), store)
+        for index, ids in data.draw(st.dictionaries(frames, st.sets(st.sampled_from([1, 2, 3])), max_size=4)).items():
+            draw(store, video, index, {i: box(12 * i, 28) for i in ids})
+        frame = data.draw(frames)
+        draw(store, video, frame, {1: box(data.draw(st.integers(0, WIDTH - 9)), 20)})
+        before = {index: store.read(video, index) for index in range(LENGTH)}
+        stop = data.draw(st.integers(1, 60))
+        seen = [frame]
+        with closing(repair_steps(video, store, HealingPropagator(), Correction(frame, (1,)))) as steps:
+            for number, step in enumerate(steps):
+                seen += [step.index] if isinstance(step, FrameDone) else []
+                if number == stop:
+                    break
+        after = {index: store.read(video, index) for index in range(LENGTH)}
+    keys = {index for index, old in before.items() if old is not None and old.is_key_frame_of(1)}
+    assert min(seen) > max((key for key in keys if key < frame), default=-1)
+    assert max(seen) < min((key for key in keys if key > frame), default=21)
+    for index, old in before.items():
+        if index not in seen or index in keys:
+            assert after[index] == old
+        else:
+            assert [s for s in old.shapes if s.object_id != 1] == [s for s in after[index].shapes if s.object_id != 1]
+    assert HEIGHT
