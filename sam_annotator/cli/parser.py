@@ -40,7 +40,7 @@ commands:
   preview       draw masks over their frames: a video, or a sheet of frames
   propagate     carry masks through all videos of a folder, without a window
   embed         encode the frames of videos ahead, so that first clicks need not wait
-  models        list checkpoints: where they are looked for, what is there
+  models        list, fetch and verify checkpoints (files of weights)
   samples       make sample videos with known truth
   demo          drive the real window through the whole job on sample videos
 
