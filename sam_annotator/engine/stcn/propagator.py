@@ -70,8 +70,16 @@ class StcnPropagator:
         """
         self._forget()
         for key_frame in key_frames:
-            self._check(key_frame.index, key_frame.image, key_frame.masks)
-            self._attempt(partial(self._learn, key_frame), len(key_frame.masks))
+            self.learn(key_frame)
+
+    def learn(self, key_frame: KeyFrame) -> None:
+        """Learn one more key frame, before the first step: as `begin`, so that others can come between them.
+
+        Raises:
+            EngineError: as `begin`.
+        """
+        self._check(key_frame.index, key_frame.image, key_frame.masks)
+        self._attempt(partial(self._learn, key_frame), len(key_frame.masks))
 
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
