@@ -102,9 +102,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def embedding_options(options: argparse.Namespace) -> dict[str, object]:
-    """Which embeddings of frames are kept, and where, as EngineJobs takes them."""
-    chosen = {"embeddings": options.embeddings, "keep_embeddings": not options.no_embedding_cache}
-    return chosen if options.frames_ahead is None else {**chosen, "frames_ahead": options.frames_ahead}
+    """Which embeddings are kept, and where, as EngineJobs takes it; the settings say what is not said here."""
+    chosen: dict[str, object] = {"embeddings": options.embeddings}
+    if options.no_embedding_cache:
+        chosen["keep_embeddings"] = False
+    if options.frames_ahead is not None:
+        chosen["frames_ahead"] = options.frames_ahead
+    return chosen
 
 
 def _count(text: str) -> int:

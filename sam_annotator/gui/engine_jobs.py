@@ -29,6 +29,7 @@ class EngineJobs:
         propagator_name: what is at work, for people; empty until it is loaded.
         encoding: the image that is being encoded.
         frames_ahead: how many frames are to be encoded before the person gets there.
+        keeps_embeddings: whether they are kept in files.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -39,7 +40,7 @@ class EngineJobs:
         """
         self._options = dict(options)
         self._folder: Path | None = self._options.pop("embeddings", None)
-        self._keep_embeddings: bool = self._options.pop("keep_embeddings", True)
+        self.keeps_embeddings: bool = self._options.pop("keep_embeddings", True)
         self.frames_ahead: int = self._options.pop("frames_ahead", FRAMES_AHEAD)
         self._segmenter: Segmenter | None = None
         self._propagator: Propagator | None = None
@@ -180,7 +181,7 @@ class EngineJobs:
         from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder
         from sam_annotator.engine.embeddings import Embeddings
 
-        keep = self._keep_embeddings and segmenter.key
+        keep = self.keeps_embeddings and segmenter.key
         made = Embeddings(segmenter, EmbeddingFiles(self._folder or default_folder(), segmenter.key) if keep else None)
         made.look_from(*self._view)
         return made

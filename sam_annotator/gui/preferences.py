@@ -1,10 +1,11 @@
 """The few settings that are made in the window; keys and labelme's own stand in the settings file."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
+from sam_annotator.gui.engine_jobs import FRAMES_AHEAD
 from sam_annotator.gui.keymaps import PRESETS, create_settings_file
 
 if TYPE_CHECKING:
@@ -13,11 +14,21 @@ if TYPE_CHECKING:
 _LEAST_PART = "least_part"
 _LEAST_PART_AT_FIRST = 16
 _KEYMAP = "keymap"
+_FRAMES_AHEAD = "frames_ahead"
+_KEEP_EMBEDDINGS = "keep_embeddings"
 
 
 def remembered_least_part(memory: QtCore.QSettings) -> int:
     """Pixels that a part or a hole of a proposal needs; smaller ones are left out. 0: none is."""
     return max(int(memory.value(_LEAST_PART, _LEAST_PART_AT_FIRST)), 0)
+
+
+def remembered_encoding(memory: QtCore.QSettings) -> dict[str, Any]:
+    """What is to be encoded ahead and kept, as EngineJobs takes it."""
+    return {
+        "frames_ahead": max(int(memory.value(_FRAMES_AHEAD, FRAMES_AHEAD)), 0),
+        "keep_embeddings": bool(int(memory.value(_KEEP_EMBEDDINGS, 1))),
+    }
 
 
 class PreferencesDialog(QtWidgets.QDialog):
@@ -32,6 +43,17 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.least_part.setToolTip(
             "Parts and holes of a proposed mask that are smaller than this are left out, but for what was clicked."
         )
+        encoding = remembered_encoding(memory)
+        self.frames_ahead = QtWidgets.QSpinBox(maximum=100, specialValueText="none")
+        self.frames_ahead.setValue(encoding["frames_ahead"])
+        self.frames_ahead.setToolTip(
+            "Frames that are prepared for clicks before you get there, while nothing else runs."
+        )
+        self.keep_embeddings = QtWidgets.QCheckBox("so that a frame is encoded once (from the next start)")
+        self.keep_embeddings.setChecked(encoding["keep_embeddings"])
+        self.keep_embeddings.setToolTip(
+            "2 MB a frame in your cache folder; `sam-annotator embed` sets how much in all."
+        )
         self.keymap = QtWidgets.QComboBox()
         self.keymap.addItem("labelme", PRESETS[0])
         self.keymap.addItem("classic (segment-anything-annotator)", PRESETS[1])
@@ -43,6 +65,9 @@ class PreferencesDialog(QtWidgets.QDialog):
         memory = self._window.settings
         memory.setValue(_LEAST_PART, self.least_part.value())
         self._window.sam_tool.least_part = self.least_part.value()
+        memory.setValue(_FRAMES_AHEAD, self.frames_ahead.value())
+        memory.setValue(_KEEP_EMBEDDINGS, int(self.keep_embeddings.isChecked()))
+        self._window.jobs.frames_ahead = self.frames_ahead.value()
         if self.keymap.currentData() != memory.value(_KEYMAP):
             memory.setValue(_KEYMAP, self.keymap.currentData())
             self._window.show_hint("The keys change with the next start.")
@@ -51,6 +76,8 @@ class PreferencesDialog(QtWidgets.QDialog):
     def _build_layout(self) -> None:
         form = QtWidgets.QFormLayout()
         form.addRow("Leave out specks below", self.least_part)
+        form.addRow("Frames encoded ahead", self.frames_ahead)
+        form.addRow("Keep SAM's embeddings", self.keep_embeddings)
         form.addRow("Keys (from the next start)", self.keymap)
         file_button = QtWidgets.QPushButton("Open the settings file…", autoDefault=False)
         file_button.setToolTip("Every key, and all of labelme's settings; read at the start")

@@ -32,7 +32,7 @@ from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, Labelm
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
 from sam_annotator.gui.object_commands import ObjectCommands
-from sam_annotator.gui.preferences import open_preferences, remembered_least_part
+from sam_annotator.gui.preferences import open_preferences, remembered_encoding, remembered_least_part
 from sam_annotator.gui.propagation_panel import PropagationPanel
 from sam_annotator.gui.propagation_tool import PropagationTool
 from sam_annotator.gui.sam_tool import SamTool
@@ -68,7 +68,7 @@ class AnnotationWindow(LabelmeWindow):
         self.settings = memory
         self.session = Session(AnnotationStore(output))
         self.engine, self.files = EngineThread("engine"), EngineThread("files")
-        self.jobs = EngineJobs(with_remembered(engines or {}, memory))
+        self.jobs = EngineJobs({**remembered_encoding(memory), **with_remembered(engines or {}, memory)})
         self.view = FrameView(self)
         self._last_error = ""
         super().__init__(config_overrides=settings.labelme)

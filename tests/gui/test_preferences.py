@@ -11,7 +11,8 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.driver import Driver
-from sam_annotator.gui.preferences import PreferencesDialog
+from sam_annotator.gui.engine_jobs import EngineJobs
+from sam_annotator.gui.preferences import PreferencesDialog, remembered_encoding
 from tests.gui.scene import DiscSegmenter, ball_centre
 
 Window = Callable[..., Driver]
@@ -101,3 +102,21 @@ def test_cancelling_changes_nothing(make_annotation_window: Window) -> None:
     dialog.least_part.setValue(40)
     QtTest.QTest.keyClick(dialog, Qt.Key_Escape)
     assert driver.window.sam_tool.least_part == 16
+
+
+def test_what_is_encoded_ahead_and_kept_is_remembered_unless_the_command_line_says_otherwise(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter
+) -> None:
+    driver = make_annotation_window(make_videos(frames=8))
+    prefetch = driver.window.sam_tool.prefetch
+    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4}, "four frames ahead", 20)
+    dialog = open_dialog(driver)
+    dialog.frames_ahead.setValue(1)
+    dialog.keep_embeddings.setChecked(False)
+    QtTest.QTest.keyClick(dialog, Qt.Key_Return)
+    driver.go_to(7)
+    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4, 6, 7}, "one frame around", 20)
+    again = EngineJobs(remembered_encoding(driver.window.settings))
+    assert (again.frames_ahead, again.keeps_embeddings) == (1, False)
+    asked = EngineJobs({**remembered_encoding(driver.window.settings), "frames_ahead": 9, "keep_embeddings": True})
+    assert (asked.frames_ahead, asked.keeps_embeddings) == (9, True)
