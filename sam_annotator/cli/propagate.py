@@ -198,7 +198,7 @@ def _fill_options(options: argparse.Namespace) -> "FillOptions":
 
     if not 0 < options.agreement <= 1 or options.agreeing < 1:
         raise InputError("--agreement is an overlap above 0 and up to 1, --agreeing a number of frames from 1 on.")
-    first, last = options.first or 1, options.last
+    first, last = 1 if options.first is None else options.first, options.last
     if first < 1 or (last is not None and last < first):
         raise InputError("--first and --last are frame numbers, counted from 1, and --last is not before --first.")
     agreement = Agreement(options.agreement, options.agreeing)
