@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -111,6 +112,15 @@ def _one_at_a_time(target: Path) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class _Version:
+    """What a part is a part of: the address, what the server calls that version, its size in bytes."""
+
+    url: str
+    tag: str = ""
+    total: int | None = None
+
+
 class _Download:
     """One fetch: attempts until the part is whole, then the checks, then the name."""
 
@@ -164,7 +174,7 @@ class _Download:
                 raise DownloadError(f"{self._host} cannot be used: {error}. {self._by_hand()}") from error
 
     def _attempt(self) -> Steps:
-        start, tag = self._resumable(), self._read_tag()
+        start, tag = self._resumable(), self._read_version().tag
         with closing(HttpPieces(self._url, start=start, tag=tag, patience=self._patience)) as pieces:
             head = yield from self._wait_for_head(pieces)
             if not self._accept(head, start):
@@ -186,7 +196,7 @@ class _Download:
 
     def _accept(self, head: Head, start: int) -> bool:
         """Whether the bytes that follow are wanted; an error where they are not those of the file."""
-        if start and (head.status == 416 or (head.status == 206 and head.start != start)):
+        if start and (head.status == 416 or (head.status == 206 and not self._continues(head, start))):
             if head.total is not None and head.total == start:
                 self._total = start  # all of it is there
             else:
@@ -203,8 +213,11 @@ class _Download:
         self._check_total(head)
         if not head.start:
             self._earlier = 0
-            self._write_tag(head.tag)
+            self._write_version(head)
         return True
+
+    def _continues(self, head: Head, start: int) -> bool:
+        return head.start == start and self._read_version().total in (None, head.total)
 
     def _check_total(self, head: Head) -> None:
         if head.total is not None and self._checkpoint.bytes not in (None, head.total):
@@ -265,18 +278,20 @@ class _Download:
         found = _size(self._part)
         if not found or (self._checkpoint.bytes is not None and found > self._checkpoint.bytes):
             return 0
-        return found if self._checkpoint.sha256 is not None or self._read_tag() else 0
+        version = self._read_version()
+        return found if self._checkpoint.sha256 is not None or version.tag or version.total else 0
 
-    def _read_tag(self) -> str:
-        """Which version the part is of; empty where that is not known, or it came from another address."""
+    def _read_version(self) -> _Version:
+        """Which version the part is of, as far as that is known."""
         try:
-            facts = json.loads(self._tag_path.read_text(encoding="utf-8"))
-            return str(facts["tag"]) if facts["url"] == self._url else ""
-        except (OSError, ValueError, TypeError, KeyError):
-            return ""
+            version = _Version(**json.loads(self._tag_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return _Version(self._url)
+        return version if version.url == self._url else _Version(self._url)
 
-    def _write_tag(self, tag: str) -> None:
-        self._tag_path.write_text(json.dumps({"url": self._url, "tag": tag}) + "\n", encoding="utf-8")
+    def _write_version(self, head: Head) -> None:
+        version = asdict(_Version(self._url, head.tag, head.total))
+        self._tag_path.write_text(json.dumps(version) + "\n", encoding="utf-8")
 
     def _drop_part(self) -> None:
         self._part.unlink(missing_ok=True)

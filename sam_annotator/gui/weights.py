@@ -53,7 +53,7 @@ class Weights(QtCore.QObject):
         self._job: Job | None = None
         self._fetching: Checkpoint | None = None
         self._speed = Speed()
-        self._when_free: Callable[[], None] | None = None
+        self._when_free: list[Callable[[], None]] = []
         self._banner.put_away.connect(self._on_put_away)
         window.sam_tool.changed.connect(self._look_for_a_pause)
 
@@ -231,25 +231,24 @@ class Weights(QtCore.QObject):
         self._put_to_work(path.name, partial(self._jobs.use_file, path), path)
 
     def forget_files(self) -> None:
-        """Choose by what is there again, from the next start on."""
-        for option in _KEYS:
+        """Let what is there decide again."""
+        chosen = [option for option, key in _KEYS.items() if self._memory.value(key, "")]
+        for option in chosen:
             self._remember(option, "")
-        self._window.show_hint("Forgotten; from the next start on, what is there decides again.")
-        self._show_offer()
+            self._put_to_work("What is there", partial(self._jobs.renew, option, "auto"))
 
     # --- putting to work -----------------------------------------------------------------------------------
 
     def _put_to_work(self, name: str, work: Callable[[], Any], path: Path | None = None) -> None:
         """Load it as soon as no clicks are waiting for their mask: they belong to the segmenter that they asked."""
-        self._when_free = partial(self._load, work, path)
+        self._when_free.append(partial(self._load, work, path))
         if self._window.canvas.has_prompt:
             self._banner.show_text(f"{name} is ready; it takes over when this mask is accepted or rejected.")
         self._look_for_a_pause()
 
     def _look_for_a_pause(self) -> None:
-        if self._when_free is not None and not self._window.canvas.has_prompt:
-            start, self._when_free = self._when_free, None
-            start()
+        while self._when_free and not self._window.canvas.has_prompt:
+            self._when_free.pop(0)()
 
     def _load(self, work: Callable[[], Any], path: Path | None) -> None:
         job = self._window.engine.submit(work, Priority.CLICK)

@@ -87,6 +87,7 @@ def refused(server: FileServer, folder: Path, **facts: Any) -> str:
 def leave_part(server: FileServer, folder: Path, **facts: Any) -> int:
     """Cancel a fetch in the middle; returns how much is kept."""
     server.holds_after = 300_000
+    server.go_on.clear()
     steps = fetch(checkpoint(server, **facts), folder, patience=HASTE)
     while next(steps).done < 200_000:
         pass
@@ -191,6 +192,22 @@ def test_without_a_published_hash_a_part_counts_only_if_its_version_is_known(ser
     server.asked.clear()
     fetch_all_unknown(server, folder)
     assert server.ranges == [None]
+
+
+def test_without_hash_and_version_a_part_is_gone_on_from_as_long_as_the_size_is_the_same(
+    server: FileServer, folder: Path
+) -> None:
+    server.tag = ""
+    kept = leave_part(server, folder, sha256=None, bytes=None)
+    server.drops = [100_000]
+    fetch_all_unknown(server, folder)
+    assert server.ranges[0] == f"bytes={kept}-"
+    assert len(server.ranges) == 2
+    (folder / "small.pth").unlink()
+    leave_part(server, folder, sha256=None, bytes=None)
+    server.content = CONTENT[:-10]
+    run(fetch(checkpoint(server, sha256=None, bytes=None), folder, patience=HASTE))
+    assert (folder / "small.pth").read_bytes() == CONTENT[:-10]
 
 
 def test_a_part_without_a_published_size_that_is_whole_is_recognised(server: FileServer, folder: Path) -> None:

@@ -306,7 +306,9 @@ def test_a_file_of_ones_own_is_used_where_it_lies_and_at_the_next_start(
     gone = open_window()
     assert says(gone).startswith(f"{path}, which was in use, is not there any more.")
     press(gone, "Forget my file")
+    at_work(gone, "embedded")
     assert not gone.window.settings.value(f"weights/{option}")
+    assert "Forget my file" not in buttons(gone)
 
 
 def test_a_file_that_holds_no_weights_is_refused_and_not_remembered(
