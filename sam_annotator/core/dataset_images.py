@@ -27,7 +27,17 @@ JPEG_QUALITY: Final = 95
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
 _TURNED: Final = range(2, 9)
+_START_OF_IMAGE: Final = b"\xff\xd8"
 _END_OF_IMAGE: Final = b"\xff\xd9"
+
+# Markers of a JPEG: begin of the pixels; baseline, extended and progressive sizes; tables, JFIF and comments, but
+# neither EXIF nor XMP nor what makes several images of one file.
+_SCAN: Final = 0xDA
+_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+_PASSED_OVER: Final = frozenset({0xDB, 0xC4, 0xDD, 0xE0, 0xEE, 0xFE})
+_HEAD: Final = 4096
+_USUAL: Final = 50_000_000
+"""With more pixels than that, Pillow is asked what it thinks of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ def examine_image(path: Path) -> FrameImage:
         ImageError: cannot be read, or is not whole; the sentence names the file.
     """
     try:
-        facts = _whole_jpeg(path)
+        facts = _simple_jpeg(path) or _whole_jpeg(path)
     except (OSError, ValueError, SyntaxError) as error:
         image_size(path)  # says better what is wrong with it, as a rule
         raise ImageError(f"{path} cannot be read as an image ({error}).") from error
@@ -67,6 +77,30 @@ def examine_image(path: Path) -> FrameImage:
     width, height = image_size(path)
     read_image(path)  # raises if it cannot be decoded: better now than when half a dataset is written
     return FrameImage(path, width, height, _is_plain_jpeg(path))
+
+
+def _simple_jpeg(path: Path) -> tuple[int, int] | None:
+    """(width, height) of a whole JPEG without anything that could turn it; None: let Pillow see.
+
+    What Pillow does to find out would take longer than drawing the frame's masks.
+    """
+    with path.open("rb", buffering=0) as stream:
+        head = stream.read(_HEAD)
+        stream.seek(-len(_END_OF_IMAGE), os.SEEK_END)
+        if stream.read() != _END_OF_IMAGE or not head.startswith(_START_OF_IMAGE):
+            return None
+    size, at = None, len(_START_OF_IMAGE)
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        if marker == _SCAN:
+            return size
+        if marker in _FRAMES and size is None:
+            height, width = int.from_bytes(head[at + 5 : at + 7], "big"), int.from_bytes(head[at + 7 : at + 9], "big")
+            size = (width, height) if head[at + 4] == 8 and 0 < width * height < _USUAL else None
+        elif marker not in _PASSED_OVER:
+            return None
+        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return None
 
 
 def _whole_jpeg(path: Path) -> tuple[int, int] | None:

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sam_annotator.core.convert_report import Finding
 from sam_annotator.core.dataset_images import FrameImage
-from sam_annotator.core.masks import Holes, Patch, Raster, encode_crop
+from sam_annotator.core.raster import Holes, Patch, Raster
+from sam_annotator.core.runs import EncodedMask, encode_masks, run_edges
 from sam_annotator.core.videos import Video
 
 NullGroup = Literal["error", "skip", "per-label"]
 Box = tuple[int, int, int, int]
+
+_TOGETHER: Final = 24
+"""So many masks of an object are encoded at once: enough to be fast, and few enough to need no memory."""
 
 LISTED: Final = 3
 """How many names or frames a sentence lists."""
@@ -36,32 +40,44 @@ class DrawOptions:
     compressed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class MaskRecord:
-    """One object's mask in one frame.
+class TrackMasks:
+    """The masks of one object, by frame: put into run lengths a few dozen at a time, which is faster than one by one.
 
-    Attributes:
-        rle: COCO's encoding, {'size': [height, width], 'counts': text or list}.
-        box: (x, y, width, height) in pixels, the outermost pixels included.
-        area: number of pixels, at least 1.
+    Args:
+        compressed: as `DrawOptions` has it.
     """
 
-    rle: Mapping[str, Any]
-    box: Box
-    area: int
+    def __init__(self, compressed: bool) -> None:
+        self._size = (0, 0)
+        self._compressed = compressed
+        self._waiting: dict[int, NDArray[np.int64]] = {}
+        self._encoded: dict[int, EncodedMask] = {}
 
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._encoded)
 
-def record_mask(patch: Patch | None, height: int, width: int, *, compressed: bool = True) -> MaskRecord | None:
-    """What a dataset says of a mask that is `patch` in an image of this size; None if it is empty."""
-    if patch is None:
-        return None
-    pixels = np.ascontiguousarray(patch.pixels)
-    x, y, across, down = cv2.boundingRect(pixels.view(np.uint8))
-    if not across:
-        return None
-    left, top = patch.box[:2]
-    rle = encode_crop(pixels, (left, top), height, width, compressed=compressed)
-    return MaskRecord(rle, (left + x, top + y, across, down), int(np.count_nonzero(pixels)))
+    def add(self, index: int, patch: Patch | None, height: int, width: int) -> bool:
+        """Take the mask of a frame; all are of one size. False: it has no pixel, and does not count."""
+        if patch is None:
+            return False
+        edges = run_edges(patch.pixels, patch.box[:2], height)
+        if not len(edges):
+            return False
+        self._size = height, width
+        self._waiting[index] = edges
+        if len(self._waiting) >= _TOGETHER:
+            self._encode()
+        return True
+
+    def all(self) -> Mapping[int, EncodedMask]:
+        """What was taken, frames ascending."""
+        self._encode()
+        return dict(sorted(self._encoded.items()))
+
+    def _encode(self) -> None:
+        encoded = encode_masks(list(self._waiting.values()), *self._size, compressed=self._compressed)
+        self._encoded.update(zip(self._waiting, encoded, strict=True))
+        self._waiting.clear()
 
 
 @dataclass(frozen=True)

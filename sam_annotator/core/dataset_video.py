@@ -17,13 +17,13 @@ from sam_annotator.core.dataset_records import (
     Box,
     DrawOptions,
     LabelUse,
-    MaskRecord,
     ReadObject,
     ReadVideo,
-    record_mask,
+    TrackMasks,
 )
 from sam_annotator.core.errors import AnnotationError, ImageError
-from sam_annotator.core.masks import AREA_TYPES, covers_nothing, object_patch
+from sam_annotator.core.raster import AREA_TYPES, covers_nothing, object_patch
+from sam_annotator.core.runs import EncodedMask
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.videos import Video
 
@@ -36,7 +36,7 @@ _Key = tuple[int, int, str]
 
 @dataclass
 class _OpenObject:
-    masks: dict[int, MaskRecord] = field(default_factory=dict)
+    masks: TrackMasks
     frames_by_label: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -73,9 +73,10 @@ class VideoReader:
                 LabelUse(label, len(stems), tuple(stems[:LISTED])) for label, stems in found.frames_by_label.items()
             )
             record = ReadObject(None if key[0] else key[1], uses, len(found.masks))
-            if found.masks:
-                bodies.append(self._body(found.masks))
-                self._note_jumps(record, found.masks)
+            if len(found.masks):
+                masks = found.masks.all()
+                bodies.append(self._body(masks))
+                self._note_jumps(record, masks)
                 objects.append(record)
             else:
                 empty.append(f"{record} of {self._video.name}")
@@ -97,15 +98,16 @@ class VideoReader:
         )
         return read, bodies
 
-    def _body(self, masks: Mapping[int, MaskRecord]) -> bytes:
+    def _body(self, masks: Mapping[int, EncodedMask]) -> bytes:
         width, height = self._images[0].size
         length = len(self._video)
+        size = (height, width)
         every = [masks.get(index) for index in range(length)]
         document = {
             "width": width,
             "height": height,
             "length": length,
-            "segmentations": [None if mask is None else mask.rle for mask in every],
+            "segmentations": [None if mask is None else {"size": size, "counts": mask.counts} for mask in every],
             "bboxes": [None if mask is None else mask.box for mask in every],
             "areas": [None if mask is None else mask.area for mask in every],
         }
@@ -143,7 +145,7 @@ class VideoReader:
             self._note("error", "annotation-unusable", str(error), path)
             return
         shapes_by_key = self._shapes_by_key(index, annotation)
-        if image is not None:
+        if image is not None and image.size == self._images[0].size:
             for key, shapes in shapes_by_key.items():
                 self._add_mask(index, key, shapes, image)
 
@@ -157,10 +159,16 @@ class VideoReader:
             label = normal_label(shape.label)
             key = (1, 0, label) if shape.object_id is None else (0, shape.object_id, "")
             shapes_by_key.setdefault(key, []).append(shape)
-            frames = self._objects.setdefault(key, _OpenObject()).frames_by_label.setdefault(label, [])
+            frames = self._object(key).frames_by_label.setdefault(label, [])
             if not frames or frames[-1] != stem:
                 frames.append(stem)
         return shapes_by_key
+
+    def _object(self, key: _Key) -> _OpenObject:
+        found = self._objects.get(key)
+        if found is None:
+            found = self._objects[key] = _OpenObject(TrackMasks(self._draw.compressed))
+        return found
 
     def _note_ignored(self, index: int, types: Sequence[str]) -> None:
         counts = Counter(types)
@@ -213,14 +221,12 @@ class VideoReader:
 
     def _add_mask(self, index: int, key: _Key, shapes: Sequence[Shape], image: FrameImage) -> None:
         patch = object_patch(shapes, image.height, image.width, raster=self._draw.raster, holes=self._draw.holes)
-        record = record_mask(patch, image.height, image.width, compressed=self._draw.compressed)
-        if record is None:
+        if not self._objects[key].masks.add(index, patch, image.height, image.width):
             self._empty_masks += 1
             path = self._store.path(self._video, index)
             text = f"{path}: {_name_of(key, shapes)} covers no pixel of the image: too few points, or outside."
             self._note("dropped", "mask-nowhere", text, path)
             return
-        self._objects[key].masks[index] = record
         self.masks += 1
         if len(shapes) > 1 or shapes[0].mask is not None:  # else nothing can be lost
             self._note_parts(index, _name_of(key, shapes), shapes, image)
@@ -238,10 +244,9 @@ class VideoReader:
             text = f"{path}: {_count(clipped, 'mask')} of {name} was cut off at the border of the image."
             self._note("repaired", "mask-clipped", text, path, clipped)
 
-    def _note_jumps(self, record: ReadObject, masks: Mapping[int, MaskRecord]) -> None:
+    def _note_jumps(self, record: ReadObject, masks: Mapping[int, EncodedMask]) -> None:
         """An id that is taken anew for another object shows as a jump after a gap."""
-        frames = sorted(masks)
-        for before, after in pairwise(frames):
+        for before, after in pairwise(masks):
             if after - before > 1 and _far(masks[before].box, masks[after].box):
                 stems = [self._video.frame_paths[index].stem for index in (before, after)]
                 text = (

@@ -22,6 +22,7 @@ from sam_annotator.core.raster import (
     object_patch,
     shape_to_mask,
 )
+from sam_annotator.core.runs import encode_masks, run_edges
 
 __all__ = [
     "AREA_TYPES",
@@ -170,16 +171,13 @@ def encode_crop(
     crop: Mask, corner: tuple[int, int], height: int, width: int, *, compressed: bool = True
 ) -> dict[str, Any]:
     """What `encode_rle` gives for a mask of height x width that holds `crop` at `corner` (left, top), else nothing."""
-    edges = _run_edges(crop, corner, height)
-    bounds = np.empty(len(edges) + 2, np.int64)
-    bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
-    counts = (bounds[1:] - bounds[:-1]).tolist()
-    if counts[-1] == 0 and len(counts) > 1:
-        counts.pop()
-    if not compressed:
-        return {"size": [height, width], "counts": counts}
-    rle = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+    edges = run_edges(crop, corner, height)
+    if len(edges):
+        (encoded,) = encode_masks([edges], height, width, compressed=compressed)
+        return {"size": [height, width], "counts": encoded.counts}
+    empty = coco.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
+    counts = empty["counts"].decode("ascii") if compressed else [height * width]
+    return {"size": [height, width], "counts": counts}
 
 
 def decode_rle(rle: Mapping[str, Any]) -> Mask:
@@ -278,26 +276,6 @@ def _large_parts(mask: Mask, min_area: int, connectivity: int, keep: tuple[int, 
         large[labels[keep]] = True
     large[0] = False
     return np.asarray(large[labels])
-
-
-def _run_edges(crop: Mask, corner: tuple[int, int], height: int) -> NDArray[np.int64]:
-    """Where runs of True begin and end, one after the other, counted down the columns of the whole image."""
-    if not crop.size:
-        return np.zeros(0, np.int64)
-    left, top = corner
-    rows, columns = crop.shape[0] + 1, crop.shape[1]
-    # the columns one after the other, an empty pixel after each, and one before all
-    line = np.zeros(1 + columns * rows, np.bool_)
-    line[1:].reshape(-1, rows)[:, :-1] = cv2.transpose(_bytes(crop))
-    places = np.flatnonzero(line[1:] != line[:-1])
-    column = places // rows
-    edges: NDArray[np.int64] = places + column * (height - rows) + (left * height + top)
-    goes_on = edges[1:-1:2] == edges[2::2]  # a run over the foot of a column
-    if not goes_on.any():
-        return edges
-    stays = np.ones(len(edges), np.bool_)
-    stays[1:-1:2] = stays[2::2] = ~goes_on
-    return np.asarray(edges[stays])
 
 
 def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:

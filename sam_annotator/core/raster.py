@@ -1,6 +1,7 @@
 """Shapes to pixels, exactly as labelme draws them, or as OpenCV or COCO would; and the holes of objects."""
 
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -151,8 +152,7 @@ def _rasterise(shape: Shape, height: int, width: int, raster: Raster = "labelme"
         return _rasterise_otherwise(_outline(shape), height, width, raster)
     match shape.shape_type:
         case "polygon" | "oriented_rectangle" if len(points) > 2:
-            box = _box_around(points, height, width)
-            return None if box is None else Patch(draw_polygon(points, box), box)
+            return _filled_polygon(points, height, width)
         case "rectangle":
             return _filled_rectangle(points, height, width)
         case "circle" if len(points) == 2:
@@ -164,10 +164,63 @@ def _rasterise(shape: Shape, height: int, width: int, raster: Raster = "labelme"
 
 def _box_around(points: Sequence[Point], height: int, width: int, margin: int = 1) -> Box | None:
     """The box of the pixels that hold the points and a margin, inside the image."""
-    columns, rows = [int(x) for x, _ in points], [int(y) for _, y in points]
-    left, top = max(min(columns) - margin, 0), max(min(rows) - margin, 0)
-    right, bottom = min(max(columns) + 1 + margin, width), min(max(rows) + 1 + margin, height)
+    return _box_of([x for x, _ in points], [y for _, y in points], height, width, margin)
+
+
+def _box_of(columns: Sequence[float], rows: Sequence[float], height: int, width: int, margin: int = 1) -> Box | None:
+    left, top = max(int(min(columns)) - margin, 0), max(int(min(rows)) - margin, 0)
+    right, bottom = min(int(max(columns)) + 1 + margin, width), min(int(max(rows)) + 1 + margin, height)
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+class _Board(threading.local):
+    """An empty image of the size that was asked for last, to draw in with Pillow and to look at with NumPy.
+
+    A new image for every polygon would take longer than the drawing. One for each thread.
+
+    Attributes:
+        pixels: uint8 (height, width); who draws leaves zeros behind.
+        is_shared: what is drawn shows in `pixels`. False where a version of Pillow draws into a copy of it.
+    """
+
+    def __init__(self) -> None:
+        self._size = (0, 0)
+        self.pixels = np.zeros((0, 0), np.uint8)
+        self.draw: ImageDraw.ImageDraw
+        self.is_shared = False
+
+    def of(self, height: int, width: int) -> "_Board":
+        """The board, with this size."""
+        if self._size != (height, width):
+            self.pixels = np.zeros((height, width), np.uint8)
+            image = Image.frombuffer("L", (width, height), self.pixels, "raw", "L", 0, 1)
+            image.readonly = 0  # Pillow would copy it before drawing; the buffer is ours, and is shared on purpose
+            self.draw = ImageDraw.Draw(image)
+            self._size = height, width
+            self.draw.point((0, 0), fill=1)
+            self.is_shared = bool(self.pixels[0, 0])
+            self.pixels[0, 0] = 0
+        return self
+
+
+_board = _Board()
+
+
+def _filled_polygon(points: Sequence[Point], height: int, width: int) -> Patch | None:
+    """The pixels of a polygon, as Pillow fills it in the whole image."""
+    flat = [value for point in points for value in point]
+    box = _box_of(flat[::2], flat[1::2], height, width)
+    if box is None:
+        return None
+    board = _board.of(height, width)
+    if not board.is_shared:
+        return Patch(draw_polygon(points, box), box)
+    board.draw.polygon(flat, fill=1)
+    left, top, right, bottom = box
+    drawn = board.pixels[top:bottom, left:right]
+    pixels = drawn.copy().view(np.bool_)
+    drawn[:] = 0
+    return Patch(pixels, box)
 
 
 def draw_polygon(points: Iterable[Point], box: Box) -> Mask:

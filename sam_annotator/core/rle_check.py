@@ -1,12 +1,16 @@
 """Many run-length masks of one size measured at once, without decoding them: for reading a dataset back.
 
-One by one, NumPy's calls would cost more than the numbers; here all masks of an object share them.
+One by one, NumPy's calls would cost more than the numbers; here all masks of an object share them. With what wrote the
+masks this has nothing in common but the box around a group of runs.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sam_annotator.core.runs import run_boxes
 
 _Numbers = NDArray[np.int64]
 
@@ -26,68 +30,62 @@ def measure_rles(counts: Sequence[str | Sequence[int]], height: int, width: int)
         return np.zeros(0, np.int64), np.zeros((0, 4), np.int64)
     if not all(counts):
         raise ValueError(f"{[bool(runs) for runs in counts].index(False)}: there are no runs")
-    values, first = _parsed([text for text in counts if isinstance(text, str)], len(counts))
-    if values is None:
-        first = np.cumsum([0, *map(len, counts[:-1])])
-        values = np.array([number for runs in counts for number in runs], np.int64)
-    _check(values, first, height * width)
-    lengths = np.diff(first, append=len(values))
-    inside = (np.arange(len(values)) - np.repeat(first, lengths)) % 2 == 1
+    texts = [text for text in counts if isinstance(text, str)]
+    values, first = _parsed(texts) if len(texts) == len(counts) else _joined(counts)
+    ends = _checked_ends(values, first, height * width)
+    place = np.arange(len(values)) - np.repeat(first, np.diff(first, append=len(values)))
+    chosen = ((place & 1 == 1) & (values > 0)).nonzero()[0]
+    bounds = chosen.searchsorted(np.append(first, len(values)))
+    empty = bounds[1:] == bounds[:-1]
+    if empty.any():
+        raise ValueError(f"{int(np.argmax(empty))}: the mask is empty")
+    lengths, lasts = values[chosen], ends[chosen]
+    areas = np.add.reduceat(lengths, bounds[:-1])
+    return areas, run_boxes(lasts - lengths, lasts - 1, bounds[:-1], height)
+
+
+def _checked_ends(values: _Numbers, first: _Numbers, pixels: int) -> _Numbers:
+    """Where each run ends in its image; raises ValueError where runs do not fill it."""
     ends = np.cumsum(values)
-    ends -= np.repeat(ends[first] - values[first], lengths)
-    areas = np.add.reduceat(np.where(inside, values, 0), first)
-    if np.any(areas < 1):
-        raise ValueError(f"{int(np.argmax(areas < 1))}: the mask is empty")
-    keep = inside & (values > 0)
-    groups = np.repeat(np.arange(len(first)), lengths)[keep]
-    return areas, _boxes((ends - values)[keep], ends[keep] - 1, np.searchsorted(groups, np.arange(len(first))), height)
-
-
-def _boxes(starts: _Numbers, lasts: _Numbers, first: _Numbers, height: int) -> _Numbers:
-    """The boxes around groups of runs, each from its first pixel to its last, counted down the columns."""
-    left = np.minimum.reduceat(starts // height, first)
-    right = np.maximum.reduceat(lasts // height, first)
-    goes_on = starts // height != lasts // height  # over the foot of a column: from the head of the next
-    top = np.minimum.reduceat(np.where(goes_on, 0, starts % height), first)
-    bottom = np.maximum.reduceat(np.where(goes_on, height - 1, lasts % height), first)
-    return np.stack([left, top, right - left + 1, bottom - top + 1], axis=1)
-
-
-def _check(values: _Numbers, first: _Numbers, pixels: int) -> None:
-    wrong = np.minimum.reduceat(values, first) < 0
-    sums = np.add.reduceat(values, first)
-    wrong |= sums != pixels
+    last = np.append(first[1:], len(values)) - 1
+    before = ends[first] - values[first]
+    sums = ends[last] - before
+    wrong = (sums != pixels) | (np.minimum.reduceat(values, first) < 0)
     if wrong.any():
         index = int(np.argmax(wrong))
         raise ValueError(f"{index}: the runs add up to {sums[index]} pixels of {pixels}, or one is negative")
+    ends -= np.repeat(before, last - first + 1)
+    return ends
 
 
-def _parsed(texts: Sequence[str], expected: int) -> tuple[_Numbers | None, _Numbers]:
-    """All numbers of compressed counts, and where those of each text begin; None where `counts` are no texts."""
-    if len(texts) != expected:
-        return None, np.zeros(0, np.int64)
-    codes = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8).astype(np.int64) - ord("0")
+def _joined(counts: Sequence[str | Sequence[int]]) -> tuple[_Numbers, _Numbers]:
+    first = np.cumsum([0, *map(len, counts[:-1])])
+    return np.array([number for runs in counts for number in runs], np.int64), first
+
+
+def _parsed(texts: Sequence[str]) -> tuple[_Numbers, _Numbers]:
+    """All numbers of compressed counts, and where those of each text begin."""
+    codes = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8) - np.uint8(48)  # below '0': 208 and more
     text_ends = np.cumsum([len(text) for text in texts])
-    if np.any((codes < 0) | (codes > 63)) or np.any(codes[text_ends - 1] & 0x20):
+    if codes.max() > 63 or np.any(codes[text_ends - 1] & 0x20):
         raise ValueError("0: the counts are cut off or hold foreign characters")
-    ends = np.flatnonzero(codes & 0x20 == 0)
-    begins = np.concatenate([[0], ends[:-1] + 1])
+    ends = (codes & 0x20 == 0).nonzero()[0]
+    begins = np.empty_like(ends)
+    begins[0], begins[1:] = 0, ends[:-1] + 1
     digits = ends - begins + 1
     if digits.max() > _LONGEST_COUNT:
         raise ValueError("0: the counts hold a number that is too large")
-    shifts = 5 * (np.arange(len(codes)) - np.repeat(begins, digits))
-    values = np.add.reduceat((codes & 0x1F) << shifts, begins)
-    values -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * digits), 0)
-    first = np.searchsorted(begins, np.concatenate([[0], text_ends[:-1]]))
-    return _undo_differences(values, first), first
-
-
-def _undo_differences(values: _Numbers, first: _Numbers) -> _Numbers:
-    """From the third on, each number says how much it is more than the last but one, anew in each text."""
-    lengths = np.diff(first, append=len(values))
-    place = np.arange(len(values)) - np.repeat(first, lengths)
-    for chosen in (place % 2 == 1, (place % 2 == 0) & (place > 0)):
-        sums = np.cumsum(np.where(chosen, values, 0))
-        before = np.repeat(sums[first] - np.where(chosen[first], values[first], 0), lengths)
-        values = np.where(chosen, sums - before, values)
-    return values
+    values = (codes[begins] & 0x1F).astype(np.int64)
+    more, digit = (digits > 1).nonzero()[0], 1
+    while len(more):  # a few
+        values[more] |= (codes[begins[more] + digit] & 0x1F).astype(np.int64) << (5 * digit)
+        digit += 1
+        more = more[digits[more] > digit]
+    below = (codes[ends] & 0x10).nonzero()[0]
+    values[below] -= np.int64(1) << (5 * digits[below])
+    first = ends.searchsorted(np.append(0, text_ends[:-1]))
+    for start, end in pairwise([*first.tolist(), len(values)]):
+        # from the fourth on, each number says how much it is more than the last but one
+        values[start + 1 : end : 2].cumsum(out=values[start + 1 : end : 2])
+        values[start + 2 : end : 2].cumsum(out=values[start + 2 : end : 2])
+    return values, first

@@ -1,10 +1,13 @@
 """Other ways of drawing than labelme's, holes read in other ways, and one object in its box alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Shape
@@ -117,3 +120,31 @@ def test_what_is_said_to_cover_nothing_covers_nothing(shape: Shape) -> None:
 def test_coordinates_beyond_all_bounds_do_no_harm(raster: str) -> None:
     far = polygon(((-1e12, 5.0), (1e12, 5.0), (1e12, 20.0), (-1e12, 20.0)))
     assert object_mask([far], HEIGHT, WIDTH, raster=raster).any()
+
+
+def test_polygons_drawn_one_after_the_other_leave_nothing_behind() -> None:
+    """They share the image that they are drawn in, also with polygons of images of another size, and in threads."""
+    rng = np.random.default_rng(5)
+
+    def draw(seed: int) -> bool:
+        numbers = np.random.default_rng(seed)
+        for _ in range(60):
+            height, width = (int(side) for side in numbers.choice([17, 40, 90], 2))
+            points = numbers.uniform(-60, 120, (int(numbers.integers(3, 9)), 2)).tolist()
+            shape = Shape("x", tuple(map(tuple, points)))
+            frame = Image.new("L", (width, height))
+            ImageDraw.Draw(frame).polygon([tuple(point) for point in points], outline=1, fill=1)
+            if not np.array_equal(shape_to_mask(shape, height, width), np.asarray(frame, bool)):
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(draw, rng.integers(0, 1000, 8).tolist()))
+
+
+def test_a_pillow_that_draws_into_a_copy_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = Shape("x", ((3.2, 4.9), (30.0, 8.0), (12.7, 33.1)))
+    expected = shape_to_mask(shape, 40, 50)
+    monkeypatch.setattr("sam_annotator.core.raster._board._size", (40, 50))
+    monkeypatch.setattr("sam_annotator.core.raster._board.is_shared", False)
+    np.testing.assert_array_equal(shape_to_mask(shape, 40, 50), expected)
