@@ -153,7 +153,7 @@ def _embed(frames: list[tuple[str, Path]], segmenter: "Segmenter", files: "Embed
 
     from sam_annotator.engine.embed_ahead import bytes_of_a_frame, embed_frames
 
-    fitting = _fitting(len(frames), bytes_of_a_frame(segmenter), files)
+    fitting = _fitting(len(frames), bytes_of_a_frame(segmenter, files), files)
     report.too_many = len(frames) - fitting
     interval = 0.1 if sys.stderr.isatty() else 10  # in a log file it moves every ten seconds
     wanted = frames[:fitting]

@@ -44,9 +44,9 @@ class _Read:
     problem: str = ""
 
 
-def bytes_of_a_frame(segmenter: Segmenter) -> int:
-    """Bytes of a file, found by encoding a small black image. Raises EngineError."""
-    return packed_size(segmenter.encode(np.zeros((64, 64, 3), np.uint8)))
+def bytes_of_a_frame(segmenter: Segmenter, files: EmbeddingFiles) -> int:
+    """Bytes of a file: of one that is there, or found by encoding a small black image. Raises EngineError."""
+    return files.size_of_one() or packed_size(segmenter.encode(np.zeros((64, 64, 3), np.uint8)))
 
 
 def embed_frames(

@@ -106,6 +106,10 @@ class EmbeddingFiles:
         self._used += more
         return True
 
+    def size_of_one(self) -> int | None:
+        """Bytes of one of this segmenter's files; None: there is none yet."""
+        return next((_size(path) for path in self._own.glob(f"??/*{_SUFFIX}")), None)
+
     def room(self) -> int:
         """Bytes that all files together may take: the budget, or less where the disk is nearly full."""
         if self._until_recount <= 0:

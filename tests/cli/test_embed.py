@@ -231,6 +231,26 @@ def test_a_folder_that_cannot_be_written_is_named(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], {"embeddings": None}),
+        (["--embeddings", "kept"], {"embeddings": Path("kept")}),
+        (["--no-embedding-cache", "--frames-ahead", "0"], {"keep_embeddings": False, "frames_ahead": 0}),
+        (["--frames-ahead", "12"], {"frames_ahead": 12}),
+    ],
+)
+def test_the_window_is_told_what_to_keep_and_how_far_to_encode_ahead(
+    arguments: list[str], expected: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[dict[str, object]] = []
+    monkeypatch.setattr("sam_annotator.gui.app.run_window", lambda **options: opened.append(options["engines"]) or 0)
+    assert main(arguments) == 0
+    (engines,) = opened
+    assert engines.items() >= expected.items()
+    EngineJobs(engines)
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [("200GB", 200 * 10**9), ("1.5 tb", 1500 * 10**9), ("500M", 500 * 10**6), ("10k", 10**4), ("7", 7), ("3 B", 3)],
 )

@@ -62,6 +62,8 @@ def test_a_float_takes_two_bytes(files: EmbeddingFiles) -> None:
     files.write(DIGESTS[0], Embedding((4, 5), {"features": np.zeros((256, 64, 64), np.float32)}))
     (path,) = all_files(files.folder)
     assert path.stat().st_size == pytest.approx(256 * 64 * 64 * 2, abs=200)
+    assert files.size_of_one() == path.stat().st_size
+    assert EmbeddingFiles(files.folder, "sam-1-other").size_of_one() is None
 
 
 def test_images_and_segmenters_are_kept_apart(files: EmbeddingFiles) -> None:

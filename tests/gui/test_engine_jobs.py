@@ -157,6 +157,20 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
     assert tried == [(HEIGHT, WIDTH, 3)] * 2
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_embeddings_are_kept_in_files_where_that_is_wanted_and_worth_it(
+    frames: list[Path], tmp_path: Path, discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch, keeps: bool
+) -> None:
+    options = {"embeddings": tmp_path / "kept", "keep_embeddings": keeps}
+    run(EngineJobs(options).prepare(frames[0]))
+    assert not (tmp_path / "kept").exists()  # these are quickly made
+    monkeypatch.setattr(discs, "key", "discs-1")
+    run(EngineJobs(options).prepare(frames[0]))
+    assert (tmp_path / "kept").exists() == keeps
+    steps, _ = run(EngineJobs(options).prepare(frames[0]))
+    assert steps == ["loading the segmenter"] + ["preparing 00000.jpg"] * (not keeps)
+
+
 def test_options_that_cannot_be_used_are_said_by_the_job_that_needs_them(frames: list[Path]) -> None:
     jobs = EngineJobs({"segmenter": "no such model", "propagator": "no such model"})
     assert "no such model" in jobs.missing().text
