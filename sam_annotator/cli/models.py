@@ -130,7 +130,8 @@ def _fetch_one(checkpoint: Checkpoint, extra: Path | None, *, force: bool) -> No
     from sam_annotator.core.manifest import describe_bytes
 
     folder = _folder_for(checkpoint, extra)
-    print(f"{checkpoint.name}: {checkpoint.size}, {checkpoint.licence}, from {checkpoint.url}")
+    size = "size not published" if checkpoint.bytes is None else checkpoint.size
+    print(f"{checkpoint.name}: {size}, {checkpoint.licence}, from {checkpoint.url}")
     if kept := fetched_bytes(checkpoint, folder):
         print(f"  going on after {describe_bytes(kept)}")
     sys.stdout.flush()
@@ -185,32 +186,41 @@ def _named(names: Sequence[str]) -> list[Checkpoint]:
 
 
 def _show_steps(steps: Generator[Any, None, Any], name: str) -> Any:
-    """Run to the end with a progress bar, one for each thing that is done; returns the result."""
-    from contextlib import ExitStack, closing
+    """Run to the end with a progress bar for each thing that is done; returns the result."""
+    from contextlib import closing
 
-    from tqdm import tqdm
-
-    with ExitStack() as stack:
-        stack.enter_context(closing(steps))
-        bar, doing, note = None, "", ""
+    with closing(steps), closing(_Bars(name)) as bars:
         while True:
             try:
-                step = next(steps)
+                bars.show(next(steps))
             except StopIteration as end:
                 return end.value
-            if step.note and step.note != note:
-                tqdm.write(f"  {step.note}", file=sys.stderr)
-                note = step.note
-            if step.total is not None and step.doing in ("fetching", "checking"):
-                if step.doing != doing:
-                    doing = step.doing
-                    bar = stack.enter_context(_bar(f"{name}, {doing}", step))
-                bar.update(step.done - bar.n)
 
 
-def _bar(text: str, step: Any) -> Any:
-    from tqdm import tqdm
+class _Bars:
+    """One progress bar after the other, on stderr where that is a terminal."""
 
-    return tqdm(
-        desc=text, total=step.total, initial=step.done, unit="B", unit_scale=True, file=sys.stderr, disable=None
-    )
+    def __init__(self, name: str) -> None:
+        self._name, self._doing, self._note = name, "", ""
+        self._bar: Any = None
+
+    def show(self, step: Any) -> None:
+        from tqdm import tqdm
+
+        if step.note and step.note != self._note:
+            tqdm.write(f"  {step.note}", file=sys.stderr)
+        self._note = step.note or self._note
+        if step.total is None or step.doing == "waiting":
+            return
+        if step.doing != self._doing:
+            self.close()
+            self._doing = step.doing
+            text = f"{self._name}, {step.doing}"
+            self._bar = tqdm(
+                desc=text, total=step.total, initial=step.done, unit="B", unit_scale=True, file=sys.stderr, disable=None
+            )
+        self._bar.update(step.done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
