@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.gui.brush import brush_icon
 from sam_annotator.gui.categories_dialog import edit_categories
 from sam_annotator.gui.editing import toggle_key_frame
 from sam_annotator.gui.exchange import open_export, open_import
@@ -12,6 +13,7 @@ from sam_annotator.gui.keymaps import Keys
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 
 if TYPE_CHECKING:
+    from sam_annotator.gui.canvas import AnnotationCanvas
     from sam_annotator.gui.sam_tool import SamTool
     from sam_annotator.gui.window import AnnotationWindow
 
@@ -45,6 +47,10 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
         "sam_box", "SAM box", lambda: window.hand.choose_tool(SAM_BOX_MODE),
         "Drag a box around an object", "ai-box.svg",
     )  # fmt: skip
+        "brush", "Brush", window.brush.choose,
+        "Paint the mask of the object that is chosen, or of a new one; right button or Shift takes away",
+    )  # fmt: skip
+    actions["brush"].setIcon(brush_icon())
     add("undo_click", "Take the last click back", window.canvas.undo_prompt)
     for number in (1, 2, 3):
         add(f"proposal_{number}", f"Proposal {number}", lambda number=number: window.sam_tool.choose(number - 1))
@@ -81,10 +87,10 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
     return actions
 
 
-def show_prompt_state(actions: Actions, has_prompt: bool, tool: "SamTool") -> None:
+def show_prompt_state(actions: Actions, canvas: "AnnotationCanvas", tool: "SamTool") -> None:
     """Keys of the SAM tool mean something only while it has something to act on."""
-    actions["undo_click"].setEnabled(has_prompt)
-    actions["reject"].setEnabled(has_prompt or tool.in_hand is not None)
+    actions["undo_click"].setEnabled(canvas.has_prompt)
+    actions["reject"].setEnabled(canvas.has_prompt or tool.in_hand is not None or canvas.is_brushing)
     for name in ("proposal_1", "proposal_2", "proposal_3", "next_proposal", "accept"):
         actions[name].setEnabled(bool(tool.proposals))
 
@@ -101,7 +107,7 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     )
     objects = QtWidgets.QMenu("&Object", window)
     prompts = ("sam_points", "sam_box", "undo_click", "proposal_1", "proposal_2", "proposal_3", "next_proposal")
-    prompts += ("accept", "reject", "go_on")
+    prompts += ("accept", "reject", "go_on", None, "brush")
     _fill(objects, actions, (*prompts, None, "key_frame", "next_object", "previous_object", None, "categories"))
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
@@ -133,7 +139,7 @@ def build_toolbars(window: "AnnotationWindow", actions: Actions) -> None:
     drawing = [action for mode, action in ours.draw if not mode.startswith("ai_")]
     left = LabelmeToolBar(
         title="CreateShapeTools",
-        actions=[actions["sam_points"], actions["sam_box"], None, ours.edit_mode, None, *drawing],
+        actions=[actions["sam_points"], actions["sam_box"], actions["brush"], None, ours.edit_mode, None, *drawing],
         orientation=QtCore.Qt.Vertical,
         font_base=window.font(),
     )
@@ -151,7 +157,7 @@ def replace_labelme_ai(window: "AnnotationWindow", actions: Actions) -> None:
         old.setText(actions[name].text())
         old.setToolTip(actions[name].toolTip())
         old.setIcon(new_icon("ai-points.svg" if name == "sam_points" else "ai-box.svg"))
-    for name in ("sam_points", "sam_box"):
+    for name in ("sam_points", "sam_box", "brush"):
         actions[name].setCheckable(True)
 
 

@@ -4,34 +4,44 @@ from PyQt5 import QtCore, QtGui
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.prompt import Prompt, Proposal
-from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
+from sam_annotator.gui.colors import object_color
+from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
 from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_vertices
 from sam_annotator.gui.overlay import MaskPicture, picture_of
 from sam_annotator.gui.paint import Held, MaskPictures, ShrunkImage, paint_held, paint_object, paint_prompt
+from sam_annotator.gui.strokes import Stroke, paint_brush, paint_stroke, resized
 
 _DRAG_PIXELS = 6
+_BRUSH_RADIUS = 8.0
+_BRUSH_KEYS = (Qt.Key_BracketLeft, Qt.Key_BracketRight, Qt.Key_Escape)
 _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
 
 
 class AnnotationCanvas(LabelmeCanvas):
     """Where a person points at things.
 
+    With the brush: left paints, right or Shift erases, [ and ] or Alt and the wheel change its size.
     In a SAM mode: left click includes, right click excludes, dragging with the left button draws a box; Ctrl and a
     click takes up what is there.
 
     Signals:
         prompt_changed(Prompt): a click or a box was added or taken back; empty when the last one was.
+        stroke_done(Stroke): the brush was lifted.
         pointed_at(QPointF): Ctrl was held in a click of a SAM tool; the place in pixels of the image.
     """
 
     prompt_changed = QtCore.pyqtSignal(object)
     pointed_at = QtCore.pyqtSignal(QtCore.QPointF)
+    stroke_done = QtCore.pyqtSignal(object)
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self.notice = ""
         self.prompt = Prompt()
         self._held: Held | None = None
+        self.brush_radius = _BRUSH_RADIUS
+        self._stroke: Stroke | None = None
+        self._brush_place: QtCore.QPointF | None = None
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
         self._is_proposal_coming = False
@@ -45,6 +55,16 @@ class AnnotationCanvas(LabelmeCanvas):
     def is_prompting(self) -> bool:
         """True in the SAM tools."""
         return self.is_creating and self.create_mode in (SAM_POINTS_MODE, SAM_BOX_MODE)
+
+    @property
+    def is_brushing(self) -> bool:
+        """True with the brush."""
+        return self.is_creating and self.create_mode == BRUSH_MODE
+
+    @property
+    def is_drawing(self) -> bool:
+        """True while a shape or a stroke is not finished."""
+        return self._stroke is not None or super().is_drawing
 
     @property
     def has_prompt(self) -> bool:
@@ -94,6 +114,8 @@ class AnnotationCanvas(LabelmeCanvas):
     def hint(self) -> str | None:
         if self.pixmap.isNull() or self.notice:
             return self.notice
+        if self.is_brushing:
+            return "Left paints  ·  right, or Shift, takes away  ·  [ ] size  ·  Esc: a new object  ·  Ctrl+Z undoes"
         return self._prompting_hint() if self.is_prompting else None
 
     def _prompting_hint(self) -> str:
@@ -144,6 +166,9 @@ class AnnotationCanvas(LabelmeCanvas):
     # --- mouse and keys ------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self.is_brushing and event.button() in (Qt.LeftButton, Qt.RightButton):
+            self._begin_stroke(event)
+            return
         if not self.is_prompting or event.button() not in (Qt.LeftButton, Qt.RightButton):
             super().mousePressEvent(event)
             return
@@ -158,6 +183,9 @@ class AnnotationCanvas(LabelmeCanvas):
             self._add_click(self._inside(position), include=False)
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self.is_brushing and not self.is_panning and not self.pixmap.isNull():
+            self._move_brush(self.to_image(event.localPos()))
+            return
         if not self.is_prompting or self.is_panning or self.pixmap.isNull():
             super().mouseMoveEvent(event)
             return
@@ -169,6 +197,12 @@ class AnnotationCanvas(LabelmeCanvas):
         self.update()
 
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self.is_brushing and event.button() in (Qt.LeftButton, Qt.RightButton):
+            stroke, self._stroke = self._stroke, None
+            if stroke is not None:
+                self.stroke_done.emit(stroke)
+            self.update()
+            return
         if not self.is_prompting or event.button() not in (Qt.LeftButton, Qt.RightButton):
             super().mouseReleaseEvent(event)
             return
@@ -190,10 +224,52 @@ class AnnotationCanvas(LabelmeCanvas):
         return self.has_prompt or (self._held is not None and self._held.is_here)
 
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
-        if self.is_prompting:
+        if self.is_prompting or self.is_brushing:
             self.mousePressEvent(event)  # two quick clicks are two clicks
         else:
             super().mouseDoubleClickEvent(event)
+
+    def _begin_stroke(self, event: QtGui.QMouseEvent) -> None:
+        if self.pixmap.isNull() or self._stroke is not None:
+            return
+        place = self.to_image(event.localPos())
+        erases = event.button() == Qt.RightButton or bool(event.modifiers() & Qt.ShiftModifier)
+        self._stroke = Stroke(((place.x(), place.y()),), self.brush_radius, erases)
+        self.update()
+
+    def _move_brush(self, place: QtCore.QPointF) -> None:
+        self.track_mouse(place)
+        self.show_cursor(Qt.CrossCursor)
+        self._brush_place = place
+        if self._stroke is not None:
+            self._stroke = self._stroke.moved(place.x(), place.y())
+        self.update()
+
+    def resize_brush(self, by: int) -> None:
+        """Make the brush larger (1) or smaller (-1)."""
+        self.brush_radius = resized(self.brush_radius, by)
+        self.update()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        if self.is_brushing and event.key() in _BRUSH_KEYS:
+            self._on_brush_key(event.key())
+        else:
+            super().keyPressEvent(event)
+
+    def _on_brush_key(self, key: int) -> None:
+        if key == Qt.Key_Escape:
+            self._stroke = None
+            self.update()
+        else:
+            self.resize_brush(1 if key == Qt.Key_BracketRight else -1)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
+        turn = event.angleDelta().x() + event.angleDelta().y()  # Alt makes some systems turn the other wheel
+        if self.is_brushing and event.modifiers() & Qt.AltModifier and turn:
+            self.resize_brush(1 if turn > 0 else -1)
+            event.accept()
+        else:
+            super().wheelEvent(event)
 
     def event(self, event: QtCore.QEvent) -> bool:
         if event.type() == QtCore.QEvent.ShortcutOverride and self._wants_key(event):
@@ -203,6 +279,9 @@ class AnnotationCanvas(LabelmeCanvas):
 
     def _wants_key(self, event: QtGui.QKeyEvent) -> bool:
         """True for keys that mean something on the canvas before they mean a shortcut."""
+        if self.is_brushing:
+            escapes = event.key() == Qt.Key_Escape and self._stroke is not None
+            return escapes or event.key() in (Qt.Key_BracketLeft, Qt.Key_BracketRight)
         if self.is_drawing:
             return event.key() in (Qt.Key_Return, Qt.Key_Enter, Qt.Key_Space, Qt.Key_Escape)
         arrows = (Qt.Key_Left, Qt.Key_Right, Qt.Key_Up, Qt.Key_Down)
@@ -251,6 +330,8 @@ class AnnotationCanvas(LabelmeCanvas):
         paint_with_vertices(shape=shape, painter=painter)
 
     def paint_overlays(self, painter: QtGui.QPainter) -> None:
+        if self.is_brushing:
+            self._paint_brush(painter)
         if self._proposal is not None:
             pen = QtGui.QPen(_PROPOSAL_COLOR, 2)
             pen.setCosmetic(True)
@@ -261,6 +342,13 @@ class AnnotationCanvas(LabelmeCanvas):
             self._paint_notice(painter)
         elif self._held is not None:
             paint_held(painter, self._held, self.visibleRegion().boundingRect())
+
+    def _paint_brush(self, painter: QtGui.QPainter) -> None:
+        if self._stroke is not None:
+            color = object_color(None if self._held is None else self._held.object_id)
+            paint_stroke(painter, self._stroke, self.scale, color)
+        if self._brush_place is not None:
+            paint_brush(painter, self._brush_place, self.brush_radius, self.scale)
 
     def _paint_notice(self, painter: QtGui.QPainter) -> None:
         painter.save()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PyQt5 import QtCore, QtGui
 
 from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.core.masks import Mask, object_mask
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.session import LoadedFrame
 from sam_annotator.gui.shapes import from_labelme, to_labelme
@@ -65,6 +66,18 @@ class FrameView:
     def object_ids(self) -> frozenset[int]:
         """Objects in the frame that is shown."""
         return frozenset(s.group_id for s in self._window.listed_shapes() if s.group_id is not None)
+
+    def label_of(self, object_id: int) -> str | None:
+        """The category of an object; None: neither video nor frame has such an object."""
+        tracks = self._window.session.tracks
+        track = tracks.get(object_id) if tracks is not None else None
+        labels = [shape.label or "" for shape in self.shapes_of(object_id)]
+        return track.label if track is not None else next(iter(labels), None)
+
+    def mask_of(self, object_id: int) -> Mask:
+        """The object's pixels in this frame, bool (height, width)."""
+        shapes = [from_labelme(shape) for shape in self.shapes_of(object_id)]
+        return object_mask(shapes, self._size.height(), self._size.width())
 
     def replace_object(self, object_id: int, shapes: Iterable[LabelmeShape]) -> None:
         """Put new shapes in the place of an object's shapes; one step of labelme's undo."""

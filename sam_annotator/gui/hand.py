@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PyQt5 import QtCore
 
-from sam_annotator.core.masks import Mask, object_mask
+from sam_annotator.core.masks import Mask
 from sam_annotator.core.prompt import Proposal
 from sam_annotator.gui.labelme_seam import SAM_POINTS_MODE, LabelmeShape
 from sam_annotator.gui.name_dialog import Name
 from sam_annotator.gui.paint import Held
 from sam_annotator.gui.sam_tool import InHand
-from sam_annotator.gui.shapes import from_labelme
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -31,9 +30,18 @@ class Hand(QtCore.QObject):
         """Choose a SAM tool; the object that is selected is taken up with it."""
         canvas = self._window.canvas
         selected = {shape.group_id for shape in canvas.selected_shapes} if not canvas.is_prompting else set()
+        if canvas.is_brushing and self._window.brush.object_id is not None:
+            selected = {self._window.brush.object_id}
         self._window.draw_mode(mode)
         if len(selected) == 1 and None not in selected:
             self.take(*selected)
+
+    def select(self, object_id: int) -> None:
+        """An object was chosen, in the list or by a key: the tool that is at work is about it now."""
+        if self._window.canvas.is_prompting:
+            self.take(object_id)
+        elif self._window.canvas.is_brushing:
+            self._window.brush.take(object_id)
 
     def take(self, object_id: int, area: int | None = None) -> None:
         """The next clicks are about this object: its mask in this frame, where it has one, is what they change.
@@ -42,12 +50,12 @@ class Hand(QtCore.QObject):
             area: pixels of its mask where it was last seen, if that is known.
         """
         window = self._window
-        label = self._label(object_id)
+        label = window.view.label_of(object_id)
         if label is None or not window.session.can_annotate:
             return
         window.propagation_panel.stop_following()
         self._shapes = window.view.shapes_of(object_id)
-        mask = self._mask(self._shapes)
+        mask = window.view.mask_of(object_id)
         start = Proposal(mask, 1.0) if mask.any() else None
         self._tool.take_in_hand(InHand(object_id, label, start, area))
         window.objects_panel.select(object_id)
@@ -61,7 +69,9 @@ class Hand(QtCore.QObject):
 
     def reject(self) -> None:
         """Forget the clicks; where there are none, put down what is in hand."""
-        if self._window.canvas.has_prompt:
+        if self._window.canvas.is_brushing:
+            self._window.brush.take(None)
+        elif self._window.canvas.has_prompt:
             self._tool.forget()
         else:
             self.put_down()
@@ -96,9 +106,11 @@ class Hand(QtCore.QObject):
     def check(self) -> None:
         """The shapes of the frame have changed: what is in hand may have another mask now, or be gone."""
         held = self._tool.in_hand
+        if self._window.canvas.is_brushing:
+            self._show()
         if held is None or self._window.canvas.has_prompt:
             return
-        if self._label(held.object_id) is None:
+        if self._window.view.label_of(held.object_id) is None:
             self.put_down()
         elif self._window.view.shapes_of(held.object_id) != self._shapes:
             self.take(held.object_id, held.area)
@@ -115,7 +127,7 @@ class Hand(QtCore.QObject):
 
     def _take_along(self, object_id: int) -> None:
         window = self._window
-        area = int(np.count_nonzero(self._mask(window.view.shapes_of(object_id)))) or None
+        area = int(np.count_nonzero(window.view.mask_of(object_id))) or None
         if area is None and self._tool.in_hand is not None:
             area = self._tool.in_hand.area
         index = window.session.index
@@ -130,27 +142,15 @@ class Hand(QtCore.QObject):
     def _take_at(self, place: QtCore.QPointF) -> None:
         """Take up the object that is drawn on top at a place of the image."""
         for shape in reversed(self._window.listed_shapes()):
-            if shape.group_id is not None and _covers(self._mask([shape]), place):
+            if shape.group_id is not None and _covers(self._window.view.mask_of(shape.group_id), place):
                 self.take(shape.group_id)
                 return
         self.put_down()
 
-    def _label(self, object_id: int) -> str | None:
-        """The category of an object; None: there is no such object."""
-        tracks = self._window.session.tracks
-        track = tracks.get(object_id) if tracks is not None else None
-        labels = [track.label] if track is not None else []
-        labels += [shape.label or "" for shape in self._window.view.shapes_of(object_id)]
-        return labels[0] if labels else None
-
-    def _mask(self, shapes: list[LabelmeShape]) -> Mask:
-        size = self._window.shown_image.size()
-        return object_mask([from_labelme(shape) for shape in shapes], size.height(), size.width())
-
     def _show(self) -> None:
         held = self._tool.in_hand
         shown = None if held is None else Held(held.object_id, str(held), held.start is not None)
-        self._window.canvas.show_held(shown)
+        self._window.canvas.show_held(self._window.brush.held if self._window.canvas.is_brushing else shown)
 
 
 def _covers(mask: Mask, place: QtCore.QPointF) -> bool:

@@ -32,6 +32,7 @@ OWN_KEYS: dict[str, tuple[Keys, Keys]] = {
     "previous_video": (("Ctrl+PgUp",), ("Ctrl+PgUp",)),
     "sam_points": (("Q",), ("Q",)),
     "sam_box": (("W",), ("W",)),
+    "brush": (("B",), ("P",)),
     "undo_click": (("Z",), ("Z",)),
     "proposal_1": (("1",), ("1",)),
     "proposal_2": (("2",), ("2",)),

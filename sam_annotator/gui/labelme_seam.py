@@ -21,6 +21,7 @@ from labelme.widgets import ToolBar as LabelmeToolBar
 from PyQt5 import QtCore, QtGui, QtWidgets
 
 __all__ = [
+    "BRUSH_MODE",
     "SAM_BOX_MODE",
     "SAM_POINTS_MODE",
     "LabelmeCanvas",
@@ -38,6 +39,9 @@ LABELME_VERSION = labelme.__version__
 SAM_POINTS_MODE = "ai_points_to_shape"
 SAM_BOX_MODE = "ai_box_to_shape"
 """labelme's names for its own AI modes, whose place our SAM tools take."""
+
+BRUSH_MODE = "brush"
+"""Our own; labelme is told that it is in SAM_POINTS_MODE, in which it does nothing by itself."""
 
 Layer = Callable[[QtGui.QPainter], None]
 
@@ -78,6 +82,16 @@ class LabelmeCanvas(Canvas):
     def is_creating(self) -> bool:
         """True while a drawing tool is chosen, False in edit mode."""
         return self.mode.name == "CREATE"
+
+    @property
+    def create_mode(self) -> str:
+        """The drawing tool: BRUSH_MODE, SAM_POINTS_MODE, 'polygon', ..."""
+        return BRUSH_MODE if self.has_brush else str(Canvas.create_mode.fget(self))
+
+    @create_mode.setter
+    def create_mode(self, value: str) -> None:
+        self.has_brush = value == BRUSH_MODE
+        Canvas.create_mode.fset(self, SAM_POINTS_MODE if self.has_brush else value)
 
     @property
     def is_panning(self) -> bool:
@@ -121,6 +135,8 @@ class LabelmeCanvas(Canvas):
         return [shape for shape in self.shapes if shape.label is None]
 
     # --- labelme's private names ---------------------------------------------------------------------------
+
+    has_brush = False
 
     def load_pixmap(self, pixmap: QtGui.QPixmap, clear_shapes: bool = True) -> None:
         # labelme also hashes every pixel here, for its own AI cache; a third of its time for a frame

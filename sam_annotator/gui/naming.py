@@ -48,6 +48,10 @@ class Naming:
         """Ask what was just drawn by hand; give the drawing up when the person cancels."""
         self._ask(None, self._name_drawn, self._window.canvas.drop_unnamed_shapes, here="add to its mask here")
 
+    def ask(self, answer: Callable[[Name], None], here: str) -> None:
+        """Ask what something new is; `here` says what happens where it is an object of this frame."""
+        self._ask(None, answer, here=here)
+
     def rename(self, shapes: Sequence[LabelmeShape]) -> None:
         """Ask for a new category and id of one object's shapes in this frame."""
         if self._window.commands.must_wait() or not self.is_ready():
@@ -114,7 +118,7 @@ class Naming:
         """Put a proposal in the place of an object's shapes in this frame; one step of undo."""
         shapes = mask_to_shapes(
             proposal.mask,
-            label=self._settle(name),
+            label=self.settle(name),
             object_id=name.object_id,
             source=SAM,
             score=round(float(proposal.score), 4),
@@ -130,7 +134,7 @@ class Naming:
 
     def _name_drawn(self, name: Name) -> None:
         window = self._window
-        label = self._settle(name)
+        label = self.settle(name)
         for shape in window.canvas.set_last_label(label, dict(name.flags)):
             shape.group_id, shape.description = name.object_id, name.description
             window.add_label(shape)
@@ -143,7 +147,7 @@ class Naming:
     def _rename(self, shapes: list[LabelmeShape], name: Name) -> None:
         window = self._window
         old_id = shapes[0].group_id
-        label = self._settle(name, renaming=name.object_id == old_id)
+        label = self.settle(name, renaming=name.object_id == old_id)
         if name.object_id != old_id:
             self._give_up_place(name.object_id, shapes)
         for shape in shapes:
@@ -165,7 +169,7 @@ class Naming:
         if others:
             window.remove_shapes(others)
 
-    def _settle(self, name: Name, renaming: bool = False) -> str:
+    def settle(self, name: Name, renaming: bool = False) -> str:
         """The category to use: one per track, so an object of the video keeps its own unless it is renamed."""
         self._remember(name.label)
         track = self._window.session.tracks.get(name.object_id)

@@ -21,13 +21,21 @@ class Held:
     """What the canvas says of the object that is clicked on.
 
     Attributes:
+        object_id: None: a new object.
         name: id and category.
         is_here: it has a mask in this frame, which clicks change.
+        is_painted: with the brush, not with clicks.
     """
 
-    object_id: int
+    object_id: int | None
     name: str
     is_here: bool
+    is_painted: bool = False
+
+    def __str__(self) -> str:
+        if self.is_painted:
+            return f"painting {self.name}"
+        return f"refining {self.name}" if self.is_here else f"the next mask is {self.name}"
 
 
 class MaskPictures:
@@ -143,7 +151,7 @@ def _paint_click(painter: QtGui.QPainter, centre: QtCore.QPointF, include: bool)
 
 def paint_held(painter: QtGui.QPainter, held: Held, area: QtCore.QRect) -> None:
     """A label in the upper left corner of an area (in pixels of the widget): which object is clicked on."""
-    text = f"refining {held.name}" if held.is_here else f"the next mask is {held.name}"
+    text = str(held)
     painter.save()
     painter.resetTransform()
     font = painter.font()

@@ -17,6 +17,7 @@ from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
 from sam_annotator.gui import editing, keymaps
 from sam_annotator.gui.banner import Banner
+from sam_annotator.gui.brush import Brush
 from sam_annotator.gui.canvas import AnnotationCanvas
 from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.colors import object_color
@@ -28,7 +29,7 @@ from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread
 from sam_annotator.gui.frame_view import FrameView
 from sam_annotator.gui.hand import Hand
-from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
+from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
 from sam_annotator.gui.object_commands import ObjectCommands
@@ -86,7 +87,7 @@ class AnnotationWindow(LabelmeWindow):
     def build_toolbars(self) -> None:
         """Build everything around the canvas; called by labelme's constructor once its own actions stand."""
         self.sam_tool = SamTool(self.canvas, self.jobs, self.engine, self)
-        self.hand = Hand(self)
+        self.hand, self.brush = Hand(self), Brush(self)
         self.sam_tool.least_part = remembered_least_part(self.settings)
         self.propagation = PropagationTool(self.engine, self)
         self.proposals_panel, self.objects_panel, self.videos_panel = ProposalsPanel(), ObjectsPanel(), VideosPanel()
@@ -271,8 +272,7 @@ class AnnotationWindow(LabelmeWindow):
         """Select an object's shapes in this frame; with a SAM tool, take it in hand."""
         if self.canvas.isEnabled():
             self.canvas.select_shapes(self.view.shapes_of(object_id))
-            if self.canvas.is_prompting:
-                self.hand.take(object_id)
+            self.hand.select(object_id)
 
     def undo(self) -> None:
         """Take back the last click, or the last change of shapes."""
@@ -308,6 +308,7 @@ class AnnotationWindow(LabelmeWindow):
         mode = self.canvas.create_mode if self.canvas.is_creating else ""
         self.own_actions["sam_points"].setChecked(mode == SAM_POINTS_MODE)
         self.own_actions["sam_box"].setChecked(mode == SAM_BOX_MODE)
+        self.own_actions["brush"].setChecked(mode == BRUSH_MODE)
         if self.canvas.is_prompting:
             self.sam_tool.prefetch.start_soon()
         else:
@@ -351,7 +352,7 @@ class AnnotationWindow(LabelmeWindow):
     def _show_proposals(self) -> None:
         tool = self.sam_tool
         self.proposals_panel.show_proposals(self.shown_image, tool.proposals, tool.chosen)
-        own_actions.show_prompt_state(self.own_actions, self.canvas.has_prompt, tool)
+        own_actions.show_prompt_state(self.own_actions, self.canvas, tool)
         self.refresh_undo()
 
     def schedule_refresh(self) -> None:
