@@ -47,6 +47,7 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
         "sam_box", "SAM box", lambda: window.hand.choose_tool(SAM_BOX_MODE),
         "Drag a box around an object", "ai-box.svg",
     )  # fmt: skip
+    add(
         "brush", "Brush", window.brush.choose,
         "Paint the mask of the object that is chosen, or of a new one; right button or Shift takes away",
     )  # fmt: skip
