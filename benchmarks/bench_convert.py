@@ -2,17 +2,22 @@
 
     python benchmarks/bench_convert.py                       60 videos, a minute or two
     python benchmarks/bench_convert.py --videos 3000         the size of LV-VIS' training part
+    python benchmarks/bench_convert.py --tree FOLDER --interrupt 5     one that lvvis_tree.py made, and killed besides
 
-Makes a tree of 720p videos: 9 objects a video on average, polygons of 43 points, as in LV-VIS. Both sides read the same
-files, draw every shape, and write run lengths, boxes and areas as JSON; ours examines all images as well (they are not
-copied), and reads its JSON back. Each side runs in a process of its own, on one core. CPU time is what counts where
-others use the machine, too.
+The tree is of 720p videos: 9 objects each, polygons of 43 points, as in LV-VIS (`lvvis_tree.py`). Both sides read the
+same files, draw every shape, and write run lengths, boxes and areas as JSON; ours examines all images as well (they are
+not copied), and reads its JSON back. Each side runs in a process of its own. CPU time is what counts where others use
+the machine, too; peak memory is that of the largest process.
 """
 
 import argparse
+import filecmp
 import json
 import os
+import random
 import resource
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,14 +25,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import orjson
+from lvvis_tree import FRAMES, HEIGHT, POINTS, WIDTH, make_tree
 from machine import describe
-from PIL import Image
 
-WIDTH, HEIGHT = 1280, 720
-FRAMES, OBJECTS, POINTS = 24, 9, 43
-PRESENCE = 0.86
-"""How often an object is in a frame, so that 3,000 videos have some 560,000 masks."""
+OURS = ("ours", "ours, not verified", "ours, processes")
+PEER = "labelme + pycocotools"
 
 
 def main() -> None:
@@ -36,68 +38,45 @@ def main() -> None:
         _run_side(options)
         return
     print(describe("numpy", "pycocotools", "opencv-python-headless", "labelme", "pillow"))
+    if options.tree is not None:
+        _measure_all(options.tree, options)
+        return
     with tempfile.TemporaryDirectory(prefix="bench_convert.", dir=options.folder) as folder:
-        masks = make_tree(Path(folder), options.videos)
-        frames = options.videos * FRAMES
-        print(f"{options.videos} videos, {frames} frames, {masks} masks of {POINTS} points\n")
-        print("side                     masks   wall s    CPU s  masks/s CPU  peak MB")
-        for side in ("ours", "ours, not verified", "labelme + pycocotools"):
-            _measure(side, Path(folder), options)
+        make_tree(Path(folder), options.videos)
+        _measure_all(Path(folder), options)
 
 
-def make_tree(folder: Path, videos: int) -> int:
-    """A tree of videos and annotations; returns how many masks it has."""
-    rng = np.random.default_rng(0)
-    picture = folder / "picture.jpg"
-    Image.fromarray(rng.integers(0, 255, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)).resize((WIDTH, HEIGHT)).save(picture)
-    masks = 0
-    for number in range(videos):
-        frames, notes = folder / "videos" / f"{number:05d}", folder / "annotations" / f"{number:05d}"
-        frames.mkdir(parents=True)
-        notes.mkdir(parents=True)
-        outlines = [_outline(rng) for _ in range(OBJECTS)]
-        for index in range(FRAMES):
-            _link(picture, frames / f"{index:05d}.jpg", first=number % 1000 == 0 and index == 0)
-            shapes = [
-                _shape(label, outline + rng.uniform(-3, 3, 2))
-                for label, outline in enumerate(outlines)
-                if rng.random() < PRESENCE
-            ]
-            masks += len(shapes)
-            document = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": f"{index:05d}.jpg"}
-            document |= {"imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH}
-            (notes / f"{index:05d}.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    return masks
+def _measure_all(tree: Path, options: argparse.Namespace) -> None:
+    videos = len(os.listdir(tree / "annotations"))
+    print(f"{videos} videos of {FRAMES} frames, polygons of {POINTS} points\n")
+    print("side                     masks   wall s    CPU s  masks/s CPU  peak MB")
+    for _ in range(options.turns):
+        for side in (*OURS[: 3 if options.jobs > 1 else 2], PEER):
+            _measure(side, tree, options)
+    if options.interrupt:
+        _interrupt(tree, options)
 
 
-def _link(picture: Path, target: Path, *, first: bool) -> None:
-    """A hard link; a new picture now and then, for a file has a limit of links."""
-    if first:
-        target.write_bytes(picture.read_bytes())
-        picture.unlink()
-        os.link(target, picture)
-    else:
-        os.link(picture, target)
-
-
-def _outline(rng: np.random.Generator) -> np.ndarray:
-    """float64 (POINTS, 2): a blob of some 18,600 pixels."""
-    angles = np.sort(rng.uniform(0, 2 * np.pi, POINTS))
-    radii = 78 * rng.uniform(0.85, 1.15, POINTS)
-    centre = rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100))
-    return centre + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
-
-
-def _shape(label: int, points: np.ndarray) -> dict[str, object]:
-    return {
-        "label": f"category {label}",
-        "points": points.tolist(),
-        "group_id": label,
-        "description": "",
-        "shape_type": "polygon",
-        "flags": {},
-        "mask": None,
-    }
+def _interrupt(tree: Path, options: argparse.Namespace) -> None:
+    """Kill a conversion at random moments, let it go on each time, and compare with what the sides before have made."""
+    chance = random.Random(options.interrupt)
+    for folder in ("again", "cache"):
+        shutil.rmtree(tree / folder, ignore_errors=True)
+    command = [sys.executable, "-m", "sam_annotator", "convert", tree / "annotations", "--videos", tree / "videos"]
+    command += ["--output", tree / "again", "--images", "none", "--cache", tree / "cache", "--jobs", options.jobs]
+    for kill in range(options.interrupt + 1):
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(None if kill == options.interrupt else chance.uniform(2, 20))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            print(f"killed with {len(list((tree / 'cache').glob('*.video')))} videos done", flush=True)
+        if process.returncode == 0:
+            break
+    name = Path("Annotations/train_instances.json")
+    same = filecmp.cmp(tree / "dataset" / name, tree / "again" / name, shallow=False)
+    print(f"resumed: {'the same bytes' if same else 'OTHER BYTES'}, {(tree / 'again' / name).stat().st_size} of them")
 
 
 def _measure(side: str, folder: Path, options: argparse.Namespace) -> None:
@@ -110,6 +89,8 @@ def _measure(side: str, folder: Path, options: argparse.Namespace) -> None:
         str(folder),
         "--peer-videos",
         str(options.peer_videos),
+        "--jobs",
+        str(options.jobs),
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -126,10 +107,16 @@ def _run_side(options: argparse.Namespace) -> None:
 
     cv2.setNumThreads(1)
     side = _labelme if options.side.startswith("labelme") else _ours
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), _cpu()
     masks = side(options)
-    facts = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "masks": masks}
-    print(json.dumps(facts | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu, "masks": masks, "peak": peak}))
+
+
+def _cpu() -> float:
+    """Seconds of this process and of those it has started, once they have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _ours(options: argparse.Namespace) -> int:
@@ -137,10 +124,15 @@ def _ours(options: argparse.Namespace) -> int:
     from sam_annotator.core.videos import find_videos
     from sam_annotator.core.youtube_vis import ConvertOptions, convert
 
-    convert_options = ConvertOptions(images="none", force=True, verify=options.side == "ours")
+    jobs = options.jobs if options.side == OURS[2] else 1
+    convert_options = ConvertOptions(images="none", force=True, verify=options.side != OURS[1], jobs=jobs)
     videos = find_videos(options.folder / "videos")
     store = AnnotationStore(options.folder / "annotations")
     *_steps, last = _last_two(convert(videos, store, options.folder / "dataset", convert_options))
+    if jobs > 1:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True)  # their time counts once they have ended
     return last.report.masks
 
 
@@ -182,6 +174,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--videos", type=int, default=60)
     parser.add_argument("--peer-videos", type=int, default=60, help="videos that the slow side does (default: 60)")
     parser.add_argument("--folder", type=Path, help="where to make the tree (default: the folder for temporary files)")
+    parser.add_argument("--tree", type=Path, metavar="FOLDER", help="take the tree that is there, and leave it there")
+    parser.add_argument("--jobs", type=int, default=1, help="a side more, with so many processes (default: none)")
+    parser.add_argument("--turns", type=int, default=1, help="measure each side so often, in turn (default: 1)")
+    parser.add_argument("--interrupt", type=int, default=0, metavar="TIMES", help="kill it so often, compare the bytes")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -32,3 +32,11 @@ def test_the_window_is_measured_beside_labelme() -> None:
     table = run("bench_window.py", "--only", "step", "open", "stall", "click", *little.split())
     for row in ("2 polygons drawn", "2 masks drawn", "open 4 videos", "window at rest", "click to proposals"):
         assert row in table
+
+
+def test_sam_is_measured_beside_the_packages_predictor() -> None:
+    weights = BENCHMARKS.parent / "tests" / "small_sam" / "small_sam.pth"
+    little = "--device cpu --turns 1 --size 320x180 --threads 1"
+    table = run("bench_sam.py", "--checkpoint", weights, *little.split())
+    for row in ("encode, package float32", "encode, ours", "decode, ours", "from a file", "click in the window"):
+        assert row in table

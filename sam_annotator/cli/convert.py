@@ -214,9 +214,10 @@ def _convert(options: argparse.Namespace) -> "ConvertReport":
         check_apart(options.output, videos_root)
     merged = merge_trees([_tree(*pair, is_said=bool(options.videos)) for pair in pairs])
     cache = _own_cache(options) if options.cache is None else options.cache
+    was_there = cache.exists()
     chosen = _options(options, cache)
     report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
-    if options.cache is None:
+    if options.cache is None and not (options.dry_run and was_there):  # what an interrupted run left stays
         shutil.rmtree(cache, ignore_errors=True)
     return report
 

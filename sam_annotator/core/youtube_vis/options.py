@@ -37,7 +37,7 @@ class ConvertOptions:
         renames: a file of labels to rename; see `read_renames`.
         drop_unknown: leave out objects whose label the category file does not name; else they are an error.
         strict: whatever would be left out or repaired is an error.
-        dry_run: all is read and checked, nothing is written.
+        dry_run: all is read and checked, nothing is written but the cache.
         verify: read the JSON back and compare run lengths, boxes and areas.
         jobs: processes that draw masks and place images; -1: one per core.
         scheduler: the address of a Dask scheduler whose workers do that instead; `cache` has to be a folder that they

@@ -61,7 +61,7 @@ def convert(
     strays = find_strays(videos, store, output)
     if not survey.chosen and not survey.findings and not any(f.kind == "error" for f in found):
         raise InputError(describe_nothing(store, strays))
-    with spool_folder(None if options.dry_run and options.scheduler is None else options.cache) as folder:
+    with spool_folder(options.cache) as folder:
         chosen = [video for video, _name in survey.chosen]
         laid = yield from read_videos(chosen, store, folder, options)
         settled = settle(laid, names, vocabulary, options)
