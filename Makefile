@@ -65,6 +65,7 @@ lint: $(INSTALLED_DEV)
 
 bench: $(INSTALLED) libraries-off-screen
 	@$(OFF_SCREEN) $(PY) benchmarks/bench_window.py
+	@$(OFF_SCREEN) $(PY) benchmarks/bench_sam.py
 
 pictures: demo
 	@$(PY) tools/pictures.py demo-output docs/pictures

@@ -347,6 +347,38 @@ def measure_click(options: argparse.Namespace, folder: Path) -> None:
     print(f"  beyond the segmenter: {middle:.1f} ms ({low:.1f}-{high:.1f}), budget {CLICK_BUDGET} ms {verdict}")
 
 
+def click_in_window(segmenter: Any, video: Path, size: Size, turns: int) -> tuple[list[float], list[float]]:
+    """Seconds from clicks in the window to painted proposals, and the segmenter's own part of each."""
+    from sam_annotator.engine import engines
+    from sam_annotator.gui.driver import Driver
+
+    predict, inside = segmenter.predict, list[float]()
+    segmenter.predict = lambda *arguments: _timed(predict, arguments, inside)
+    engines.make_segmenter = lambda *_options, **_more: segmenter
+    window = make_ours(video.parent / "profile")
+    driver = Driver(window)
+    driver.open(video)
+    driver.click(size.width / 2, size.height / 2)
+    driver.proposals()  # loaded and prepared now
+    inside.clear()
+    places = np.random.default_rng(1).uniform(0.1, 0.9, (turns, 2)) * (size.width, size.height)
+    seconds = []
+    for x, y in places.round().tolist():
+        window.sam_tool.forget()
+        settle()
+        seconds.append(_click(window, driver, x, y))
+    window.close()
+    return seconds, inside
+
+
+def _timed(act: Callable[..., Any], arguments: tuple[Any, ...], seconds: list[float]) -> Any:
+    began = time.perf_counter()
+    try:
+        return act(*arguments)
+    finally:
+        seconds.append(time.perf_counter() - began)
+
+
 def _timed_segmenter() -> Any:
     """An embedded segmenter; from now on all of them note how long each answer took, in one list `seconds`."""
     from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
