@@ -51,7 +51,7 @@ def _measure_all(tree: Path, options: argparse.Namespace) -> None:
     print(f"{videos} videos of {FRAMES} frames, polygons of {POINTS} points\n")
     print("side                     masks   wall s    CPU s  masks/s CPU  peak MB")
     for _ in range(options.turns):
-        for side in (*OURS[: 3 if options.jobs > 1 else 2], PEER):
+        for side in options.sides or (*OURS[: 3 if options.jobs > 1 else 2], PEER):
             _measure(side, tree, options)
     if options.interrupt:
         _interrupt(tree, options)
@@ -176,6 +176,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where to make the tree (default: the folder for temporary files)")
     parser.add_argument("--tree", type=Path, metavar="FOLDER", help="take the tree that is there, and leave it there")
     parser.add_argument("--jobs", type=int, default=1, help="a side more, with so many processes (default: none)")
+    parser.add_argument("--sides", nargs="+", choices=(*OURS, PEER), help="these alone (default: all)")
     parser.add_argument("--turns", type=int, default=1, help="measure each side so often, in turn (default: 1)")
     parser.add_argument("--interrupt", type=int, default=0, metavar="TIMES", help="kill it so often, compare the bytes")
     parser.add_argument("--side", help=argparse.SUPPRESS)
