@@ -43,13 +43,17 @@ def with_remembered(engines: Mapping[str, Any], memory: QtCore.QSettings) -> dic
 
 
 class Weights(QtCore.QObject):
-    """Fetches published checkpoints and takes files of one's own; speaks through the window's banner."""
+    """Fetches published checkpoints and takes files of one's own; speaks through the window's banner.
+
+    Attributes:
+        thread: the one that fetches.
+    """
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window)
         self._window, self._banner = window, window.banner
         self._jobs, self._memory = window.jobs, window.settings
-        self._thread = EngineThread("downloads", self)
+        self.thread = EngineThread("downloads", self)
         self._job: Job | None = None
         self._fetching: Checkpoint | None = None
         self._speed = Speed()
@@ -63,7 +67,7 @@ class Weights(QtCore.QObject):
 
     def stop(self) -> None:
         """The window closes: what was fetched so far stays."""
-        self._thread.stop()
+        self.thread.stop()
 
     # --- the offer -----------------------------------------------------------------------------------------
 
@@ -155,7 +159,7 @@ class Weights(QtCore.QObject):
         self._fetching, self._speed = checkpoint, Speed()
         # A file of the same name that is not the published one was left out by all who look for weights: the
         # person is told in the question before.
-        job = self._thread.submit(
+        job = self.thread.submit(
             partial(fetch, checkpoint, folder, force=_stands_in_the_way(checkpoint, folder)), Priority.RUN
         )
         job.progressed.connect(self._on_progress)

@@ -125,8 +125,8 @@ class Made:
         return [*wrong, *([f"a dialog that the test did not expect is open: {unread}"] if unread else [])]
 
 
-def _threads(window: Any) -> tuple[EngineThread, EngineThread]:
-    return window.engine, window.files
+def _threads(window: Any) -> tuple[EngineThread, ...]:
+    return window.engine, window.files, window.weights.thread
 
 
 @pytest.fixture
