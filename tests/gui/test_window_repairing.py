@@ -1,0 +1,173 @@
+"""Repairing, taking back after a restart, and the ranges that follow from key frames, in the window."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt5 import QtTest
+from PyQt5.QtCore import Qt
+
+from sam_annotator.core.run_journal import sole_run
+from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO
+from sam_annotator.gui.driver import Driver
+from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
+from tests.gui.steps import draw, facts, file_of, saved_mask, settled, shapes
+from tests.gui.test_window_propagating import BALL_CARRIED, HeldPropagator, held  # noqa: F401  a fixture
+
+Window = Callable[..., Driver]
+Videos = Callable[..., Path]
+FRAMES = 12
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "annotations"
+
+
+@pytest.fixture
+def root(make_videos: Videos, output: Path) -> Path:
+    root = make_videos("a", frames=FRAMES)
+    draw(root, output)
+    return root
+
+
+@pytest.fixture
+def driver(make_annotation_window: Window, root: Path, discs: DiscSegmenter, held: HeldPropagator) -> Driver:  # noqa: F811
+    held.let_all()
+    return make_annotation_window(root)
+
+
+def answered(driver: Driver) -> list[int]:
+    """Frames that have a file."""
+    return [index for index in range(FRAMES) if file_of(driver, index).exists()]
+
+
+def choose(driver: Driver, direction: str) -> None:
+    box = driver.window.timeline.direction
+    box.setCurrentIndex(box.findData(direction))
+
+
+def propagate(driver: Driver) -> None:
+    driver.press(Qt.Key_Space)
+    driver.propagation(60)
+
+
+def take_back(driver: Driver) -> None:
+    driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
+    settled(driver)
+
+
+def correct(driver: Driver, index: int) -> None:
+    """Take the ball in hand and click on it in a frame: the mask it has there, if any, is replaced."""
+    driver.go_to(index)
+    driver.window.select_object(1)
+    driver.click(*ball_centre(index))
+    driver.proposals()
+    driver.press(Qt.Key_Return)
+    driver.wait(lambda: facts(driver, index) == {(1, "ball", "sam")}, "the correction", 10)
+
+
+def all_shapes(driver: Driver) -> dict[int, list[dict[str, object]]]:
+    return {index: shapes(driver, index) for index in range(FRAMES)}
+
+
+def test_a_corrected_mask_is_carried_on_both_ways_with_one_key(driver: Driver) -> None:
+    propagate(driver)
+    repair = driver.window.timeline.repair
+    driver.go_to(5)
+    assert not repair.isEnabled()
+    correct(driver, 5)
+    driver.wait(repair.isEnabled, "something to repair", 10)
+    corrected = saved_mask(driver, 1, 5)
+    assert facts(driver, 5) == {(1, "ball", "sam")}
+    driver.press(Qt.Key_Space, Qt.ShiftModifier)
+    driver.propagation(60)
+    for index in (1, 4, 6, FRAMES - 1):
+        assert np.array_equal(saved_mask(driver, 1, index), corrected)
+        assert facts(driver, index) == BALL_CARRIED
+    assert facts(driver, 0) == {(1, "ball", "manual")}
+    assert "Repaired frames 2 to 12" in driver.window.timeline.progress.text()
+
+
+def test_a_repair_is_one_step_to_take_back_and_the_correction_stays(driver: Driver) -> None:
+    propagate(driver)
+    correct(driver, 5)
+    before = all_shapes(driver)
+    QtTest.QTest.mouseClick(driver.window.timeline.repair, Qt.LeftButton)
+    driver.propagation(60)
+    assert all_shapes(driver) != before
+    take_back(driver)
+    assert all_shapes(driver) == before
+    take_back(driver)  # and the run before it
+    assert answered(driver) == [0, 5]
+
+
+def test_where_nothing_was_corrected_it_is_said(driver: Driver) -> None:
+    driver.press(Qt.Key_Space, Qt.ShiftModifier)
+    assert "correct a propagated mask" in driver.window.statusBar().currentMessage()
+    assert not driver.window.propagation.is_running
+
+
+def test_a_run_is_taken_back_after_a_restart(
+    make_annotation_window: Window, driver: Driver, root: Path, output: Path
+) -> None:
+    propagate(driver)
+    driver.go_to(3)
+    driver.press(Qt.Key_K)
+    approved = file_of(driver, 3).read_bytes()
+    driver.window.close()
+    again = make_annotation_window(root)
+    take_back(again)
+    assert answered(again) == [0, 3]
+    assert file_of(again, 3).read_bytes() == approved
+    take_back(again)
+    assert "no propagation to take back" in again.window.statusBar().currentMessage()
+
+
+def test_to_the_next_key_frame_and_between_key_frames(driver: Driver, root: Path, output: Path) -> None:
+    for index in (4, 7):
+        correct(driver, index)
+    driver.go_to(4)
+    choose(driver, TO_NEXT_KEY)
+    assert not driver.window.timeline.last.isEnabled()
+    propagate(driver)
+    assert answered(driver) == [0, 4, 5, 6, 7]
+    driver.go_to(2)
+    choose(driver, BETWEEN_KEYS)
+    propagate(driver)
+    assert answered(driver) == list(range(8))
+    driver.go_to(9)
+    driver.press(Qt.Key_Space)
+    assert "no key frame of the checked objects after" in driver.window.statusBar().currentMessage()
+    choose(driver, "forward")
+    assert driver.window.timeline.last.isEnabled()
+
+
+def test_the_whole_video_is_filled_from_wherever_one_is_and_taken_back_at_once(
+    driver: Driver, root: Path, output: Path
+) -> None:
+    correct(driver, 4)
+    draw(root, output, [8], thing=BRICK)
+    driver.window.navigator.reread_video()
+    settled(driver)
+    driver.go_to(FRAMES - 1)
+    choose(driver, WHOLE_VIDEO)
+    propagate(driver)
+    assert {index for index in range(FRAMES) if len(facts(driver, index)) == 2} == set(range(FRAMES))
+    assert facts(driver, 0) == {(1, "ball", "manual"), (2, "brick", "propagated")}
+    take_back(driver)
+    assert answered(driver) == [0, 4, 8]
+    assert BALL
+
+
+def test_a_video_at_which_another_program_is_is_left_alone(
+    driver: Driver, take_dialog: Callable[[Driver], str]
+) -> None:
+    session = driver.window.session
+    with sole_run(session.video, session.store):
+        driver.press(Qt.Key_Space)
+        assert "Another propagation is at work on a" in take_dialog(driver)
+        assert answered(driver) == [0]
+    propagate(driver)
+    assert answered(driver) == list(range(FRAMES))
