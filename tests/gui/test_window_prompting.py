@@ -258,7 +258,7 @@ def test_a_frame_that_was_encoded_before_is_ready_again_within_the_budget_whatev
     times = []
     for index in (1, 0, 1, 0, 1):
         driver.go_to(index)
-        job, started = window.jobs.prepare(window.session.frame.path), time.perf_counter()
+        job, started = window.jobs.prepare(window.session.frame.path), time.thread_time()
         assert list(job) == []  # as the engine thread does it at a click
-        times.append(time.perf_counter() - started)
-    assert sorted(times)[2] < 0.2  # 20 ms on a quiet machine, see benchmarks
+        times.append(time.thread_time() - started)
+    assert sorted(times)[2] < 0.02
