@@ -34,6 +34,7 @@ class Brush(QtCore.QObject):
         self._window = window
         self.object_id: int | None = None
         window.canvas.stroke_done.connect(self._on_stroke)
+        window.objects_panel.paint_wanted.connect(self.paint)
 
     @property
     def held(self) -> Held:
@@ -52,6 +53,11 @@ class Brush(QtCore.QObject):
         current = in_hand.object_id if in_hand is not None else window.objects_panel.current_id()
         window.draw_mode(BRUSH_MODE)
         self.take(selected[0] if selected else current)
+
+    def paint(self, object_id: int) -> None:
+        """Take the brush, for this object."""
+        self._window.draw_mode(BRUSH_MODE)
+        self.take(object_id)
 
     def take(self, object_id: int | None) -> None:
         """Paint this object from now on; None: a new one."""

@@ -115,14 +115,14 @@ class AnnotationCanvas(LabelmeCanvas):
         if self.pixmap.isNull() or self.notice:
             return self.notice
         if self.is_brushing:
-            return "Left paints  ·  right, or Shift, takes away  ·  [ ] size  ·  Esc: a new object  ·  Ctrl+Z undoes"
+            return "Left paints  ·  right takes away  ·  [ ] size  ·  Esc: a new object"
         return self._prompting_hint() if self.is_prompting else None
 
     def _prompting_hint(self) -> str:
         if self._held is not None:
             return self._hint_for(self._held)
         if self._proposal is not None:
-            return "Enter accepts  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Z undoes  ·  Esc rejects"
+            return "Enter accepts  ·  1 2 3  ·  click adds, right takes away  ·  Z undoes  ·  Esc rejects"
         if self._is_proposal_coming:
             return "Looking for the object…"
         return self._hint_to_begin()
@@ -139,13 +139,13 @@ class AnnotationCanvas(LabelmeCanvas):
     def _hint_for(self, held: Held) -> str:
         if not self.has_prompt:
             if held.is_here:
-                return f"Click adds to {held.name}, right click takes away  ·  Esc leaves it as it is"
+                return f"Click adds to {held.name}, right takes away  ·  Esc leaves it as it is"
             return f"Click on {held.name}  ·  Esc: the next click is a new object"
         if self._is_proposal_coming:
             return f"Looking for {held.name}…"
         if self._proposal is None:
             return f"Click on {held.name}  ·  Z undoes  ·  Esc forgets the clicks"
-        return f"Enter: this is {held.name}  ·  1 2 3 choose  ·  click adds, right click takes away  ·  Esc forgets"
+        return f"Enter: this is {held.name}  ·  1 2 3  ·  click adds, right takes away  ·  Esc forgets"
 
     def _set_prompt(self, prompt: Prompt) -> None:
         self.prompt = prompt

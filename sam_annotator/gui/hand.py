@@ -25,6 +25,7 @@ class Hand(QtCore.QObject):
         self._shapes: list[LabelmeShape] = []  # of the object in hand, as they were when it was taken
         self._tool.changed.connect(self._show)
         window.canvas.pointed_at.connect(self._take_at)
+        window.objects_panel.refine_wanted.connect(self.refine)
 
     def choose_tool(self, mode: str) -> None:
         """Choose a SAM tool; the object that is selected is taken up with it."""
@@ -42,6 +43,12 @@ class Hand(QtCore.QObject):
             self.take(object_id)
         elif self._window.canvas.is_brushing:
             self._window.brush.take(object_id)
+
+    def refine(self, object_id: int) -> None:
+        """Take an object in hand, and the tool that it is clicked with."""
+        if not self._window.canvas.is_prompting:
+            self._window.draw_mode(SAM_POINTS_MODE)
+        self.take(object_id)
 
     def take(self, object_id: int, area: int | None = None) -> None:
         """The next clicks are about this object: its mask in this frame, where it has one, is what they change.

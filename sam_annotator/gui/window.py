@@ -87,10 +87,10 @@ class AnnotationWindow(LabelmeWindow):
     def build_toolbars(self) -> None:
         """Build everything around the canvas; called by labelme's constructor once its own actions stand."""
         self.sam_tool = SamTool(self.canvas, self.jobs, self.engine, self)
-        self.hand, self.brush = Hand(self), Brush(self)
         self.sam_tool.least_part = remembered_least_part(self.settings)
         self.propagation = PropagationTool(self.engine, self)
         self.proposals_panel, self.objects_panel, self.videos_panel = ProposalsPanel(), ObjectsPanel(), VideosPanel()
+        self.hand, self.brush = Hand(self), Brush(self)
         self.timeline = Timeline()
         self.banner = Banner(self)
         self.addToolBar(Qt.TopToolBarArea, self.banner)

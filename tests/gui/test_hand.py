@@ -143,6 +143,16 @@ def test_control_and_a_click_take_up_what_is_there_and_beside_it_put_it_down(dri
     assert held(driver) is None
 
 
+def test_the_menu_of_an_object_takes_it_up_with_sam_or_with_the_brush(driver: Driver) -> None:
+    driver.press(Qt.Key_E)
+    choose_in_menu(driver, 1, "Refine with SAM")
+    assert held(driver) == 1
+    assert driver.window.canvas.is_prompting
+    choose_in_menu(driver, 1, "Paint with the brush")
+    assert driver.window.brush.object_id == 1
+    assert driver.window.canvas.is_brushing
+
+
 def test_description_and_flags_of_a_shape_stay_when_its_mask_is_replaced(driver: Driver) -> None:
     driver.press(Qt.Key_E)
     driver.click(*ball_centre(0))

@@ -21,7 +21,7 @@ from sam_annotator.gui.canvas import AnnotationCanvas
 from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 from sam_annotator.gui.labelme_seam import SAM_POINTS_MODE
-from sam_annotator.gui.sam_tool import SamTool
+from sam_annotator.gui.sam_tool import InHand, SamTool
 from tests.gui.scene import DiscSegmenter
 
 WAIT_MS = 20_000
@@ -57,8 +57,14 @@ class Bench:
         self.frame = frame
         self.tool.set_frame(self.frames[frame])
 
+    def take(self, is_here: bool | None) -> None:
+        """Take an object in hand that has a mask here, or none; None: put down what is in hand."""
+        start = Proposal(np.ones((SIZE, SIZE), bool), 1.0) if is_here else None
+        self.tool.take_in_hand(None if is_here is None else InHand(1, "thing", start, 300))
+
     def click(self, x: int, y: int, button: Qt.MouseButton = Qt.LeftButton) -> None:
-        self.refined[len(self.canvas.prompt.points) + 1] = self.tool.proposal
+        held = self.tool.in_hand
+        self.refined[len(self.canvas.prompt.points) + 1] = self.tool.proposal or (held and held.start)
         QtTest.QTest.mouseClick(self.canvas, button, Qt.NoModifier, QtCore.QPoint(x, y))
 
     @property
@@ -69,6 +75,7 @@ class Bench:
             "choose": self.tool.choose,
             "next": self.tool.choose_next,
             "forget": self.tool.forget,
+            "take": self.take,
             "go to": self.go_to,
         }
 
@@ -299,11 +306,29 @@ def test_without_a_frame_nothing_is_asked(bench: Bench, qapp: Any) -> None:
     assert not bench.thread.isRunning()
 
 
+def test_a_mask_that_is_taken_up_is_what_the_first_click_refines_and_what_undoing_it_shows(
+    bench: Bench, answered: Callable[[], None]
+) -> None:
+    bench.take(True)
+    start = bench.tool.in_hand.start
+    bench.click(20, 30, Qt.RightButton)
+    answered()
+    assert bench.segmenter.previous == [start]
+    bench.click(25, 30)
+    answered()
+    assert bench.segmenter.previous[-1] is bench.refined[2]
+    bench.canvas.undo_prompt()
+    bench.canvas.undo_prompt()
+    assert bench.tool.proposal is None
+    assert bench.tool.in_hand.start is start
+
+
 ACTION = st.one_of(
     st.tuples(st.just("click"), st.sampled_from([10, 20, 30]), st.sampled_from([Qt.LeftButton, Qt.RightButton])),
     st.tuples(st.just("undo")),
     st.tuples(st.just("choose"), st.integers(0, 3)),
     st.tuples(st.just("next")),
+    st.tuples(st.just("take"), st.sampled_from([True, False, None])),
     st.tuples(st.just("forget")),
     st.tuples(st.just("go to"), st.integers(0, 2)),
     st.tuples(st.just("hear")),
@@ -319,6 +344,8 @@ AGAIN = ("click", 20, Qt.LeftButton)
 @example(actions=[AGAIN, ("answer unheard",), ("go to", 1), AGAIN, ("hear",)])
 @example(actions=[AGAIN, ("answer",), AGAIN, ("answer",), ("undo",), ("choose", 2), AGAIN, ("hear",)])
 @example(actions=[AGAIN, ("answer unheard",), ("forget",), ("hear",)])
+@example(actions=[AGAIN, ("answer",), ("take", True), AGAIN, ("answer",), AGAIN, ("hear",)])
+@example(actions=[AGAIN, ("answer unheard",), ("take", False), AGAIN, ("hear",)])
 def test_in_whatever_order_things_happen_what_is_shown_answers_what_was_asked(
     bench: Bench, qapp: QtWidgets.QApplication, actions: list[tuple[Any, ...]]
 ) -> None:
@@ -341,6 +368,7 @@ def test_in_whatever_order_things_happen_what_is_shown_answers_what_was_asked(
     while tool._job is not None and not deadline.hasExpired():
         qapp.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents, 20)
     bench.check()
-    assert bool(tool.proposals) == (not canvas.prompt.is_empty)
+    clicked = bool(canvas.prompt.points) if tool.in_hand and tool.in_hand.start else not canvas.prompt.is_empty
+    assert bool(tool.proposals) == clicked
     assert not bench.busy or bench.busy[-1] == ""
     tool.set_frame(None)

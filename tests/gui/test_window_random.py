@@ -22,7 +22,7 @@ SEEDS, STEPS = (range(1, 13), 500) if os.environ.get("SAM_ANNOTATOR_FULL") else 
 
 PLAIN_KEYS = (
     "D", "A", "E", "Q", "W", "1", "2", "3", "Z", "K", "X", "T", "Tab", "Return", "Return", "Return", "Escape",
-    "Delete", "Space", "Home", "End", "Backspace", "Up", "Left",
+    "Delete", "Space", "Home", "End", "Backspace", "Up", "Left", "C", "C", "B", "BracketRight", "BracketLeft",
 )  # fmt: skip
 CONTROL_KEYS = ("Z", "Z", "C", "V", "D", "E", "N", "R", "J", "P", "S", "A", "PageDown", "PageUp")
 EXPECTED_SENTENCES = ("Not now", "Nothing to propagate")

@@ -18,12 +18,15 @@ class ObjectsPanel(QtWidgets.QWidget):
     Signals:
         selected(int): an object was chosen; its id.
         opened(int): an object was double-clicked: show where it is.
+        refine_wanted(int), paint_wanted(int): its mask in this frame is to be changed by clicks, or with the brush.
         rename_wanted(int), delete_wanted(int, str), renumber_wanted(int): from the context menu or keys;
             the text is where: 'frame', 'onward' or 'video'.
     """
 
     selected = QtCore.pyqtSignal(int)
     opened = QtCore.pyqtSignal(int)
+    refine_wanted = QtCore.pyqtSignal(int)
+    paint_wanted = QtCore.pyqtSignal(int)
     rename_wanted = QtCore.pyqtSignal(int)
     renumber_wanted = QtCore.pyqtSignal(int)
     delete_wanted = QtCore.pyqtSignal(int, str)
@@ -114,6 +117,9 @@ class ObjectsPanel(QtWidgets.QWidget):
             return
         object_id = item.data(_NAME, _ID)
         menu = QtWidgets.QMenu(self)
+        menu.addAction("Refine with SAM", lambda: self.refine_wanted.emit(object_id))
+        menu.addAction("Paint with the brush", lambda: self.paint_wanted.emit(object_id))
+        menu.addSeparator()
         menu.addAction("Rename…", lambda: self.rename_wanted.emit(object_id))
         menu.addAction("Change id…", lambda: self.renumber_wanted.emit(object_id))
         menu.addAction("Go to first frame", lambda: self.opened.emit(object_id))
