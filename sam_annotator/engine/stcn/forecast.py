@@ -5,11 +5,14 @@ from sam_annotator.engine.stcn.network import STRIDE, WIDTH, StcnNetwork
 from sam_annotator.engine.stcn.tracker import OBJECTS_TOGETHER
 from sam_annotator.engine.stcn.working import WorkingSize
 
-FRAME_ACTIVATIONS = 130
+FRAME_ACTIVATIONS = 60
 """Numbers that the network holds at once for each pixel of a frame, at most; of the published width (measured)."""
 
-OBJECT_ACTIVATIONS = 100
+OBJECT_ACTIVATIONS = 85
 """The same for each object that goes through it at the same time."""
+
+LIBRARIES = 90 * 10**6
+"""Bytes that the libraries take for themselves: compiled kernels, weights in another order, scraps."""
 
 SHARE_BYTES = 20
 """For each pixel and object: shares of the frame, and what they are made from."""
@@ -23,7 +26,8 @@ def forecast_bytes(network: StcnNetwork, size: WorkingSize, objects: int, key_fr
 
     Counted are the weights; the bank with all that the plan lets it hold, and the copy of one object's that is read;
     the affinities; activations of a step; shares; and the video's own frames. Not counted is what the program takes
-    before a model is loaded (a quarter of a gigabyte), and on CUDA the driver's own part.
+    before a model is loaded (a quarter of a gigabyte), and on CUDA the driver's own part. Measured on a CPU, runs took
+    0.7 to 1 times as much (benchmarks/RESULTS.md).
 
     Args:
         size: of the frames.
@@ -40,6 +44,7 @@ def forecast_bytes(network: StcnNetwork, size: WorkingSize, objects: int, key_fr
         + bank_bytes(network, pixels, objects, frames)
         + affinity_bytes(pixels, frames)
         + round(numbers * network.dtype.itemsize)
+        + LIBRARIES
         + SHARE_BYTES * pixels * (objects + 1)
         + VIDEO_BYTES * size.full[0] * size.full[1]
     )
