@@ -105,13 +105,17 @@ class SamSegmenter:
             key: `encoder_key(model)`; without it, embeddings are not kept in files.
             lower: where to go on when memory is short; None: smaller numbers, then the CPU.
             report: is told when that happens.
+
+        Raises:
+            EngineError: the model does not fit into memory.
         """
         self.key = key
         self._name = name
-        self._predictor = import_segment_anything().SamPredictor(_with_fast_encoder(model, rung))
+        self._predictor = import_segment_anything().SamPredictor(_with_fast_encoder(model, rung.precision))
         self._low_size: tuple[int, int] = tuple(model.prompt_encoder.mask_input_size)
         self._in_use: Embedding | None = None
         self._ladder = Ladder(rung, rungs_below(rung) if lower is None else lower, self._move, report)
+        self._compute(lambda: self._predictor.model.to(rung.device))
 
     @property
     def name(self) -> str:
@@ -233,11 +237,11 @@ class SamSegmenter:
             self._place(self._in_use)
 
 
-def _with_fast_encoder(model: Any, rung: Rung) -> Any:
-    """A `Sam` of the same weights whose encoder is FastEncoder, on its device."""
-    fast = FastEncoder(model.image_encoder, rung.precision)
+def _with_fast_encoder(model: Any, precision: torch.dtype) -> Any:
+    """A `Sam` of the same weights whose encoder is FastEncoder."""
+    fast = FastEncoder(model.image_encoder, precision)
     colors = (values.flatten().tolist() for values in (model.pixel_mean, model.pixel_std))
-    return type(model)(fast, model.prompt_encoder, model.mask_decoder, *colors).to(rung.device).eval()
+    return type(model)(fast, model.prompt_encoder, model.mask_decoder, *colors).eval()
 
 
 def mask_to_logits(

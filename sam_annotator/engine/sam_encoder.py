@@ -194,9 +194,10 @@ def _attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> 
 
 
 def attend_fused(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """By torch's fused kernels, which want one width of all three."""
-    longer = functional.pad(values, (0, keys.shape[-1] - values.shape[-1]))
-    answers = functional.scaled_dot_product_attention(queries[None], keys[None], longer[None], scale=1.0)
+    """By torch's fused kernels, which want one width of all three, divisible by eight."""
+    width = -(-keys.shape[-1] // 8) * 8
+    asked, offered, held = (functional.pad(each, (0, width - each.shape[-1]))[None] for each in (queries, keys, values))
+    answers = functional.scaled_dot_product_attention(asked, offered, held, scale=1.0)
     return answers[0, ..., : values.shape[-1]]
 
 

@@ -91,6 +91,25 @@ def test_a_click_for_which_memory_is_short_is_answered_all_the_same(monkeypatch:
     assert len(told) == 1
 
 
+def test_a_model_that_does_not_fit_is_loaded_further_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, attempts = type(small_sam()), []
+    move = kind.to
+
+    def fit(model: Any, device: torch.device) -> Any:
+        attempts.append(device)
+        if len(attempts) <= 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return move(model, device)
+
+    monkeypatch.setattr(kind, "to", fit)
+    told: list[str] = []
+    segmenter = a_segmenter(told, LOW)
+    segmenter.set_image(an_image())
+    assert len(segmenter.predict(CLICK)) == 3
+    assert segmenter.name == "a small SAM, cpu bfloat16 (cpu float32 ran out of memory)"
+    assert len(told) == 1
+
+
 def test_where_nothing_is_left_to_try_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     Scarce(monkeypatch, FastEncoder, lambda _attempt, _encoder: True)
     segmenter = a_segmenter([], LOW)
