@@ -158,7 +158,21 @@ class ConvertReport:
                 yield f"{heading}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
     def _notes(self) -> Iterator[str]:
-        told = ("video-without-annotation", "video-not-unpacked", "video-in-no-split", "images-encoded")
+        told = (
+            "video-without-annotation",
+            "video-not-unpacked",
+            "video-in-no-split",
+            "images-encoded",
+            "frame-not-annotated",
+        )
+        bare = [finding for finding in self.findings if finding.reason == "frame-not-annotated"]
+        if bare:
+            count, videos = sum(finding.count for finding in bare), [finding.video for finding in bare]
+            where = f"{len(videos)} video{'' if len(videos) == 1 else 's'} ({_some(videos)})"
+            yield (
+                f"To know: frames without annotation: {count} of {self.frames}, in {where}; objects count as absent "
+                "there"
+            )
         notes = [finding.text for finding in self.findings if finding.kind == "note" and finding.reason not in told]
         yield from (f"To know: {text}" for text in notes[:_EXAMPLES])
         if len(notes) > _EXAMPLES:

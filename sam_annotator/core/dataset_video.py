@@ -30,6 +30,9 @@ from sam_annotator.core.videos import Video
 _FAR: Final = 3.0
 """An object that was gone and comes back farther away than this many times its size may be another one."""
 
+_EVALUATED: Final = 100
+"""So many objects of one category and video are what YouTube-VIS' evaluation takes."""
+
 _Key = tuple[int, int, str]
 """(0, object id, '') or, for shapes without an id that are joined by label, (1, 0, label)."""
 
@@ -83,9 +86,7 @@ class VideoReader:
                 self._note("dropped", "object-nowhere", f"{record} of {self._video.name} covers no pixel in any frame.")
                 objects.append(record)
                 bodies.append(b"")
-        if len(self._video) == 1:
-            text = f"The video {self._video.name} has one frame; most trainers need two."
-            self._note("note", "one-frame", text)
+        self._note_frames()
         read = ReadVideo(
             self._video.name,
             tuple(self._images),
@@ -243,6 +244,25 @@ class VideoReader:
         if clipped:
             text = f"{path}: {_count(clipped, 'mask')} of {name} was cut off at the border of the image."
             self._note("repaired", "mask-clipped", text, path, clipped)
+
+    def _note_frames(self) -> None:
+        """Tell of what is no fault here, and may be one for who trains or evaluates."""
+        name, length = self._video.name, len(self._video)
+        without = [index for index in range(length) if index not in self._annotated]
+        if length == 1:
+            self._note("note", "one-frame", f"The video {name} has one frame; most trainers need two.")
+        if self._annotated and without:
+            stems = [self._video.frame_paths[index].stem for index in without[:LISTED]]
+            text = (
+                f"{len(without)} of {length} frames of {name} have no annotation ({', '.join(stems)}"
+                f"{', ...' if len(without) > LISTED else ''}); objects count as absent there."
+            )
+            self._note("note", "frame-not-annotated", text, self._video.frame_paths[without[0]], len(without))
+        counts = Counter(next(iter(found.frames_by_label)) for found in self._objects.values())
+        for label, count in sorted(counts.items()):
+            if count > _EVALUATED:
+                text = f"The video {name} has {count} objects labelled {label!r}; evaluators look at {_EVALUATED}."
+                self._note("note", "many-of-a-category", text, count=count)
 
     def _note_jumps(self, record: ReadObject, masks: Mapping[int, EncodedMask]) -> None:
         """An id that is taken anew for another object shows as a jump after a gap."""

@@ -20,7 +20,7 @@ from sam_annotator.core.errors import SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
-_FORMAT: Final = f"sam_annotator youtube_vis 1 {LABELME_VERSION}"
+_FORMAT: Final = f"sam_annotator youtube_vis 2 {LABELME_VERSION}"
 """Has to change whenever the same input would give another file."""
 
 
