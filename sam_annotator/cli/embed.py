@@ -170,6 +170,7 @@ def _embed(frames: list[tuple[str, Path]], segmenter: "Segmenter", files: "Embed
                 report.encoded += 1
             else:
                 report.known += 1
+    files.trim()  # now that what is wanted is what was used last
 
 
 def _fitting(wanted: int, size: int, files: "EmbeddingFiles") -> int:

@@ -117,6 +117,11 @@ class EmbeddingFiles:
         existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
         return max(min(self.budget, self._used + shutil.disk_usage(existing).free - LEAST_FREE), 0)
 
+    def trim(self) -> None:
+        """Keep a budget that has become smaller: what was not used for the longest time goes."""
+        self._count()
+        self._make_room(0)
+
     def _make_room(self, size: int) -> bool:
         """Delete what was not used for the longest time until `size` bytes fit; False: they never will."""
         self._until_recount -= 1

@@ -176,6 +176,17 @@ def test_older_embeddings_make_room_for_these(sam: CountingSam, videos: Path, tm
     assert {path.stem for path in kept(folder)} == {digest_of(path.read_bytes()) for path in (videos / "dog").iterdir()}
 
 
+def test_a_smaller_budget_is_kept_at_once_and_what_was_wanted_stays(
+    sam: CountingSam, videos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    main(["embed", str(videos), "--embeddings", str(folder)])
+    size = kept(folder)[0].stat().st_size
+    assert main(["embed", str(videos / "cat"), "--embeddings", str(folder), "--budget", str(4 * size + 200)]) == 0
+    assert {path.stem for path in kept(folder)} == {digest_of(path.read_bytes()) for path in (videos / "cat").iterdir()}
+    assert sam.frames == 7
+
+
 def test_the_window_keeps_to_the_budget_that_was_chosen_here(sam: CountingSam, videos: Path) -> None:
     main(["embed", str(videos), "--budget", "40GB"])
     assert EmbeddingFiles(default_folder(), sam.key).budget == 40 * 10**9
