@@ -59,6 +59,7 @@ class PropagationPanel(QtCore.QObject):
             if object_ids:
                 work = partial(self._window.jobs.repair, session.video, session.store, session.index, object_ids)
                 self._begin(work, (0, session.total - 1))
+                self._is_following = False  # what was corrected is what the person looks at
             else:
                 self._window.show_hint("Nothing to repair: correct a propagated mask in this frame first.")
 
@@ -186,7 +187,6 @@ class PropagationPanel(QtCore.QObject):
 
     def _show_notice(self, text: str) -> None:
         self._window.statusBar().showMessage(text, 20_000)
-        self._timeline.progress.setToolTip(text)
 
     def _show_run(self) -> None:
         if self._run.is_running:
@@ -198,6 +198,7 @@ class PropagationPanel(QtCore.QObject):
         video = self._video
         if video is self._window.session.video:
             self._timeline.show_idle(how)
+            self._window.show_hint(how)
         else:
             self._timeline.show_idle()
             self._window.show_hint(f"The propagation of {video.name} was stopped; what it computed is kept.")

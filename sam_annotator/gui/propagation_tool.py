@@ -36,6 +36,7 @@ class PropagationTool(QtCore.QObject):
         self._job: Job | None = None
         self.done = self.total = self._frames = 0
         self._problems: list[str] = []
+        self._notices: list[str] = []
         self._clock = 0.0
         self._worked = 0.0
 
@@ -57,7 +58,8 @@ class PropagationTool(QtCore.QObject):
     def start(self, work: Callable[[], Iterator[Any]]) -> None:
         """Begin a run; `work` makes the generator, see EngineJobs.propagate."""
         self.done = self.total = self._frames = 0
-        self._problems, self._worked, self._clock = [], 0.0, 0.0
+        self._problems, self._notices = [], []
+        self._worked = self._clock = 0.0
         self._job = self._thread.submit(work, Priority.RUN)
         self._job.progressed.connect(self._on_progress)
         self._job.succeeded.connect(self._on_succeeded)
@@ -102,6 +104,7 @@ class PropagationTool(QtCore.QObject):
         if step.problem:
             self._problems.append(step.problem)
         if step.notice:
+            self._notices.append(step.notice)
             self.noticed.emit(step.notice)
         self.frame_done.emit(step)
         self.changed.emit()
@@ -116,7 +119,8 @@ class PropagationTool(QtCore.QObject):
     def _end(self, how: str, said: str = "") -> None:
         self._job = None
         skipped = f", {len(self._problems)} skipped: {self._problems[0]}" if self._problems else ""
-        self.ended.emit((said or f"{how}: {self.done} of {self.total or '?'} frames") + skipped)
+        noticed = "".join(f". {notice}" for notice in self._notices)
+        self.ended.emit((said or f"{how}: {self.done} of {self.total or '?'} frames") + skipped + noticed)
         self.changed.emit()
 
 

@@ -374,7 +374,7 @@ def test_a_run_shows_its_progress_and_the_buttons_that_make_sense(timeline: Time
         return [button.text() for button in timeline.findChildren(QtWidgets.QPushButton) if button.isVisible()]
 
     timeline.show_video(30)
-    assert visible() == ["Propagate"]
+    assert visible() == ["Repair", "Propagate"]
     timeline.show_run(12, 30, "12/30   5.0 fps", paused=False)
     assert visible() == ["Pause", "Cancel"]
     assert (timeline.progress.value(), timeline.progress.maximum()) == (12, 30)
@@ -382,7 +382,7 @@ def test_a_run_shows_its_progress_and_the_buttons_that_make_sense(timeline: Time
     timeline.show_run(12, 30, "paused", paused=True)
     assert visible() == ["Go on", "Cancel"]
     timeline.show_idle("Done: 30 of 30 frames")
-    assert visible() == ["Propagate"]
+    assert visible() == ["Repair", "Propagate"]
     assert timeline.progress.text() == "Done: 30 of 30 frames"
 
 

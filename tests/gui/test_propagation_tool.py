@@ -72,6 +72,29 @@ def test_skipped_frames_are_counted_and_the_first_reason_is_told_at_the_end(
     assert heard.named("ended") == ["Done: 4 of 4 frames, 2 skipped: 00001.jpg cannot be read."]
 
 
+def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
+    tool: PropagationTool, heard: Heard, ended: Callable[[], None]
+) -> None:
+    told: list[str] = []
+    tool.noticed.connect(told.append)
+    tool.start(lambda: iter([FrameDone(0, {}, 1, 2), FrameDone(1, {}, 2, 2, notice="Frames are seen smaller.")]))
+    ended()
+    assert told == ["Frames are seen smaller."]
+    assert heard.named("ended") == ["Done: 2 of 2 frames. Frames are seen smaller."]
+
+
+def test_what_a_run_came_to_is_said_in_the_place_of_frames(
+    tool: PropagationTool, heard: Heard, ended: Callable[[], None]
+) -> None:
+    def work() -> Iterator[FrameDone]:
+        yield FrameDone(3, {}, 1, 9)
+        return "Repaired frames 4 to 4"
+
+    tool.start(work)
+    ended()
+    assert heard.named("ended") == ["Repaired frames 4 to 4"]
+
+
 def test_a_failure_ends_the_run_and_is_told_after_its_end(tool: PropagationTool, heard: Heard, qtbot: QtBot) -> None:
     def work() -> Iterator[FrameDone]:
         yield FrameDone(0, {}, 1, 9)

@@ -453,6 +453,7 @@ def test_taking_a_propagation_back_keeps_what_a_person_did_since_and_what_stood_
     approved = file_of(driver, 4).read_bytes()
     driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
     driver.wait(lambda: answered(driver) == [0, 2, 4], "the propagation to be taken back")
+    settled(driver)
     assert file_of(driver, 2).read_bytes() == earlier
     assert file_of(driver, 4).read_bytes() == approved
 

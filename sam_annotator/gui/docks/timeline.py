@@ -21,8 +21,8 @@ _DIRECTIONS = (
     ("Forward", "forward", "From this frame to the end of the range"),
     ("Backward", "backward", "From this frame back to the beginning of the range"),
     ("Both ways", "both", "From this frame forward to the end of the range, then backward to its beginning"),
-    ("To next key frame", TO_NEXT_KEY, "From this frame to the next key frame of the checked objects"),
-    ("Between key frames", BETWEEN_KEYS, "The frames between the key frames before and after this frame"),
+    ("To next key", TO_NEXT_KEY, "From this frame to the next key frame of the checked objects"),
+    ("Between keys", BETWEEN_KEYS, "The frames between the key frames before and after this frame"),
     ("Whole video", WHOLE_VIDEO, "Every frame, from each checked object's own key frames, forward and backward"),
 )
 
@@ -147,6 +147,24 @@ def _spans(frames: Iterable[int]) -> list[tuple[int, int]]:
     return spans
 
 
+class RunBar(QtWidgets.QProgressBar):
+    """Progress with a text of any length: what does not fit is left out, and is in the tool tip."""
+
+    def __init__(self) -> None:
+        super().__init__(textVisible=True)
+        self.setMinimumWidth(100)
+
+    def show_text(self, text: str) -> None:
+        self.setFormat(text)
+        self.setToolTip(text)
+
+    def paintEvent(self, _event: QtGui.QPaintEvent) -> None:
+        option = QtWidgets.QStyleOptionProgressBar()
+        self.initStyleOption(option)
+        option.text = self.fontMetrics().elidedText(option.text, Qt.ElideRight, self.width() - 12)
+        QtWidgets.QStylePainter(self).drawControl(QtWidgets.QStyle.CE_ProgressBar, option)
+
+
 class Timeline(QtWidgets.QWidget):
     """Step buttons, frame number, slider; below them range, direction, start, pause, cancel and progress.
 
@@ -223,8 +241,7 @@ class Timeline(QtWidgets.QWidget):
         self.cancel = QtWidgets.QPushButton("Cancel")
         self.cancel.setToolTip("Stop; what was computed is kept")
         self.cancel.clicked.connect(self.cancel_wanted)
-        self.progress = QtWidgets.QProgressBar(textVisible=True)
-        self.progress.setMinimumWidth(220)
+        self.progress = RunBar()
         row = QtWidgets.QHBoxLayout()
         row.addWidget(self.direction)
         row.addWidget(QtWidgets.QLabel("from"))
@@ -233,7 +250,7 @@ class Timeline(QtWidgets.QWidget):
         row.addWidget(self.last)
         row.addWidget(self.follow)
         row.addStretch(1)
-        row.addWidget(self.progress, 1)
+        row.addWidget(self.progress, 100)  # the stretch before it counts while it is hidden
         for button in (self.repair, self.start, self.pause, self.cancel):
             button.setFocusPolicy(Qt.NoFocus)
             row.addWidget(button)
@@ -265,7 +282,7 @@ class Timeline(QtWidgets.QWidget):
         self._show_running(False)
         self.progress.setRange(0, 1)
         self.progress.setValue(0)
-        self.progress.setFormat(text)
+        self.progress.show_text(text)
         self.progress.setVisible(bool(text))
         self.slider.show_range(None)
 
@@ -275,7 +292,7 @@ class Timeline(QtWidgets.QWidget):
         self.progress.setVisible(True)
         self.progress.setRange(0, max(total, 1))
         self.progress.setValue(done)
-        self.progress.setFormat(text)
+        self.progress.show_text(text)
         self.pause.setText("Go on" if paused else "Pause")
         self.pause.setToolTip("Go on (Space)" if paused else "Pause (Space)")
 
@@ -285,7 +302,7 @@ class Timeline(QtWidgets.QWidget):
         self.progress.setVisible(True)
         self.progress.setRange(0, total)
         self.progress.setValue(done)
-        self.progress.setFormat(f"unpacking {done}/{total or '?'}")
+        self.progress.show_text(f"unpacking {done}/{total or '?'}")
 
     def _show_running(self, running: bool, can_pause: bool = True) -> None:
         self.start.setVisible(not running)
