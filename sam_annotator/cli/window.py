@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="keep annotations in DIR/<video>/<frame>.json (default: beside the frames)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="categories to choose from: a text file, one a line")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="categories to choose from: a text file, one a line, or a YouTube-VIS or COCO JSON; what is changed in "
+        "the window is saved there",
+    )
     parser.add_argument(
         "--keymap", choices=("labelme", "classic"), help="key preset (default: the one used last, labelme at first)"
     )

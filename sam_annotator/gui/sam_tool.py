@@ -160,7 +160,7 @@ class SamTool(QtCore.QObject):
         if question == self._question:
             self._answers[prompt] = proposals
             if self.in_hand is not None and self.in_hand.area and self._start is None:
-                self._choices.setdefault(prompt, _nearest_in_size(proposals, self.in_hand.area))
+                self._choices.setdefault(prompt, nearest_in_size(proposals, self.in_hand.area))
             self._end_question()
 
     def _on_step(self, question: int, doing: str) -> None:
@@ -182,7 +182,7 @@ class SamTool(QtCore.QObject):
         self.changed.emit()
 
 
-def _nearest_in_size(proposals: Proposals, area: int) -> int:
+def nearest_in_size(proposals: Proposals, area: int) -> int:
     """Index of the proposal that is likely to be the object itself, rather than a part of it or more than it."""
     areas = [max(int(np.count_nonzero(proposal.mask)), 1) for proposal in proposals]
     return max(range(len(areas)), key=lambda index: min(areas[index], area) / max(areas[index], area))
