@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded_flow import Floats, Flow, Mask, pixel_grid, resize
+from sam_annotator.engine.embedded_flow import Floats, Flow, Mask, pixel_grid, spread
 
 GLOBAL_STEP: Final = 4
 GLOBAL_START: Final = 2
@@ -69,14 +69,6 @@ def _random_projection(dimensions: int) -> tuple[Floats, Floats]:
     return weights.astype(np.float32), phases.astype(np.float32)
 
 
-def _spread(samples: Floats, step: int, start: int, size: tuple[int, int]) -> Floats:
-    """Samples of a regular grid, interpolated to every pixel."""
-    to_grid = np.array([[1 / step, 0, -start / step], [0, 1 / step, -start / step]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    spread = cv2.warpAffine(samples, to_grid, (size[1], size[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return cast(Floats, spread)
-
-
 @dataclass(frozen=True, eq=False)
 class Appearance:
     """Colours and textures of one frame; each kind of feature is computed on first use.
@@ -88,10 +80,9 @@ class Appearance:
     lab: Floats
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8], size: tuple[int, int]) -> "Appearance":
-        """From uint8 (height, width, 3), RGB, to be looked at in `size` (height, width)."""
-        small = cast(NDArray[np.uint8], resize(image, size)).astype(np.float32) / 255
-        lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    def of(cls, image: NDArray[np.uint8]) -> "Appearance":
+        """From uint8 (height, width, 3), RGB."""
+        lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         return cls(lab * np.array([0.7, 1, 1], np.float32))
 
     @property
@@ -209,7 +200,7 @@ class GlobalModel:
 
 def spread_global(samples: Floats, size: tuple[int, int]) -> Floats:
     """Log odds of the global samples, at every pixel of (height, width)."""
-    return _spread(samples, GLOBAL_STEP, GLOBAL_START, size)
+    return spread(samples, GLOBAL_STEP, GLOBAL_START, size)
 
 
 def local_log_odds(
@@ -238,7 +229,7 @@ def local_log_odds(
         memories = _placed(before.near, flow.target[grid]).reshape(-1, 11)[known]
         queries = _placed(now.near, pixel_grid(now.size)[grid])[asked]
         odds[asked] = _density_ratio(queries, memories, remembered.reshape(-1)[known] > 0)
-    return _spread(odds, LOCAL_STEP, 0, now.size)
+    return spread(odds, LOCAL_STEP, 0, now.size)
 
 
 def _placed(features: Floats, places: Floats) -> Floats:

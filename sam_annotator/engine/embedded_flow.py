@@ -14,9 +14,6 @@ Mask = NDArray[np.bool_]
 WORK_AREA: Final = 427 * 240
 """Pixels at which masks are worked out: half of 480p. Bigger images are shrunk to it, smaller ones kept."""
 
-FLOW_AREA: Final = 854 * 480
-"""Pixels at which flow is computed: fine motion needs more of them than masks do."""
-
 SMALLEST_SIDE: Final = 24
 """Pixels; the flow's coarsest pyramid level and the features need some room."""
 
@@ -78,9 +75,14 @@ class Flow:
     target: Floats
     trust: Floats
 
-    def carry(self, distance: Floats) -> Floats:
-        """A's signed distance as B sees it."""
-        moved = cv2.remap(distance, self.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.trust.shape[0], self.trust.shape[1]
+
+    def carry(self, plane: Floats) -> Floats:
+        """What is known of A's pixels, a signed distance for example, as B sees it."""
+        moved = cv2.remap(plane, self.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cast(Floats, moved)
 
 
@@ -90,21 +92,27 @@ def pixel_grid(size: tuple[int, int]) -> Floats:
     return np.stack([columns, rows], axis=-1)
 
 
+def spread(samples: Floats, step: int, start: int, size: tuple[int, int]) -> Floats:
+    """Samples of a regular grid, interpolated to every pixel."""
+    to_grid = np.array([[1 / step, 0, -start / step], [0, 1 / step, -start / step]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    spread = cv2.warpAffine(samples, to_grid, (size[1], size[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Floats, spread)
+
+
 class FlowEstimator:
-    """Dense inverse search (arXiv 1603.03590) in both directions."""
+    """Dense inverse search (arXiv 1603.03590) in both directions, finer in the one that masks are carried by."""
 
     def __init__(self) -> None:
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._fine, self._coarse = (cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) for _ in range(2))
+        self._fine.setFinestScale(0)
+        self._fine.setVariationalRefinementIterations(2)
 
-    def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8], size: tuple[int, int]) -> Flow:
-        """Flow from frame to frame.
-
-        Args:
-            before, now: uint8 (height, width), grey, same size.
-            size: (height, width) to work at.
-        """
-        forward = self._scaled(self._search.calc(before, now, None), size)
-        backward = self._scaled(self._search.calc(now, before, None), size)
+    def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8]) -> Flow:
+        """Flow from frame to frame, both uint8 (height, width), grey, at working size."""
+        forward = self._coarse.calc(before, now, None)
+        backward = self._fine.calc(now, before, None)
+        size = now.shape[0], now.shape[1]
         pixels = pixel_grid(size)
         source = pixels + backward
         back_again = cv2.remap(forward, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -113,8 +121,3 @@ class FlowEstimator:
         inside = ((source >= 0) & (source <= limits)).all(axis=-1)
         trust = np.exp(-np.square(error / FLOW_TOLERANCE)) * inside
         return Flow(source, pixels + forward, trust.astype(np.float32))
-
-    @staticmethod
-    def _scaled(flow: Floats, size: tuple[int, int]) -> Floats:
-        ratio = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
-        return cast(Floats, resize(flow, size)) * ratio

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sam_annotator.engine.embedded_appearance import Appearance, GlobalModel, gather_evidence
 from sam_annotator.engine.embedded_flow import (
     FAR,
-    FLOW_AREA,
     WORK_AREA,
     Floats,
     Mask,
@@ -39,8 +38,8 @@ class View:
 
     Attributes:
         index: the frame's index in the video.
-        grey: uint8, at the size at which flow is computed.
-        appearance: everything else, at working size.
+        grey: uint8 (height, width), at working size.
+        appearance: its colours, at working size.
     """
 
     index: int
@@ -51,9 +50,8 @@ class View:
     def of(cls, index: int, image: Image) -> "View":
         """From uint8 (height, width, 3), RGB."""
         height, width = image.shape[:2]
-        seen = cast(Image, resize(image, bounded_size(height, width, FLOW_AREA)))
-        size = bounded_size(height, width, WORK_AREA)
-        return cls(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen, size))
+        seen = cast(Image, resize(image, bounded_size(height, width, WORK_AREA)))
+        return cls(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,7 +61,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class StoredKeyFrame:
-    """A key frame kept for the run, packed: the image as JPEG, masks as bits at working size."""
+    """A key frame kept for the run, packed, at working size: the image as PNG, masks as bits."""
 
     index: int
     masks: Mapping[int, NDArray[np.uint8]]
@@ -73,8 +71,8 @@ class StoredKeyFrame:
     @classmethod
     def of(cls, index: int, image: Image, masks: Mapping[int, Mask], size: tuple[int, int]) -> "StoredKeyFrame":
         """From the frame as it came, and masks (height, width) at working `size`."""
-        seen = cast(Image, resize(image, bounded_size(image.shape[0], image.shape[1], FLOW_AREA)))
-        packed = cv2.imencode(".jpg", seen[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+        seen = cast(Image, resize(image, size))
+        packed = cv2.imencode(".png", seen[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
         return cls(index, {key: np.packbits(mask) for key, mask in masks.items()}, packed, size)
 
     def view(self) -> View:
@@ -98,6 +96,7 @@ class Followed:
         distance: float32 (height, width), signed distance of its mask in that frame.
         last_seen: where it was last answered with a mask of a good size.
         frames_lost: steps since then.
+        motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
     """
 
     model: GlobalModel = field(default_factory=GlobalModel)
@@ -105,6 +104,7 @@ class Followed:
     distance: Floats | None = None
     last_seen: LastSeen | None = None
     frames_lost: int = 0
+    motion: Floats | None = None
     _areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
 
     @property
@@ -117,6 +117,7 @@ class Followed:
     def restart(self, view: View, mask: Mask) -> None:
         """Go on from a mask that is true; what came before tells nothing about the size it has now."""
         self._areas.clear()
+        self.motion = None
         self._place(view, mask)
         if mask.any():
             self._see(int(mask.sum()))

@@ -1,4 +1,4 @@
-"""Where an object is in the present frame: what flow, the local and the global model say, fused, and drawn."""
+"""Where an object is in the present frame: what flow, motion, the local and the global model say, fused, and drawn."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from sam_annotator.engine.embedded_appearance import CEILING, local_log_odds, sp
 from sam_annotator.engine.embedded_contour import NEVER, Contours, compete, without_overlap
 from sam_annotator.engine.embedded_flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded_memory import Followed, View
+from sam_annotator.engine.embedded_motion import gather_motion, weigh_motion
 
 WARP_WEIGHT: Final = 0.2
 LOCAL_WEIGHT: Final = 0.9
 GLOBAL_WEIGHT: Final = 0.9
+MOTION_WEIGHT: Final = 0.5
 
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
@@ -29,7 +31,7 @@ class Prediction:
     Attributes:
         distance: signed distance of the mask as flow, or the search for a lost object, predicts it.
         nearby: log odds by the local model.
-        overall: log odds by the global model.
+        overall: log odds by the global model, against the strongest of the other objects.
         odds: all of them fused.
         found_again: the object was lost, and this is where it may be.
     """
@@ -59,33 +61,46 @@ class Prediction:
         return overall * (1 + min(flow, nearby)) / 2
 
 
-def predict(followed: Followed, view: View, flow_from: Callable[[View], Flow], blocked: Mask) -> Prediction:
-    """What is to be expected of an object in the present frame.
+def predict(
+    followed: Mapping[int, Followed], view: View, flow_from: Callable[[View], Flow], blocked: Mask
+) -> dict[int, Prediction]:
+    """What is to be expected of each object in the present frame.
 
     Args:
-        followed: the object.
+        followed: the objects; each one's global model speaks against the others.
         view: the present frame.
         flow_from: gives the flow from another frame to the present one.
         blocked: bool (height, width), pixels that belong to others for sure.
     """
-    if followed.view is not None and abs(followed.view.index - view.index) > FARTHEST_FLOW:
-        followed.lose()
-    before, previous = followed.view, followed.distance
-    if before is None or previous is None or not followed.model.knows:
+    samples = compete({key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()})
+    predictions = {}
+    for key, one in followed.items():
+        if one.view is not None and abs(one.view.index - view.index) > FARTHEST_FLOW:
+            one.lose()
+        if one.view is None or not one.model.knows:
+            predictions[key] = _nowhere(view)
+        else:
+            predictions[key] = _predict_one(one, view, flow_from(one.view), samples[key])
+        predictions[key].odds[blocked] = NEVER
+    return predictions
+
+
+def _predict_one(followed: Followed, view: View, flow: Flow, samples: Floats) -> Prediction:
+    """Of an object that was answered before; `samples` are its global log odds (rows, columns)."""
+    if followed.view is None or followed.distance is None:
         return _nowhere(view)
-    flow = flow_from(before)
-    samples = followed.model.sampled_log_odds(view.appearance)
     overall = spread_global(samples, view.size)
+    carried = flow.carry(followed.distance)
     found = followed.last_seen.find(samples, followed.frames_lost) if followed.last_seen and followed.is_lost else None
-    if found is None:
-        distance, trust = flow.carry(previous), flow.trust
-        nearby = local_log_odds(before.appearance, previous, view.appearance, distance, flow)
-    else:
-        distance, trust = np.maximum(flow.carry(previous), found), np.zeros_like(flow.trust)
-        nearby = np.zeros_like(distance)
-    odds = _fuse(distance, trust, nearby, overall)
-    odds[blocked] = NEVER
-    return Prediction(distance, nearby, overall, odds, found is not None)
+    if found is not None:  # The frame before knows nothing of it: the global model speaks in the local one's place.
+        followed.motion = None
+        distance = np.maximum(carried, found)
+        odds = _fuse(distance, np.zeros_like(flow.trust), overall, overall, np.zeros_like(distance))
+        return Prediction(distance, overall, overall, odds, found_again=True)
+    nearby = local_log_odds(followed.view.appearance, followed.distance, view.appearance, carried, flow)
+    followed.motion = gather_motion(followed.motion, flow, carried)
+    odds = _fuse(carried, flow.trust, nearby, overall, weigh_motion(followed.motion, carried))
+    return Prediction(carried, nearby, overall, odds)
 
 
 def draw(view: View, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
@@ -101,10 +116,10 @@ def _nowhere(view: View) -> Prediction:
     return Prediction(nowhere, nowhere, nowhere, np.full_like(nowhere, NEVER))
 
 
-def _fuse(distance: Floats, trust: Floats, nearby: Floats, overall: Floats) -> Floats:
+def _fuse(distance: Floats, trust: Floats, nearby: Floats, overall: Floats, motion: Floats) -> Floats:
     """Log odds of the object at each pixel, NEVER where it cannot have got."""
     warp = 1.5 * np.clip(distance / (4 * (1 + 2 * (1 - trust))), -CEILING, CEILING)
-    odds = WARP_WEIGHT * warp + LOCAL_WEIGHT * nearby + GLOBAL_WEIGHT * overall
+    odds = WARP_WEIGHT * warp + LOCAL_WEIGHT * nearby + GLOBAL_WEIGHT * overall + MOTION_WEIGHT * motion
     odds[distance < -REACH] = NEVER
     return np.asarray(odds, np.float32)
 

@@ -1,8 +1,8 @@
 """A propagator that needs no weights: it learns each object from the masks it is given, in closed form.
 
-Flow carries the mask along; a global model (ridge regression over random features of colour and texture) knows the
-object wherever it is; a local one compares with the frame before; a graph cut draws the contour. All at a bounded
-working size, about 427 x 240, whatever the video's. Forward and backward are the same to it.
+Flow carries the mask along and tells what moves with it; a global model (ridge regression over random features of
+colour and texture) knows the object wherever it is; a local one compares with the frame before; a graph cut draws the
+contour. All at a bounded working size, about 427 x 240, whatever the video's. Forward and backward are the same to it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -119,13 +119,13 @@ class EmbeddedPropagator:
 
         def flow_from(before: View) -> Flow:
             if before.index not in flows:
-                flows[before.index] = self._flow.between(before.grey, view.grey, view.size)
+                flows[before.index] = self._flow.between(before.grey, view.grey)
             return flows[before.index]
 
         blocked = _union(known.values(), view.size)
         for object_id in object_ids:
             self._start_nearest(object_id, view.index)
-        predictions = {key: predict(self._objects[key], view, flow_from, blocked) for key in object_ids}
+        predictions = predict({key: self._objects[key] for key in object_ids}, view, flow_from, blocked)
         taken = _union(given.values(), self._image_size or view.size)
         answers = {}
         for object_id, mask in draw(view, predictions).items() if predictions else ():
