@@ -22,6 +22,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from sam_annotator.core.errors import SaveError
 from sam_annotator.core.files import replacing, write_atomically
 from sam_annotator.engine.segmenter import Embedding
 
@@ -99,8 +100,13 @@ class EmbeddingFiles:
         """
         data, path = _packed(embedding), self._path(digest)
         more = 0 if data is None else len(data) - _size(path)
-        if data is None or not self._make_room(more):
-            return False
+        try:
+            if data is None or not self._make_room(more):
+                return False
+        except OSError as error:  # a network drive that is gone
+            raise SaveError(
+                f"{self.folder} cannot be used ({error.strerror or error}); name another folder."
+            ) from error
         with replacing(path, flush=False) as stream:
             stream.write(data)
         self._used += more

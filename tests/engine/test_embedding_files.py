@@ -204,6 +204,15 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         EmbeddingFiles(tmp_path / "taken", "sam-1-abc").write(DIGESTS[0], embedding())
 
 
+def test_a_drive_that_is_gone_is_said(files: EmbeddingFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sam_annotator.engine.embedding_files.shutil.disk_usage", fail)
+    with pytest.raises(SaveError, match="Input/output error"):
+        files.write(DIGESTS[0], embedding())
+
+
 def test_embeddings_lie_in_the_users_cache(isolated_home: Path) -> None:
     assert isolated_home in default_folder().parents
 
