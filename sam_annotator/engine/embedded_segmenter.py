@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.embedded_cut import Chosen, Question, RegionGraph
+from sam_annotator.engine.embedded_reach import SHARES, Reach
 from sam_annotator.engine.embedded_regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding
 
@@ -26,10 +27,6 @@ SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have 
 BIASES = (-0.2, 0.5, -0.7)  # in the order proposals are offered
 BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
 FIT_SLACK = 0.06
-MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
-LEAST_FADE = 0.1  # of MOST_FADE
-FADE = 3.0  # times the distance from the click to the mask's edge
-FARTHEST = 2.0  # times its reach: beyond, a click changes nothing
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
 CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
@@ -150,16 +147,24 @@ class _Session:
         base = self._memory.base if self._memory is not None else previous.mask
         share = self._share(previous.mask)
         was = share > 0.5
-        question = self._question((2 * share - 1) * self._firmness(was))
-        chosen = self._graph.solve(question, (0.0,))[0]
-        mask = self._cleaned(self._merged(previous.mask, was, self._asked_for(was, chosen)), previous.mask, base)
+        asked = self._asked_for(share, was)
+        mask = self._cleaned(self._merged(previous.mask, was, asked), previous.mask, base)
         now = self._regions_of(mask)
         return (self._proposal(mask, now, self._graph.agreement(now, was), base),)
 
-    def _asked_for(self, was: Chosen, chosen: Chosen) -> Chosen:
+    def _asked_for(self, share: Floats, was: Chosen) -> Chosen:
+        """The mask before with the changes that the new clicks ask for, (n,)."""
+        reach = Reach(self._regions, was, [(self._working_point(point), flag) for point, flag in self._fresh()])
+        for part in SHARES:
+            question = self._question((2 * share - 1) * reach.firmness(part))
+            result = self._touched(was, self._graph.solve(question, (0.0,))[0], reach.near(part))
+            if not reach.is_too_thick(result):
+                break
+        return result
+
+    def _touched(self, was: Chosen, chosen: Chosen, near: Chosen) -> Chosen:
         """Of the changes to the mask those that a new click touches: include clicks add, exclude clicks take away."""
         result = was.copy()
-        near = np.min(self._remoteness(was), axis=0, initial=FARTHEST + 1) <= FARTHEST
         for include in (True, False):
             changed = (chosen != was) & (chosen == include) & near
             clicked = [
@@ -239,36 +244,10 @@ class _Session:
         )
         return np.asarray(BOX_PRIOR * np.clip(1.0 - away, -1, 1), np.float32)
 
-    def _firmness(self, was: Chosen) -> Floats:
-        """How firmly the mask before stands, (n,): 1, but less near the clicks it does not answer.
-
-        A click lies in the middle of what is wrong, so what is wrong reaches about as far as the mask's edge is away.
-        """
-        firm = np.ones(len(self._regions), np.float32)
-        for away in self._remoteness(was):
-            firm *= 1 - np.exp(-0.5 * away**2)
-        return firm
-
-    def _remoteness(self, was: Chosen) -> list[Floats]:
-        """For each click that the mask does not answer: the regions' distances in units of its reach, (n,)."""
-        result = []
-        for point, include in self._fresh():
-            distances = self._distances_to(point)
-            depth = distances[was == include].min(initial=self._reach)
-            result.append(distances / np.clip(FADE * depth, LEAST_FADE * self._reach, self._reach))
-        return result
-
-    def _distances_to(self, point: tuple[float, float]) -> Floats:
-        """Working pixels from a click to each region's centre, (n,)."""
+    def _working_point(self, point: tuple[float, float]) -> tuple[float, float]:
+        """The middle of a clicked pixel, in working pixels."""
         height, width = self._regions.labels.shape
-        at = np.array([(point[0] + 0.5) * width / self._size[1], (point[1] + 0.5) * height / self._size[0]], np.float32)
-        distances: Floats = np.linalg.norm(self._regions.centres - at, axis=1)
-        return distances
-
-    @property
-    def _reach(self) -> float:
-        """How far a click loosens the mask before, at most, in working pixels."""
-        return float(MOST_FADE * min(self._regions.labels.shape))
+        return (point[0] + 0.5) * width / self._size[1], (point[1] + 0.5) * height / self._size[0]
 
     def _merged(self, before: Mask, was: Chosen, now: Chosen) -> Mask:
         """The mask before, pixel for pixel, but for the regions that changed."""

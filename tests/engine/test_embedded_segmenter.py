@@ -87,6 +87,19 @@ def test_an_exclude_click_takes_a_part_away_and_leaves_the_rest() -> None:
     assert iou(refined.mask, left) > 0.85
 
 
+def test_a_click_on_something_thin_does_not_take_the_wall_behind_it() -> None:
+    bird = disc(70, 90, 34)
+    beak, wall = np.zeros((2, HEIGHT, WIDTH), np.bool_)
+    wall[60:125, 104:] = True
+    beak[86:94, 100:130] = True
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(
+        painted((wall, (180, 178, 172)), (bird, (30, 30, 34)), (beak & ~bird, (200, 160, 130)), noise=8)
+    )
+    (refined,) = segmenter.predict(Prompt(((118, 90),), (True,)), Proposal(bird, 1.0))
+    assert iou(refined.mask, bird | beak) > 0.95
+
+
 def test_an_include_click_adds_a_second_part_and_leaves_the_first(segmenter: EmbeddedSegmenter) -> None:
     first = segmenter.predict(Prompt(((90, 80),), (True,)))[0]
     second = segmenter.predict(Prompt(((90, 80), (170, 120)), (True, True)), first)[0]
