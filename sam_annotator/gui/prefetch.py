@@ -90,7 +90,10 @@ class Prefetch(QtCore.QObject):
 
     def _start(self) -> None:
         if self._job is None and self._path is not None and self._may_go_on():
-            self._submit(partial(self._jobs.prepare, self._path)).progressed.connect(self.busy.emit)
+            job = self._submit(partial(self._jobs.prepare, self._path))
+            job.progressed.connect(self.busy.emit)
+            for ended in (job.succeeded, job.cancelled, job.failed):
+                ended.connect(self._on_prepared)
 
     def _submit(self, work: Callable[[], object]) -> Job:
         self._job = job = self._thread.submit(work, Priority.IDLE)
@@ -100,8 +103,10 @@ class Prefetch(QtCore.QObject):
         job.failed.connect(partial(self._on_ended, job, False))  # a click on that frame will say why
         return job
 
-    def _on_ended(self, job: Job, well: bool, _result: object = None) -> None:
+    def _on_prepared(self) -> None:
         self.busy.emit("")
+
+    def _on_ended(self, job: Job, well: bool, _result: object = None) -> None:
         self.refresh()
         if job is not self._job:
             return

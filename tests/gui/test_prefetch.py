@@ -259,8 +259,7 @@ def test_the_status_line_says_only_what_concerns_the_frame_that_is_shown(
     bench.prefetch.busy.connect(said.append)
     bench.go_to(0)
     encoded(0, 1, 2, 3)
-    assert [text for text in said if text] == ["loading the segmenter", "preparing 0.png"]
-    assert said[-1] == ""
+    assert said == ["loading the segmenter", "preparing 0.png", ""]
 
 
 # --- lamps ----------------------------------------------------------------------------------------------------------
