@@ -1,6 +1,6 @@
 """Masks, bool (height, width): from shapes and back to shapes, run-length encoding, small measures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import cv2
@@ -50,6 +50,9 @@ __all__ = [
 
 _FEW_POINTS: Final = 32
 """A part of an object may have as many points as this without being simplified further."""
+
+_MANY_CONTOURS: Final = 200
+"""From here on it is quicker to look at all pixels at once than at the parts one by one."""
 
 _TOLERANCES: Final = tuple(0.5 * 1.12**step for step in range(9))
 """How far, in pixels, a simplified outline may leave the true one: 0.5 to 1.24, ascending.
@@ -124,9 +127,15 @@ def remove_specks(mask: Mask, min_area: int) -> Mask:
     if box is None:
         return mask.copy()
     left, top, right, bottom = box
-    crop = np.pad(mask[top:bottom, left:right], 1)
-    crop = _large_parts(crop, min_area, 8)
-    crop = ~_large_parts(~crop, min_area, 4, keep=(0, 0))
+    crop = cv2.copyMakeBorder(_bytes(mask[top:bottom, left:right]), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    contours, hierarchy = cv2.findContours(crop, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    holes = hierarchy[0, :, 3] >= 0
+    if len(contours) > _MANY_CONTOURS:
+        crop = _bytes(_only_large(crop.view(np.bool_), min_area))
+    else:
+        for hole in (False, True):
+            for index in np.flatnonzero(holes == hole):
+                _clear_small(crop, cv2.boundingRect(contours[index]), min_area, hole=hole)
     result = np.zeros_like(mask)
     result[top:bottom, left:right] = crop[1:-1, 1:-1]
     return result
@@ -266,6 +275,33 @@ def _iou_of(shapes: Iterable[Shape], mask: Mask, box: Box) -> float:
     left, top, right, bottom = max(box[0] - 1, 0), max(box[1] - 1, 0), min(box[2] + 1, width), min(box[3] + 1, height)
     drawn = object_mask(shapes, height, width, (left, top, right, bottom))
     return iou(drawn, mask[top:bottom, left:right])
+
+
+def _clear_small(crop: NDArray[np.uint8], rectangle: Sequence[int], min_area: int, *, hole: bool) -> None:
+    """Clear, or fill, in place what is small among that which a contour surrounds; the crop has an empty border.
+
+    Args:
+        rectangle: (x, y, width, height) around the contour; around a hole it lies on the pixels beside it.
+    """
+    x, y, width, height = rectangle
+    rim = 0 if hole else 1
+    if max(width, height) - 2 + 2 * rim >= min_area:
+        return  # whatever is connected has as many pixels as it is long
+    window = crop[y - rim : y + height + rim, x - rim : x + width + rim]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        1 - window if hole else window, connectivity=8 - 4 * hole
+    )
+    for index in range(1, count):
+        left, top, wide, high, area = stats[index]
+        is_whole = left and top and left + wide < window.shape[1] and top + high < window.shape[0]
+        if is_whole and area < min_area:
+            window[labels == index] = hole
+
+
+def _only_large(mask: Mask, min_area: int) -> Mask:
+    """A mask with an empty border, without small parts and holes; where there are many of them."""
+    mask = _large_parts(mask, min_area, 8)
+    return ~_large_parts(~mask, min_area, 4, keep=(0, 0))
 
 
 def _large_parts(mask: Mask, min_area: int, connectivity: int, keep: tuple[int, int] | None = None) -> Mask:

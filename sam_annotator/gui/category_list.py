@@ -24,6 +24,10 @@ class CategoryList:
         self.path = path
         self.names = tuple(names) if names or path is not None else tuple(memory.value(_KEY, []) or [])
 
+    def is_foreign(self, name: str) -> bool:
+        """True for a category that the list's file does not name."""
+        return self.path is not None and name not in self.names
+
     def add(self, name: str) -> None:
         """A category was used: the settings' list grows by it, a file's does not."""
         if self.path is None and name not in self.names:

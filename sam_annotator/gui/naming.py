@@ -172,6 +172,8 @@ class Naming:
     def settle(self, name: Name, renaming: bool = False) -> str:
         """The category to use: one per track, so an object of the video keeps its own unless it is renamed."""
         self._remember(name.label)
+        if self.categories.is_foreign(name.label):
+            self._window.show_hint(f"{name.label} is not in the list of categories; add it in Object > Categories.")
         track = self._window.session.tracks.get(name.object_id)
         if track is None or track.label == name.label:
             return name.label

@@ -12,6 +12,7 @@ from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Shape
 from sam_annotator.core.masks import (
+    _only_large,
     bounding_box,
     decode_rle,
     encode_rle,
@@ -361,6 +362,17 @@ def test_a_label_map_holds_object_ids_and_later_masks_win() -> None:
     labels = label_map({1000: first, 7: second}, 2, 3)
     assert labels.tolist() == [[7, 1000, 1000], [7, 0, 0]]
     assert labels.dtype == np.int32
+
+
+@given(seeds, st.integers(0, 60), st.floats(0.3, 4), st.floats(-0.7, 0.7))
+@settings(deadline=None, max_examples=300)
+def test_few_parts_looked_at_one_by_one_give_what_all_pixels_at_once_give(
+    seed: int, least: int, roughness: float, level: float
+) -> None:
+    noise = np.random.default_rng(seed).normal(size=(40, 50)).astype(np.float32)
+    mask = cv2.GaussianBlur(noise, (0, 0), roughness) * roughness * 3 > level
+    expected = _only_large(np.pad(mask, 1), least)[1:-1, 1:-1]
+    np.testing.assert_array_equal(remove_specks(mask, least), expected)
 
 
 @given(seeds, st.integers(0, 40))

@@ -180,6 +180,20 @@ def test_a_category_that_was_removed_is_not_offered_as_a_recent_one(driver: Driv
     QtTest.QTest.keyClick(driver.window.naming.dialog, Qt.Key_Escape)
 
 
+def test_a_category_that_the_file_does_not_name_is_taken_and_said_to_be_new(driver: Driver) -> None:
+    driver.click(*brick_centre(0))
+    driver.proposals()
+    driver.press(Qt.Key_Return)
+    driver.wait(lambda: driver.window.naming.dialog, "the dialog")
+    QtTest.QTest.keyClicks(driver.window.naming.dialog.category, "balloon")
+    QtTest.QTest.keyClick(driver.window.naming.dialog.category, Qt.Key_Up)  # the last line: a new category
+    QtTest.QTest.keyClick(driver.window.naming.dialog.category, Qt.Key_Return)
+    driver.wait(lambda: driver.window.naming.dialog is None, "the dialog to close")
+    assert facts(driver, 0) == {(1, "balloon", "sam")}
+    assert "balloon is not in the list" in driver.window.statusBar().currentMessage()
+    assert driver.window.naming.categories.names == ("ball", "brick", "cart")
+
+
 def test_letters_find_a_category_among_many(make_annotation_window: Window, tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     path.write_text("".join(f"thing {number}\n" for number in range(1196)), encoding="utf-8")
