@@ -1,6 +1,6 @@
 """Masks drawn over frames, for pictures that people look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sam_annotator.core.colors import object_rgb
 from sam_annotator.core.masks import bounding_box
-from sam_annotator.core.raster import Mask
+from sam_annotator.core.raster import Box, Mask
 
 Pixels = NDArray[np.uint8]
 """RGB, uint8 (height, width, 3)."""
@@ -32,11 +32,14 @@ def draw_masks(image: Pixels, masks: Mapping[int, Mask], labels: Mapping[int, st
     for object_id, mask in masks.items():
         _tint(drawn, mask, object_rgb(object_id))
     picture = Image.fromarray(drawn)
+    written: list[Box] = []
     for object_id, mask in masks.items():
         box = bounding_box(mask)
         if box is not None:
             name = f"{labels.get(object_id, '')} {object_id}"
-            draw_text(picture, (box[0], box[1]), name, object_rgb(object_id), text_height, above=True)
+            colour = object_rgb(object_id)
+            place = (box[0], box[1])
+            written.append(draw_text(picture, place, name, colour, text_height, above=True, avoid=written))
     return np.array(picture)
 
 
@@ -48,16 +51,29 @@ def draw_text(
     height: int,
     *,
     above: bool = False,
-) -> None:
-    """Write on a dark ground, so that it is read on any image; kept inside the picture."""
+    avoid: Sequence[Box] = (),
+) -> Box:
+    """Write on a dark ground, so that it is read on any image; kept inside the picture.
+
+    Args:
+        avoid: (left, top, right, bottom) of texts that it may not cover; it goes below them where there is room.
+
+    Returns:
+        where it stands.
+    """
     font = _font(height)
     draw = ImageDraw.Draw(picture)
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, tall = int(right - left) + 4, int(bottom - top) + 4
     x = max(min(place[0], picture.width - width), 0)
     y = max(min(place[1] - tall * above, picture.height - tall), 0)
+    for other in sorted(avoid, key=lambda box: box[1]):
+        beside = x + width < other[0] or x > other[2]
+        if not beside and y <= other[3] and y + tall >= other[1] and other[3] + 1 + tall <= picture.height:
+            y = other[3] + 1
     draw.rectangle((x, y, x + width, y + tall), fill=(20, 20, 20))
     draw.text((x + 2 - left, y + 2 - top), text, fill=colour, font=font)
+    return x, y, x + width, y + tall
 
 
 def fit(image: Pixels, width: int, height: int) -> Pixels:

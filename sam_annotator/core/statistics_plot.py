@@ -22,7 +22,7 @@ _COLOURS: Final = {"base": "#3b75af", "novel": "#d1603d", None: "#5a8a72"}
 
 
 def write_plot(path: Path, statistics: Statistics) -> None:
-    """Draw four panels: objects by category, frames per object, mask areas, objects per video.
+    """Draw five panels: objects by category, frames per object, gaps, mask areas, objects per video.
 
     Raises:
         InputError: the suffix is none that can be drawn.
@@ -32,14 +32,16 @@ def write_plot(path: Path, statistics: Statistics) -> None:
     from matplotlib import rc_context  # slow to import; without pyplot there is no window and no Qt
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 8), layout="constrained")
-    panels = figure.subplots(2, 2)
-    _draw_categories(panels[0, 0], statistics)
+    figure = Figure(figsize=(15, 8), layout="constrained")
+    panels = figure.subplot_mosaic([["categories", "lengths", "gaps"], ["categories", "areas", "counts"]])
+    _draw_categories(panels["categories"], statistics)
     lengths = [len(found.areas) for found in statistics.objects]
-    _draw_histogram(panels[0, 1], lengths, "Frames per object", "frames with a mask", "objects")
-    _draw_areas(panels[1, 0], statistics.areas)
+    _draw_histogram(panels["lengths"], lengths, "Frames per object", "frames with a mask", "objects")
+    gaps = [gap for found in statistics.objects for gap in found.gaps]
+    _draw_histogram(panels["gaps"], gaps, "Gaps", "frames away", "gaps")
+    _draw_areas(panels["areas"], statistics.areas)
     counts = [len(video.objects) for video in statistics.videos]
-    _draw_histogram(panels[1, 1], counts, "Objects per video", "objects", "videos")
+    _draw_histogram(panels["counts"], counts, "Objects per video", "objects", "videos")
     stream = io.BytesIO()
     kind = path.suffix[1:].lower()
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": "sam_annotator"}):
@@ -74,7 +76,12 @@ def _draw_categories(panel: "Axes", statistics: Statistics) -> None:
 
 
 def _draw_histogram(panel: "Axes", values: list[int], title: str, across: str, up: str) -> None:
-    largest = max(values, default=1)
+    if not values:
+        panel.set_title(title)
+        panel.text(0.5, 0.5, "none", ha="center", va="center", transform=panel.transAxes)
+        panel.set_axis_off()
+        return
+    largest = max(values)
     step = -(-(largest + 1) // 40)
     panel.hist(values, bins=(np.arange(0, largest + 1 + step, step) - 0.5).tolist(), color=_COLOURS[None])
     panel.set(title=title, xlabel=across, ylabel=up)

@@ -42,6 +42,16 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
+def test_names_of_objects_do_not_cover_each_other() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    masks = {number: np.zeros((200, 300), bool) for number in (1, 2, 3)}
+    for number, mask in masks.items():
+        mask[80:120, 50 + number : 150] = True
+    apart = draw_masks(image, masks, dict.fromkeys(masks, "astronaut"), 12)
+    grounds = (apart == 20).all(axis=2).any(axis=1)
+    assert grounds.sum() > 2.5 * 12, "three lines of text, one below the other"
+
+
 def frames_of(path: Path) -> list[np.ndarray]:
     film = cv2.VideoCapture(str(path))
     frames = []
