@@ -129,8 +129,16 @@ def protected(folder: Path) -> dict[str, list[object]]:
     }
 
 
-def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> int | None:
-    """The command in a process of its own; its exit code, None: it was killed."""
+def run(
+    folder: Path, arguments: list[str], kill_after: float | None = None, from_first_write: bool = False
+) -> int | None:
+    """The command in a process of its own; its exit code, None: it was killed.
+
+    Args:
+        kill_after: seconds; None: it is not killed.
+        from_first_write: counted from when it writes its first frame, if it ever does, instead of from its start.
+    """
+    begun_with = writes(folder)
     child = os.fork()
     if child == 0:
         code = 99
@@ -141,10 +149,18 @@ def run(folder: Path, arguments: list[str], kill_after: float | None = None) -> 
         finally:
             os._exit(code)
     if kill_after is not None:
+        end = time.monotonic() + 1
+        while from_first_write and writes(folder) == begun_with and time.monotonic() < end:
+            time.sleep(0.001)
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
+
+
+def writes(folder: Path) -> int:
+    """Bytes of what is written down of runs: they grow with each frame."""
+    return sum(path.stat().st_size for path in folder.glob(f"*/{FOLDER}/*.run"))
 
 
 def prepare(work: Path) -> dict[str, tuple[Path, dict[str, bytes], float]]:
@@ -175,7 +191,8 @@ def kill_and_finish(
     trial = Path(shutil.copytree(tree, work / "trial"))
     before, begun_with = protected(trial), files(trial)
     for _ in range(chance.choice((1, 1, 2))):
-        run(trial, arguments, chance.uniform(0, took))
+        from_first_write = chance.random() < 0.6
+        run(trial, arguments, chance.uniform(0, took * (0.5 if from_first_write else 1)), from_first_write)
         now = protected(trial)
         assert all(now[name] == shapes for name, shapes in before.items()), "a protected shape has changed"
     amid = files(trial) not in (begun_with, expected)
