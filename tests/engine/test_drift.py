@@ -11,7 +11,7 @@ from PIL import Image
 from sam_annotator.core.tracks import DOUBTFUL_SCORE
 from sam_annotator.engine.drift import LEAST, MotionWatch, agreement, motion_factor, steadiness
 
-SIZE = 160, 280
+SIZE = 160, 288
 
 
 def scene(right: int) -> NDArray[np.uint8]:
@@ -39,7 +39,7 @@ def test_a_mask_that_moves_with_its_object_agrees_and_one_that_stays_does_not() 
     assert moved is not None
     assert stayed is not None
     assert moved > 0.85
-    assert stayed < 0.75
+    assert stayed < 0.8
 
 
 def test_masks_may_be_of_another_size_than_the_frame() -> None:
