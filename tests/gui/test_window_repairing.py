@@ -1,5 +1,6 @@
 """Repairing, taking back after a restart, and the ranges that follow from key frames, in the window."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PyQt5 import QtTest
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.run_journal import sole_run
+from sam_annotator.engine.propagator import Forecast, KeyFrame
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
@@ -171,3 +173,60 @@ def test_a_video_at_which_another_program_is_is_left_alone(
         assert answered(driver) == [0]
     propagate(driver)
     assert answered(driver) == list(range(FRAMES))
+
+
+class SparingPropagator(HeldPropagator):
+    """Says what memory a run will take, and that it had to do with less."""
+
+    def notice(self) -> str | None:
+        return "Frames are seen at 360 pixels from frame 3 on." if max(self.given, default=0) == 2 else None
+
+    def forecast(self, height: int, width: int, objects: int, key_frames: int) -> Forecast:
+        return Forecast(f"{objects} object at {width} x {height}", 2**30, 2**32, "cpu")
+
+
+def test_the_forecast_of_memory_and_what_was_given_up_are_in_the_status_line(
+    make_annotation_window: Window, root: Path, discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propagator = SparingPropagator()
+    monkeypatch.setattr("sam_annotator.engine.engines.make_propagator", lambda *_options: propagator)
+    driver = make_annotation_window(root)
+    said: list[str] = []
+    driver.window.statusBar().messageChanged.connect(said.append)
+    driver.press(Qt.Key_Space)
+    driver.wait(lambda: any(text.startswith("Memory for 1 object at 160 x 120") for text in said), "the forecast", 20)
+    propagator.let_all()
+    driver.propagation(60)
+    assert "Frames are seen at 360 pixels from frame 3 on." in said
+    assert "Frames are seen at 360 pixels" in driver.window.timeline.progress.text()
+
+
+def test_a_click_is_answered_before_the_first_frame_of_a_run(
+    make_annotation_window: Window, root: Path, output: Path, discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two key frames that are learned a click comes in, and the run can be cancelled."""
+    draw(root, output, range(1, 8))
+    driver = make_annotation_window(root)
+
+    class Learning(HeldPropagator):
+        def learn(self, key_frame: KeyFrame) -> None:
+            learned.append(key_frame.index)
+            if len(learned) == 2:
+                reached.set()
+                assert go_on.wait(60)
+            self._masks |= key_frame.masks
+
+    learned: list[int] = []
+    reached, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr("sam_annotator.engine.engines.make_propagator", lambda *_options: Learning())
+    driver.press(Qt.Key_Space)
+    driver.wait(reached.is_set, "the second key frame", 30)
+    driver.click(100, 100)
+    asked = len(discs.asked)
+    driver.window.propagation.cancel()
+    go_on.set()
+    driver.proposals()
+    driver.propagation(30)
+    assert len(discs.asked) > asked
+    assert learned == [0, 1], "cancelled amid the key frames"
+    assert answered(driver) == list(range(8))
