@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -40,3 +40,17 @@ def test_sam_is_measured_beside_the_packages_predictor() -> None:
     table = run("bench_sam.py", "--checkpoint", weights, *little.split())
     for row in ("encode, package float32", "encode, ours", "decode, ours", "from a file", "click in the window"):
         assert row in table
+
+
+def test_any_segmenter_is_measured_by_clicks_and_boxes(tmp_path: Path) -> None:
+    for folder in ("JPEGImages", "Annotations"):
+        (tmp_path / folder / "ball").mkdir(parents=True)
+    truth = Image.new("L", (160, 120))
+    ImageDraw.Draw(truth).ellipse((50, 30, 110, 90), fill=255)
+    truth.save(tmp_path / "Annotations" / "ball" / "00000.png")
+    Image.merge("RGB", [truth, truth, truth]).save(tmp_path / "JPEGImages" / "ball" / "00000.jpg")
+    weights = BENCHMARKS.parent / "tests" / "small_sam" / "small_sam.pth"
+    for segmenter in ("embedded", weights):
+        table = run("clicks.py", tmp_path, "--segmenter", segmenter, "--clicks", "3")
+        for column in ("NoC@85", "box", "drops", "far", "disobeyed"):
+            assert column in table
