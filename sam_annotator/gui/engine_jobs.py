@@ -153,13 +153,18 @@ class EngineJobs:
         propagator = yield from self._propagator_loaded()
         return (yield from run_whole_video(video, store, propagator, object_ids))
 
-    def repair(self, video: Video, store: AnnotationStore, frame: int, object_ids: tuple[int, ...]) -> "Steps":
-        """As `propagate`: these objects from a frame where they were corrected, as far as that changes something."""
-        from sam_annotator.engine.repair import Correction
+    def repair(
+        self, video: Video, store: AnnotationStore, frame: int, object_ids: tuple[int, ...], **agreement: Any
+    ) -> "Steps":
+        """As `propagate`: these objects from a frame where they were corrected, as far as that changes something.
+
+        `agreement` are the fields of Agreement.
+        """
+        from sam_annotator.engine.repair import Agreement, Correction
         from sam_annotator.engine.runs import run_repair
 
         propagator = yield from self._propagator_loaded()
-        return (yield from run_repair(video, store, propagator, Correction(frame, object_ids)))
+        return (yield from run_repair(video, store, propagator, Correction(frame, object_ids), Agreement(**agreement)))
 
     def _propagator_loaded(self) -> "Generator[str, None, Propagator]":
         if self._propagator is None:

@@ -16,6 +16,10 @@ _LEAST_PART_AT_FIRST = 16
 _KEYMAP = "keymap"
 _FRAMES_AHEAD = "frames_ahead"
 _KEEP_EMBEDDINGS = "keep_embeddings"
+_AGREEMENT = "repair_agreement"
+_AGREEMENT_AT_FIRST = 95
+_AGREEING = "repair_frames"
+_AGREEING_AT_FIRST = 5
 
 
 def remembered_least_part(memory: QtCore.QSettings) -> int:
@@ -28,6 +32,15 @@ def remembered_encoding(memory: QtCore.QSettings) -> dict[str, Any]:
     return {
         "frames_ahead": max(int(memory.value(_FRAMES_AHEAD, FRAMES_AHEAD)), 0),
         "keep_embeddings": bool(int(memory.value(_KEEP_EMBEDDINGS, 1))),
+    }
+
+
+def remembered_agreement(memory: QtCore.QSettings) -> dict[str, Any]:
+    """Where a repair may stop, as EngineJobs takes it: from which IoU on masks agree, and for how many frames."""
+    percent = int(memory.value(_AGREEMENT, _AGREEMENT_AT_FIRST))
+    return {
+        "iou": min(max(percent, 1), 100) / 100,
+        "frames": max(int(memory.value(_AGREEING, _AGREEING_AT_FIRST)), 1),
     }
 
 
@@ -54,6 +67,12 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.keep_embeddings.setToolTip(
             "2 MB a frame in your cache folder; `sam-annotator embed` sets how much in all."
         )
+        agreement = remembered_agreement(memory)
+        self.agreement = QtWidgets.QSpinBox(minimum=50, maximum=100, suffix=" % overlap")
+        self.agreement.setValue(round(100 * agreement["iou"]))
+        self.agreement.setToolTip("A repair stops where the new masks overlap so much with the old ones (IoU).")
+        self.agreeing = QtWidgets.QSpinBox(minimum=1, maximum=1000, suffix=" frames in a row")
+        self.agreeing.setValue(agreement["frames"])
         self.keymap = QtWidgets.QComboBox()
         self.keymap.addItem("labelme", PRESETS[0])
         self.keymap.addItem("classic (segment-anything-annotator)", PRESETS[1])
@@ -68,6 +87,8 @@ class PreferencesDialog(QtWidgets.QDialog):
         memory.setValue(_FRAMES_AHEAD, self.frames_ahead.value())
         memory.setValue(_KEEP_EMBEDDINGS, int(self.keep_embeddings.isChecked()))
         self._window.jobs.frames_ahead = self.frames_ahead.value()
+        memory.setValue(_AGREEMENT, self.agreement.value())
+        memory.setValue(_AGREEING, self.agreeing.value())
         if self.keymap.currentData() != memory.value(_KEYMAP):
             memory.setValue(_KEYMAP, self.keymap.currentData())
             self._window.show_hint("The keys change with the next start.")
@@ -78,6 +99,8 @@ class PreferencesDialog(QtWidgets.QDialog):
         form.addRow("Leave out specks below", self.least_part)
         form.addRow("Frames encoded ahead", self.frames_ahead)
         form.addRow("Keep SAM's embeddings", self.keep_embeddings)
+        form.addRow("Repairs stop at", self.agreement)
+        form.addRow("for", self.agreeing)
         form.addRow("Keys (from the next start)", self.keymap)
         file_button = QtWidgets.QPushButton("Open the settings file…", autoDefault=False)
         file_button.setToolTip("Every key, and all of labelme's settings; read at the start")

@@ -12,6 +12,7 @@ from sam_annotator.core.run_journal import can_take_back, take_back_last_run
 from sam_annotator.core.tracks import Track, key_frames_around
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
+from sam_annotator.gui.preferences import remembered_agreement
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -57,8 +58,9 @@ class PropagationPanel(QtCore.QObject):
         elif self._is_ready():
             object_ids = self._to_repair()
             if object_ids:
-                work = partial(self._window.jobs.repair, session.video, session.store, session.index, object_ids)
-                self._begin(work, (0, session.total - 1))
+                agreement = remembered_agreement(self._window.settings)
+                place = (session.video, session.store, session.index)
+                self._begin(partial(self._window.jobs.repair, *place, object_ids, **agreement), (0, session.total - 1))
                 self._is_following = False  # what was corrected is what the person looks at
             else:
                 self._window.show_hint("Nothing to repair: correct a propagated mask in this frame first.")

@@ -13,6 +13,7 @@ from sam_annotator.core.run_journal import sole_run
 from sam_annotator.engine.propagator import Forecast, KeyFrame
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO
 from sam_annotator.gui.driver import Driver
+from sam_annotator.gui.preferences import PreferencesDialog
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
 from tests.gui.steps import draw, facts, file_of, saved_mask, settled, shapes
 from tests.gui.test_window_propagating import BALL_CARRIED, HeldPropagator, held  # noqa: F401  a fixture
@@ -230,3 +231,19 @@ def test_a_click_is_answered_before_the_first_frame_of_a_run(
     assert len(discs.asked) > asked
     assert learned == [0, 1], "cancelled amid the key frames"
     assert answered(driver) == list(range(8))
+
+
+def test_how_far_a_repair_goes_is_a_preference(driver: Driver) -> None:
+    propagate(driver)
+    driver.window.open_preferences()
+    dialog = next(one for one in driver.window.findChildren(PreferencesDialog) if one.isVisible())
+    assert (dialog.agreement.value(), dialog.agreeing.value()) == (95, 5)
+    dialog.agreeing.setValue(2)
+    QtTest.QTest.keyClick(dialog, Qt.Key_Return)
+    driver.go_to(5)
+    driver.press(Qt.Key_K)
+    before = all_shapes(driver)
+    driver.press(Qt.Key_Space, Qt.ShiftModifier)
+    driver.propagation(60)
+    assert driver.window.timeline.progress.text().startswith("Repaired frames 4 to 8, where the masks agree")
+    assert all_shapes(driver) == before
