@@ -246,4 +246,4 @@ def test_how_far_a_repair_goes_is_a_preference(driver: Driver) -> None:
     driver.press(Qt.Key_Space, Qt.ShiftModifier)
     driver.propagation(60)
     assert driver.window.timeline.progress.text().startswith("Repaired frames 4 to 8, where the masks agree")
-    assert all_shapes(driver) == before
+    assert {index for index, found in all_shapes(driver).items() if found != before[index]} <= {3, 4, 6, 7}
