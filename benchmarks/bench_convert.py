@@ -67,7 +67,7 @@ def _interrupt(tree: Path, options: argparse.Namespace) -> None:
     for kill in range(options.interrupt + 1):
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, start_new_session=True)
         try:
-            process.wait(None if kill == options.interrupt else chance.uniform(2, 20))
+            process.wait(None if kill == options.interrupt else chance.uniform(5, 60))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

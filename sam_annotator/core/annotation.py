@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -349,10 +350,10 @@ def _ids(value: Any) -> frozenset[int]:
 
 def _points(value: Any, index: int) -> tuple[Point, ...]:
     try:
-        points = tuple(
-            # floats, which nearly all are, need no look: datasets have millions
-            [(x, y) if type(x) is float and type(y) is float else (_number(x, "x"), _number(y, "y")) for x, y in value]
-        )
+        points: tuple[Point, ...] = tuple(map(tuple, value))
+        # pairs of floats, which nearly all are, need no further look: datasets have millions
+        if set(map(len, points)) != {2} or set(map(type, chain.from_iterable(points))) != {float}:
+            points = tuple([(_number(x, "x"), _number(y, "y")) for x, y in value])
     except (TypeError, ValueError):
         raise TypeError(f"points of shape {index} are not pairs of numbers") from None
     if not points or not _all_finite(points):
@@ -362,7 +363,7 @@ def _points(value: Any, index: int) -> tuple[Point, ...]:
 
 def _all_finite(points: Iterable[Point]) -> bool:
     points = tuple(points)
-    if math.isfinite(sum(map(sum, points))):
+    if math.isfinite(sum(chain.from_iterable(points))):
         return True
     return all(math.isfinite(x) and math.isfinite(y) for x, y in points)  # a sum may be too large, too
 

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 import orjson
 
-from sam_annotator.core.annotation import FrameAnnotation, Shape
+from sam_annotator.core.annotation import FrameAnnotation, Shape, decode_annotation
 from sam_annotator.core.categories import normal_label
 from sam_annotator.core.convert_report import Finding, Kind
 from sam_annotator.core.dataset_images import FrameImage, examine_image
@@ -43,13 +44,22 @@ class _OpenObject:
     frames_by_label: dict[str, list[str]] = field(default_factory=dict)
 
 
+_normal: Final = lru_cache(4096)(normal_label)
+
+
 class VideoReader:
     """Reads the frames of one video in order, `read_frame(0)` first; `finish` gives the result.
 
     What is wrong is not raised but becomes a finding, so that one run tells all there is to mend.
+
+    Args:
+        contents: bytes of annotation files that were read already, by frame; taken out as they are used.
     """
 
-    def __init__(self, video: Video, store: AnnotationStore, draw: DrawOptions) -> None:
+    def __init__(
+        self, video: Video, store: AnnotationStore, draw: DrawOptions, contents: dict[int, bytes] | None = None
+    ) -> None:
+        self._contents = {} if contents is None else contents
         self.masks = 0
         self._video = video
         self._store = store
@@ -135,20 +145,28 @@ class VideoReader:
         return image
 
     def _read_annotation(self, index: int, image: FrameImage | None) -> None:
-        path = self._store.path(self._video, index)
         try:
-            annotation = self._store.read(self._video, index)
+            annotation = self._annotation(index)
             if annotation is None:  # taken away since the folder was listed
                 return
-            if image is not None:
-                check_size(annotation, image.width, image.height, path)
+            if image is not None and (annotation.width, annotation.height) != image.size:
+                check_size(annotation, image.width, image.height, self._store.path(self._video, index))
         except AnnotationError as error:
-            self._note("error", "annotation-unusable", str(error), path)
+            self._note("error", "annotation-unusable", str(error), self._store.path(self._video, index))
             return
         shapes_by_key = self._shapes_by_key(index, annotation)
         if image is not None and image.size == self._images[0].size:
             for key, shapes in shapes_by_key.items():
                 self._add_mask(index, key, shapes, image)
+
+    def _annotation(self, index: int) -> FrameAnnotation | None:
+        content = self._contents.pop(index, None)
+        if content is None:
+            return self._store.read(self._video, index)
+        try:
+            return decode_annotation(content)
+        except AnnotationError:
+            return self._store.read(self._video, index)  # which says it with the name of the file
 
     def _shapes_by_key(self, index: int, annotation: FrameAnnotation) -> Mapping[_Key, list[Shape]]:
         covering = [shape for shape in annotation.shapes if shape.shape_type in AREA_TYPES]
@@ -157,7 +175,7 @@ class VideoReader:
         shapes_by_key: dict[_Key, list[Shape]] = {}
         stem = self._video.frame_paths[index].stem
         for shape in self._note_unusable(index, covering):
-            label = normal_label(shape.label)
+            label = _normal(shape.label)
             key = (1, 0, label) if shape.object_id is None else (0, shape.object_id, "")
             shapes_by_key.setdefault(key, []).append(shape)
             frames = self._object(key).frames_by_label.setdefault(label, [])
@@ -181,7 +199,7 @@ class VideoReader:
 
     def _note_unusable(self, index: int, shapes: Sequence[Shape]) -> Sequence[Shape]:
         """Tell of shapes without a label or an id; return those that count."""
-        if all(shape.object_id is not None and shape.label == normal_label(shape.label) != "" for shape in shapes):
+        if all(shape.object_id is not None and shape.label == _normal(shape.label) != "" for shape in shapes):
             return shapes
         path = self._store.path(self._video, index)
         nameless = [shape for shape in shapes if not normal_label(shape.label)]

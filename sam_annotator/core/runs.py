@@ -47,7 +47,7 @@ def run_edges(crop: NDArray[np.bool_], corner: tuple[int, int], height: int) -> 
     rows, columns = crop.shape[0] + 1, crop.shape[1]
     # the columns one after the other, an empty pixel after each, and one before all
     line = np.zeros(1 + columns * rows, np.bool_)
-    line[1:].reshape(-1, rows)[:, :-1] = cv2.transpose(np.ascontiguousarray(crop).view(np.uint8))
+    cv2.transpose(crop.view(np.uint8), line[1:].view(np.uint8).reshape(-1, rows)[:, :-1])
     places = (line[1:] != line[:-1]).nonzero()[0]
     column = places // rows
     edges: _Numbers = places + column * (height - rows) + (left * height + top)

@@ -91,8 +91,9 @@ def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     """Read one video, or find it in the cache. Yields frames and masks done so far."""
     video = task.video
     store = PlacedStore({video.name: task.annotations})
+    contents: dict[int, bytes] = {}
     try:
-        name = spool.digest_of(video, store, task.draw)
+        name, contents = spool.digest_of(video, store, task.draw)
     except OSError:  # a frame that cannot even be looked at: reading says so, in a sentence
         name = "unreadable." + blake2b(video.name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     path = task.folder / f"{name}.video"
@@ -100,7 +101,7 @@ def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     if known is not None:
         yield len(video), known.masks
         return known, path
-    reader = VideoReader(video, store, task.draw)
+    reader = VideoReader(video, store, task.draw, contents)
     for index in range(len(video)):
         reader.read_frame(index)
         yield index + 1, reader.masks

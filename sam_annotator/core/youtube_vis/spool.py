@@ -20,6 +20,9 @@ from sam_annotator.core.errors import SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
+_KEPT: Final = 32 * 2**20
+"""So many bytes of annotations are kept between a look at them for a name and the reading."""
+
 _FORMAT: Final = f"sam_annotator youtube_vis 2 {LABELME_VERSION}"
 """Has to change whenever the same input would give another file."""
 
@@ -42,17 +45,26 @@ def spool_folder(cache: Path | None) -> Iterator[Path]:
     yield cache
 
 
-def digest_of(video: Video, store: AnnotationStore, draw: DrawOptions) -> str:
-    """A name for all that the masks of a video depend on. Raises OSError if a file is not there."""
+def digest_of(video: Video, store: AnnotationStore, draw: DrawOptions) -> tuple[str, dict[int, bytes]]:
+    """A name for all that the masks of a video depend on; and the annotations read for it, as many as memory allows.
+
+    Raises OSError if a file is not there.
+    """
     digest = blake2b(digest_size=20)
     _add(digest, _FORMAT, orjson.dumps(draw), video.name, video.folder, store.folder(video))
     annotated = store.annotated_frames(video)
+    contents: dict[int, bytes] = {}
+    room = _KEPT
     for index, frame in enumerate(video.frame_paths):
         facts = frame.stat()
         _add(digest, frame.name, facts.st_size, facts.st_mtime_ns)
         if index in annotated:
-            _add(digest, store.path(video, index).read_bytes())
-    return digest.hexdigest()
+            content = store.path(video, index).read_bytes()
+            _add(digest, content)
+            room -= len(content)
+            if room > 0:
+                contents[index] = content
+    return digest.hexdigest(), contents
 
 
 def _add(digest: "blake2b", *parts: object) -> None:
