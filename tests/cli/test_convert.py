@@ -185,6 +185,18 @@ def test_every_option_reaches_the_conversion(folder: Path) -> None:
     assert len(list((folder / "c").iterdir())) == 1
 
 
+@pytest.mark.parametrize("command", ["convert", "import"])
+def test_a_cluster_that_is_none_is_one_sentence(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(folder)) == 0
+    given = arguments(folder, "--split", "val")
+    if command == "import":
+        json_file = folder / "dataset" / "Annotations" / "train_instances.json"
+        given = ["import", str(json_file), "--videos", str(folder / "videos"), "--output", str(folder / "new")]
+    assert main([*given, "--scheduler", "nonsense"]) == 2
+    assert "No Dask scheduler answers at 'nonsense'" in capsys.readouterr().err
+    assert not (folder / "new").exists()
+
+
 def test_a_dry_run_and_splits_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     annotate(folder / "annotations" / "duck" / "00000.json")
     ratio = ["--split-ratio", "train=1,val=1", "--seed", "5"]
