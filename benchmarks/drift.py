@@ -5,7 +5,8 @@
 The folder is as for `davis.py`. For each frame the frame before has its true mask, and this one the true mask or a
 degraded one; shares are made up of it, as sharp as a trained network draws them (`--softness`, pixels within which a
 share goes from one side to the other by a factor e). Printed are quantiles of motion agreement and of STCN's score,
-the part of the masks that would be doubtful, and milliseconds of a frame at 480p: motion, and signs of an object.
+the part of the masks that would be doubtful, and milliseconds of the processor at 480p: motion of a frame, signs of an
+object.
 """
 
 import argparse
@@ -90,16 +91,16 @@ def rows_of(frames: list[tuple[NDArray[np.uint8], Mask]], degrade: Callable[[Mas
 
 
 def milliseconds(frames: list[tuple[NDArray[np.uint8], Mask]]) -> tuple[float, float]:
-    """Of finding motion in a frame, and of all signs of one object; the middle of all frames."""
+    """Of finding motion in a frame, and of all signs of one object; of the processor, the middle of all frames."""
     watch, motion, signs = MotionWatch(), [], []
     for image, mask in frames:
         shares, plane = shares_of(mask, 1.0), torch.from_numpy(mask)
-        started = time.perf_counter()
+        started = time.thread_time()
         watch.look(image)
-        looked = time.perf_counter()
+        looked = time.thread_time()
         find_signs(shares, 1, plane, 1000.0, watch.agreement(1, mask))
         motion.append(looked - started)
-        signs.append(time.perf_counter() - looked)
+        signs.append(time.thread_time() - looked)
     return 1000 * float(np.median(motion)), 1000 * float(np.median(signs))
 
 
