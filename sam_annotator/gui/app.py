@@ -1,5 +1,6 @@
 """Starting the window: application, settings, folder."""
 
+import gc
 import logging
 import os
 import sys
@@ -33,6 +34,7 @@ def run_window(
     quiet_qt()
     window, application = make_window(output=output, labels=labels_file, keymap=keymap, engines=engines)
     window.show()
+    gc.freeze()  # what is there now stays: no search for garbage among it, which would hold up clicks for 50 ms
     if found and folder == videos:
         window.open_videos(found)
     elif found:

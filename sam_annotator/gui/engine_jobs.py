@@ -1,5 +1,6 @@
 """The one module of the window that reaches the engine. Everything here but the names runs in the engine thread."""
 
+import gc
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,8 @@ class EngineJobs:
     def _take_segmenter(self, segmenter: "Segmenter") -> None:
         self._segmenter = segmenter
         self._embeddings, self._in_use = self._make_embeddings(segmenter), None
+        if gc.get_freeze_count():  # what was imported with it stays, too; see gui/app.py
+            gc.freeze()
 
     def _make_embeddings(self, segmenter: "Segmenter") -> "Embeddings":
         from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder

@@ -1,5 +1,6 @@
 """The work of the engine thread, step by step, without the thread."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,20 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
         run(jobs.prepare(frames[0]))
     run(jobs.prepare(frames[0]))
     assert tried == [(HEIGHT, WIDTH, 3)] * 2
+
+
+def test_what_comes_with_a_model_is_not_searched_for_garbage_in_a_program_that_wants_it_so(
+    frames: list[Path], discs: DiscSegmenter
+) -> None:
+    run(EngineJobs({}).prepare(frames[0]))
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        before, imported = gc.get_freeze_count(), [[number] for number in range(1000)]
+        run(EngineJobs({}).prepare(frames[0]))
+        assert gc.get_freeze_count() >= before + len(imported) // 2
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("keeps", [True, False])
