@@ -1,4 +1,7 @@
-"""After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones."""
+"""After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones.
+
+No farther than halfway to the object's other key frames: beyond, what was carried from those is nearer to the truth.
+"""
 
 import hashlib
 from collections import Counter
@@ -50,7 +53,7 @@ class Repaired:
 
     Attributes:
         first, last: the frames that were computed anew, with the one that was corrected.
-        open_ends: how many of the two ends were reached without that the masks agreed again.
+        open_ends: how many of the two ends were reached before the masks agreed again.
     """
 
     first: int
@@ -108,7 +111,7 @@ def repair_steps(
 ) -> Generator[str | FrameDone, None, Repaired]:
     """Carry the masks of the frame that was corrected on, forward and then backward, over what was propagated.
 
-    Each object stops by itself where its masks agree, before its next key frame, and where it was never propagated.
+    Each object stops by itself where its masks agree, halfway to its next key frame, and where it was never propagated.
 
     Args:
         record: is told of each frame before it is written.
@@ -187,7 +190,7 @@ class _Watch:
 
 
 def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[tuple[int, int], int]:
-    """(direction, object) -> the last frame that may have to be repaired: what was propagated, up to a key frame."""
+    """(direction, object) -> the last frame that may have to be repaired: propagated, not nearer to a key frame."""
     frame = correction.frame
     if frame in known.problems:
         raise AnnotationError(known.problems[frame])
@@ -196,9 +199,10 @@ def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[t
         if frame not in track.key_frames:
             continue
         answered = (track.answered_frames | track.propagated_frames) - track.key_frames
-        after = min((key for key in track.key_frames if key > frame), default=len(video))
-        before = max((key for key in track.key_frames if key < frame), default=-1)
-        for way, beside in ((1, range(frame + 1, after)), (-1, range(frame - 1, before, -1))):
+        after = min((key for key in track.key_frames if key > frame), default=2 * len(video))
+        before = max((key for key in track.key_frames if key < frame), default=-2 * len(video))
+        near = range(max(-((-frame - before) // 2), 0), min((frame + after) // 2, len(video) - 1) + 1)
+        for way, beside in ((1, range(frame + 1, near.stop)), (-1, range(frame - 1, near.start - 1, -1))):
             carried = [index for index in beside if index in answered]
             if carried:
                 reaches[way, track.object_id] = carried[-1]
