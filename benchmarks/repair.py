@@ -2,8 +2,8 @@
 
     python benchmarks/repair.py DAVIS_DEV [--limit 40]
 
-Each video is propagated from its first mask; then the worst frame (after the fifth) gets its true mask, as a person would
-correct it, and is repaired. Beside it: the whole video propagated anew from both key frames.
+Each video is propagated from its first mask; then the worst frame (after the fifth) gets its true mask, as a person
+would correct it, and is repaired. Beside it: the whole video propagated anew from both key frames.
 """
 
 import argparse
@@ -27,6 +27,9 @@ from sam_annotator.engine.runs import run_repair, run_whole_video
 Mask = NDArray[np.bool_]
 
 
+HEAD = "| video | frames | J | corrected (J there) | repaired | J then | J, all anew |\n|---|---|---|---|---|---|---|"
+
+
 def put(video: Video, store: AnnotationStore, index: int, mask: Mask) -> None:
     shapes = mask_to_shapes(mask, label="it", object_id=1, source="manual")
     store.update(video, index, lambda frame: frame.with_object(1, shapes), mask.shape[1], mask.shape[0])
@@ -39,24 +42,19 @@ def overlaps(video: Video, store: AnnotationStore, truth: list[Mask]) -> list[fl
 
 
 def measure(video: Video, truth: list[Mask], folder: Path) -> str:
-    store, anew, propagator = (
-        AnnotationStore(folder / "repaired"),
-        AnnotationStore(folder / "anew"),
-        EmbeddedPropagator(),
-    )
+    store, anew = AnnotationStore(folder / "repaired"), AnnotationStore(folder / "anew")
+    propagator = EmbeddedPropagator()
     put(video, store, 0, truth[0])
     list(propagate(video, store, propagator, PropagationRequest((1,), 0, 0, len(truth) - 1)))
     before = overlaps(video, store, truth)
     worst = 5 + int(np.argmin(before[5:]))
     put(video, store, worst, truth[worst])
-    frames = [
-        step for step in run_repair(video, store, propagator, Correction(worst, (1,))) if isinstance(step, FrameDone)
-    ]
+    steps = run_repair(video, store, propagator, Correction(worst, (1,)))
+    seen = [step.index for step in steps if isinstance(step, FrameDone)]
     for index in (0, worst):
         put(video, anew, index, truth[index])
     list(run_whole_video(video, anew, propagator, (1,)))
     after, whole = overlaps(video, store, truth), overlaps(video, anew, truth)
-    seen = [frame.index for frame in frames]
     return (
         f"| {video.name} | {len(truth)} | {np.mean(before):.3f} | {worst} ({before[worst]:.3f}) "
         f"| {min(seen)} to {max(seen)} | {np.mean(after):.3f} | {np.mean(whole):.3f} |"
