@@ -67,8 +67,8 @@ def build_actions(window: "AnnotationWindow", keys: Mapping[str, Keys]) -> Actio
         "Carry the masks of the checked objects through the video; again: pause", "phosphor/arrow-fat-right.svg",
     )  # fmt: skip
     add(
-        "repair", "Repair", lambda: window.propagation_panel.repair(),
-        "Carry the objects that were corrected in this frame on anew, both ways, until the masks agree with the old ones",
+        "repair", "Repair", lambda: window.propagation_panel.repair(),  # noqa: PLW0108  it is made later
+        "Carry what was corrected in this frame on anew, both ways, until the masks agree with the old ones",
     )  # fmt: skip
     actions["propagate"].setIcon(window.style().standardIcon(QtWidgets.QStyle.SP_MediaPlay))
     add(
