@@ -50,7 +50,7 @@ class Question:
         include, exclude: int (k,), clicked regions.
         outside: bool (n,), regions that cannot belong to the object.
         prior: float32 (n,), -1 surely not, 1 surely; 0 nothing known.
-        context: float32 (n,), how much each region counts when the colours of the background are learnt.
+        context: float32 (n,), how much each region counts when the colours of object and background are learnt.
     """
 
     include: NDArray[np.intp]
@@ -116,10 +116,10 @@ class RegionGraph:
         union = float(self.regions.areas[one | other].sum())
         return float(self.regions.areas[one & other].sum()) / union if union else 1.0
 
-    def colour_overlap(self, chosen: Chosen) -> float:
-        """How alike the colours of a mask and of the rest are, 0..1 (Bhattacharyya)."""
+    def colour_overlap(self, chosen: Chosen, context: Floats | float = 1.0) -> float:
+        """How alike the colours of a mask and of the rest, as far as it counts, are, 0..1 (Bhattacharyya)."""
         palette, areas = self.regions.palette, self.regions.areas
-        inside, outside = palette.T @ (areas * chosen), palette.T @ (areas * ~chosen)
+        inside, outside = palette.T @ (areas * chosen), palette.T @ (areas * context * ~chosen)
         return float(np.sqrt(inside * outside).sum() / max(np.sqrt(inside.sum() * outside.sum()), 1e-6))
 
     def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
@@ -157,7 +157,8 @@ class RegionGraph:
     def _colour_evidence(self, belief: Floats, context: Floats) -> Floats:
         """Log ratio of how often the object and the rest have a region's colours, (n,), capped."""
         palette, areas = self.regions.palette, self.regions.areas
-        inside, outside = palette.T @ (areas * belief), palette.T @ (areas * context * (1 - belief))
+        counted = areas * context
+        inside, outside = palette.T @ (counted * belief), palette.T @ (counted * (1 - belief))
         inside = inside / max(float(inside.sum()), 1e-6) + 1e-3
         outside = outside / max(float(outside.sum()), 1e-6) + 1e-3
         ratio: Floats = palette @ np.log(inside / outside).astype(np.float32)

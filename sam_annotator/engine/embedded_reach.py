@@ -1,7 +1,8 @@
 """How far a new click changes a mask: a click lies in the middle of what is wrong.
 
 So what is wrong reaches about as far as the mask's edge is away from the click, and is nowhere much thicker than
-there: a click beside a leg may find all of the leg, and not the wall behind it.
+there: a click beside a leg may find all of the leg, and not the wall behind it. Its colours are learnt nearby: what far
+parts of the mask look like says little about what is wrong here.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ FADE = 3.0  # times the distance from the click to the mask's edge
 FARTHEST = 2.0  # times its reach: beyond, a click changes nothing
 THICKER = 1.25  # times as deep as the click, which hardly hits the middle: what changes may be, and a little more
 A_LITTLE = 2.0  # working pixels
+FAINT = 0.05  # how much what is far away counts when colours are learnt
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until nothing too thick changes
 
 
@@ -41,6 +43,13 @@ class Reach:
         for away in self._remoteness(share):
             firm *= 1 - np.exp(-0.5 * away**2)
         return firm
+
+    def context(self) -> Floats:
+        """How much each region counts when colours are learnt, (n,): all beside a click, little beyond its reach."""
+        counts = np.full(len(self.regions), FAINT, np.float32)
+        for away in self._remoteness(1.0):
+            counts = np.maximum(counts, np.exp(-0.5 * away**2))
+        return counts
 
     def near(self, share: float) -> Chosen:
         """The regions that the clicks may change, bool (n,)."""

@@ -14,19 +14,22 @@ from numpy.typing import NDArray
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.embedded_cut import Chosen, Question, RegionGraph
-from sam_annotator.engine.embedded_reach import SHARES, Reach
+from sam_annotator.engine.embedded_masks import (
+    Mask,
+    at_working_size,
+    box_within,
+    filled,
+    obeyed,
+    pixel_of,
+    shrunk,
+)
+from sam_annotator.engine.embedded_reach import FARTHEST, MOST_FADE, SHARES, Reach
 from sam_annotator.engine.embedded_regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding
 
-Mask = NDArray[np.bool_]
-Pixel = tuple[int, int]  # column and row
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-
-LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
-SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
 BIASES = (-0.2, 0.5, -0.7)  # in the order proposals are offered
 BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
-FIT_SLACK = 0.06
+COMMON_COLOURS = 0.5  # how much colours shared with the surroundings count against a box's mask, to how well it fits
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
 CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
@@ -113,8 +116,8 @@ class _Session:
         self._memory = previous.state if previous is not None and isinstance(previous.state, Memory) else None
 
     def begin(self) -> tuple[Proposal, ...]:
-        """Three proposals of different size; for a box first the smallest that fills it."""
-        question = self._question(self._box_prior())
+        """Three proposals of different size; for a box those first that fill it with colours of their own."""
+        question = self._question(self._box_prior(), self._context())
         biases = BIASES if self._box is None else BOX_BIASES
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in self._graph.solve(question, biases)]
         regions = [self._regions_of(mask) for mask in masks]
@@ -127,12 +130,14 @@ class _Session:
         return tuple(proposals[:3])
 
     def _by_fit(self, proposals: list[Proposal]) -> list[Proposal]:
-        """Proposals for a box: first the smallest whose bounds fit nearly as well as any, then by fit."""
-        fits = [self._fit(proposal.mask) for proposal in proposals]
-        good = [p for p, fit in zip(proposals, fits, strict=True) if fit >= max(fits) - FIT_SLACK]
-        best = min(good, key=lambda proposal: np.count_nonzero(proposal.mask))
-        rest = [(-fit, i) for i, fit in enumerate(fits) if proposals[i] is not best]
-        return [best, *(proposals[i] for _, i in sorted(rest))]
+        """Proposals for a box: first those whose bounds fit it, and whose colours are not those around them."""
+        context = self._context()
+
+        def merit(proposal: Proposal) -> float:
+            overlap = self._graph.colour_overlap(self._regions_of(proposal.mask), context)
+            return self._fit(proposal.mask) - COMMON_COLOURS * overlap
+
+        return sorted(proposals, key=merit, reverse=True)
 
     def _fit(self, mask: Mask) -> float:
         """IoU of the mask's bounds with the prompt's box, 0..1."""
@@ -148,15 +153,17 @@ class _Session:
         share = self._share(previous.mask)
         was = share > 0.5
         asked = self._asked_for(share, was)
-        mask = self._cleaned(self._merged(previous.mask, was, asked), previous.mask, base)
+        merged = self._as_asked(self._merged(previous.mask, was, asked), previous.mask)
+        mask = self._cleaned(merged, previous.mask, base)
         now = self._regions_of(mask)
         return (self._proposal(mask, now, self._graph.agreement(now, was), base),)
 
     def _asked_for(self, share: Floats, was: Chosen) -> Chosen:
         """The mask before with the changes that the new clicks ask for, (n,)."""
         reach = Reach(self._regions, was, [(self._working_point(point), flag) for point, flag in self._fresh()])
+        context = self._context() * reach.context()
         for part in SHARES:
-            question = self._question((2 * share - 1) * reach.firmness(part))
+            question = self._question((2 * share - 1) * reach.firmness(part), context)
             result = self._touched(was, self._graph.solve(question, (0.0,))[0], reach.near(part))
             if not reach.is_too_thick(result):
                 break
@@ -179,7 +186,7 @@ class _Session:
         clicks = zip(self._prompt.points, self._prompt.includes, strict=True)
         return [(point, flag) for point, flag in clicks if point not in seen]
 
-    def _question(self, prior: Floats) -> Question:
+    def _question(self, prior: Floats, context: Floats) -> Question:
         include: list[int] = []
         exclude: list[int] = []
         for (x, y), flag in self._clicks.items():
@@ -190,7 +197,7 @@ class _Session:
             np.array([one for one in exclude if one not in include], np.intp),
             self._outside(),
             prior,
-            self._context(),
+            context,
         )
 
     def _region_at(self, x: int, y: int) -> int:
@@ -252,8 +259,16 @@ class _Session:
     def _merged(self, before: Mask, was: Chosen, now: Chosen) -> Mask:
         """The mask before, pixel for pixel, but for the regions that changed."""
         changed = self._upscale((was != now)[self._regions.labels].astype(np.float32)) > 0.01
+        changed &= self._near_clicks()
         merged: Mask = np.where(changed, self._upscaled(now), before)
         return merged
+
+    def _near_clicks(self) -> Mask:
+        """The pixels that the new clicks may change at most, for regions can be long."""
+        near = np.zeros(self._size, np.uint8)
+        for point, _ in self._fresh():
+            cv2.circle(near, pixel_of(point, self._size), int(FARTHEST * MOST_FADE * min(self._size)) + 1, 1, -1)
+        return near > 0
 
     def _upscaled(self, chosen: Chosen) -> Mask:
         """A smooth mask of the image's size from regions."""
@@ -285,9 +300,19 @@ class _Session:
         if self._box is not None:
             mask = self._within_box(mask)
         mask = self._kept(mask, before, base)
-        mask = filled(mask, HOLE, keep_out=[pixel for pixel, flag in self._clicks.items() if not flag])
+        keep_out = [pixel for pixel, flag in self._clicks.items() if not flag]
+        whole = filled(mask, HOLE, keep_out=keep_out, beside=None if before is None else mask != before)
+        adds = any(flag for _, flag in self._fresh())
+        mask = whole if before is None or adds else mask | (whole & before)
         obeyed(mask, self._clicks, self._size)
         return mask
+
+    def _as_asked(self, mask: Mask, before: Mask) -> Mask:
+        """The mask with what new include clicks added to the one before and new exclude clicks took away, no more."""
+        asked = {flag for _, flag in self._fresh()}
+        if asked == {True}:
+            return mask | before
+        return mask & before if asked == {False} else mask
 
     def _within_box(self, mask: Mask) -> Mask:
         """The mask cut off at the box and a small margin; all of the box if nothing in it was found."""
@@ -307,7 +332,7 @@ class _Session:
     def _kept(self, mask: Mask, before: Mask | None, base: Mask | None) -> Mask:
         """The parts that were clicked; of a box the main ones; of a saved mask those that overlap it.
 
-        A part that an exclude click cut off is kept if it is larger than what the click took away.
+        A part that an exclude click cut off is kept if it is larger than what the click took away, or reaches far.
         """
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
         areas = stats[:, cv2.CC_STAT_AREA]
@@ -319,61 +344,8 @@ class _Session:
             keep |= np.bincount(labels[base], minlength=count) > 0.5 * areas
         if before is not None:
             cut_off = np.bincount(labels[before], minlength=count) > 0.5 * areas
-            keep |= cut_off & (areas > np.count_nonzero(before & ~mask))
+            reaches_far = np.bincount(labels[~self._near_clicks()], minlength=count) > 0
+            keep |= cut_off & (reaches_far | (areas > np.count_nonzero(before & ~mask)))
         keep[0] = False
         kept: Mask = keep[labels]
         return kept
-
-
-def at_working_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image at a size that bounds the work, its shape kept."""
-    height, width = image.shape[:2]
-    longest = max(height, width)
-    target = min(max(longest, SHORTEST_LONG_SIDE), LONGEST_SIDE)
-    if target == longest:
-        return image
-    size = (max(round(width * target / longest), 1), max(round(height * target / longest), 1))
-    interpolation = cv2.INTER_AREA if target < longest else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
-
-
-def shrunk(mask: Mask, shape: tuple[int, ...]) -> Floats:
-    """How much of each working pixel a mask covers, float32 of that shape."""
-    return np.asarray(
-        cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32
-    )
-
-
-def pixel_of(point: tuple[float, float], size: tuple[int, int]) -> Pixel:
-    """The pixel of a click; one beyond the image counts at its border."""
-    return min(max(int(point[0]), 0), size[1] - 1), min(max(int(point[1]), 0), size[0] - 1)
-
-
-def box_within(box: Box, size: tuple[int, int], clicks: list[Pixel]) -> Box:
-    """A box from whichever corner it was drawn, within the image, grown to hold include clicks, a pixel at least."""
-    left, right = sorted((min(max(box[0], 0.0), size[1] - 1.0), min(max(box[2], 1.0), float(size[1]))))
-    top, bottom = sorted((min(max(box[1], 0.0), size[0] - 1.0), min(max(box[3], 1.0), float(size[0]))))
-    columns, rows = [x for x, _ in clicks], [y for _, y in clicks]
-    left, top = min([left, *columns]), min([top, *rows])
-    return left, top, max([right, left + 1, *(x + 1 for x in columns)]), max([bottom, top + 1, *(y + 1 for y in rows)])
-
-
-def filled(mask: Mask, share: float, *, keep_out: list[Pixel]) -> Mask:
-    """The mask with holes filled that are smaller than a share of it and hold no exclude click."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
-    fill = stats[:, cv2.CC_STAT_AREA] < share * np.count_nonzero(mask)
-    fill[0] = False
-    fill[[labels[y, x] for x, y in keep_out]] = False
-    result: Mask = mask | fill[labels]
-    return result
-
-
-def obeyed(mask: Mask, clicks: dict[Pixel, bool], size: tuple[int, int]) -> None:
-    """Put right, in place, what no cut of whole regions could: a dot at each click that is not obeyed."""
-    radius = max(1, round(max(size) / LONGEST_SIDE))
-    for (x, y), include in clicks.items():
-        if mask[y, x] != include:
-            window = np.s_[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
-            mask[window] = include
-    for (x, y), include in clicks.items():
-        mask[y, x] = include

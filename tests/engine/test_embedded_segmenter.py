@@ -161,6 +161,55 @@ def test_every_click_is_obeyed_at_once_and_one_after_the_other(
         previous = segmenter.predict(prompt, previous)[0]
 
 
+def scene(seed: int) -> tuple[NDArray[np.uint8], Mask]:
+    """Discs, a box and thin lines on a striped ground, and the mask of one disc and one line."""
+    random = np.random.default_rng(seed)
+    picture = np.full((HEIGHT, WIDTH, 3), random.integers(60, 180, 3), np.uint8)
+    picture[:, :: random.integers(7, 40)] //= 2
+    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for number in range(6):
+        colour = tuple(map(int, random.integers(0, 255, 3)))
+        one, other = random.integers((0, 0), (WIDTH, HEIGHT), (2, 2)).tolist()
+        for canvas, value in ((picture, colour), *([(truth, 1)] if number > 3 else [])):
+            if number % 2:
+                cv2.line(canvas, one, other, value, 5)
+            elif number == 2:
+                cv2.rectangle(canvas, one, other, value, -1)
+            else:
+                cv2.circle(canvas, one, 15 + 6 * number, value, -1)
+    noise = random.normal(0, 6, picture.shape)
+    return cv2.GaussianBlur(np.clip(picture + noise, 0, 255), (0, 0), 0.7).astype(np.uint8), truth > 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_clicks_only_add_or_take_away_what_hangs_together_with_them_and_nothing_far(seed: int) -> None:
+    picture, truth = scene(seed)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    random = np.random.default_rng(seed)
+    points: list[tuple[float, float]] = []
+    includes: list[bool] = []
+    previous = Proposal(truth, 1.0)
+    for _ in range(8):
+        points.append((float(random.integers(WIDTH)), float(random.integers(HEIGHT))))
+        includes.append(bool(random.integers(2)))
+        (refined,) = segmenter.predict(Prompt(tuple(points), tuple(includes)), previous)
+        for (x, y), include in zip(points, includes, strict=True):
+            assert refined.mask[int(y), int(x)] == include
+        changed = refined.mask != previous.mask
+        assert (refined.mask[changed] == includes[-1]).all()
+        ys, xs = np.nonzero(changed)
+        assert np.hypot(xs - points[-1][0], ys - points[-1][1]).max(initial=0) < HEIGHT * 0.52
+        previous = refined
+
+
+def test_a_saved_mask_s_holes_are_not_filled_by_a_click_elsewhere(segmenter: EmbeddedSegmenter) -> None:
+    saved = Proposal(BALL & ~disc(75, 70, 3), 1.0)
+    (refined,) = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
+    assert not refined.mask[70, 75]
+    assert refined.mask[120, 170]
+
+
 def test_the_same_prompt_gives_the_same_masks() -> None:
     answers = []
     for _ in range(2):
@@ -202,6 +251,19 @@ def test_a_large_image_is_answered_at_its_own_size() -> None:
     proposal = segmenter.predict(Prompt(((900, 700),), (True,)))[0]
     assert proposal.mask.shape == (1500, 2200)
     assert iou(proposal.mask, ball) > 0.97
+
+
+def test_a_4k_image_is_refined_at_its_own_size() -> None:
+    ball, spot = disc(1500, 1100, 600, 2160, 3840), disc(2900, 900, 300, 2160, 3840)
+    segmenter = EmbeddedSegmenter()
+    picture = np.full((2160, 3840, 3), (96, 112, 92), np.uint8)
+    picture[ball], picture[spot] = (200, 60, 40), (40, 70, 190)
+    segmenter.set_image(picture)
+    first = segmenter.predict(Prompt(((1500, 1100),), (True,)))[0]
+    (second,) = segmenter.predict(Prompt(((1500, 1100), (2900, 900)), (True, True)), first)
+    assert second.mask.shape == (2160, 3840)
+    assert iou(second.mask, ball | spot) > 0.97
+    assert segmenter.predict(Prompt(box=bounds(spot)))[0].mask.shape == (2160, 3840)
 
 
 def test_misuse_is_answered_with_a_sentence(segmenter: EmbeddedSegmenter) -> None:
