@@ -86,6 +86,21 @@ class StoredKeyFrame:
         return np.unpackbits(self.masks[object_id], count=height * width).reshape(self._size).astype(bool)
 
 
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """A key frame that a run comes near to, and so knows of beforehand.
+
+    Attributes:
+        view: the key frame.
+        distance: float32 (height, width), signed distance of the object's true mask in it.
+        steps: frames from the present one to it.
+    """
+
+    view: View
+    distance: Floats
+    steps: int
+
+
 @dataclass(eq=False)
 class Followed:
     """What is remembered of one object; it does not grow with the steps taken.
@@ -93,6 +108,7 @@ class Followed:
     Attributes:
         model: its appearance over the whole run.
         view: the frame in which it was answered last, None before the first.
+        true_index: the frame in which its mask was true last.
         distance: float32 (height, width), signed distance of its mask in that frame.
         last_seen: where it was last answered with a mask of a good size.
         frames_lost: steps since then.
@@ -101,6 +117,7 @@ class Followed:
 
     model: GlobalModel = field(default_factory=GlobalModel)
     view: View | None = None
+    true_index: int = 0
     distance: Floats | None = None
     last_seen: LastSeen | None = None
     frames_lost: int = 0
@@ -116,6 +133,7 @@ class Followed:
 
     def restart(self, view: View, mask: Mask) -> None:
         """Go on from a mask that is true; what came before tells nothing about the size it has now."""
+        self.true_index = view.index
         self._areas.clear()
         self.motion = None
         self._place(view, mask)

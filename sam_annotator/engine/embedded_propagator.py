@@ -6,6 +6,7 @@ contour. All at a bounded working size, about 427 x 240, whatever the video's. F
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,12 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded_appearance import gather_evidence
 from sam_annotator.engine.embedded_flow import Flow, FlowEstimator, Mask, enlarge_mask, shrink_mask, signed_distance
-from sam_annotator.engine.embedded_memory import Followed, Image, StoredKeyFrame, View
+from sam_annotator.engine.embedded_memory import Ahead, Followed, Image, StoredKeyFrame, View
 from sam_annotator.engine.embedded_prediction import draw, predict
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
+
+FARTHEST_AHEAD: Final = 5
+"""Frames to a key frame that lies ahead, from which on it is listened to as well as the frame before."""
 
 
 class EmbeddedPropagator:
@@ -78,6 +82,7 @@ class EmbeddedPropagator:
         self._image_size: tuple[int, int] | None = None
         self._objects: dict[int, Followed] = {}
         self._stored: list[StoredKeyFrame] = []
+        self._coming: View | None = None
 
     def _look(self, index: int, image: Image) -> View:
         height, width = image.shape[:2]
@@ -125,7 +130,8 @@ class EmbeddedPropagator:
         blocked = _union(known.values(), view.size)
         for object_id in object_ids:
             self._start_nearest(object_id, view.index)
-        predictions = predict({key: self._objects[key] for key in object_ids}, view, flow_from, blocked)
+        ahead = self._ahead(object_ids, view.index)
+        predictions = predict({key: self._objects[key] for key in object_ids}, ahead, view, flow_from, blocked)
         taken = _union(given.values(), self._image_size or view.size)
         answers = {}
         for object_id, mask in draw(view, predictions).items() if predictions else ():
@@ -133,6 +139,25 @@ class EmbeddedPropagator:
             answers[object_id] = PropagatedMask(enlarge_mask(mask, taken.shape) & ~taken, prediction.score(mask))
             self._objects[object_id].go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
         return answers
+
+    def _ahead(self, object_ids: list[int], index: int) -> dict[int, Ahead]:
+        """By object, the nearest of the key frames that the run is coming close to."""
+        ahead = {}
+        for object_id in object_ids:
+            before = self._objects[object_id].view
+            stored = [key_frame for key_frame in self._stored if before and object_id in key_frame.masks]
+            away = {abs(key_frame.index - index): key_frame for key_frame in stored}
+            steps = min(away, default=FARTHEST_AHEAD + 1)
+            if before and steps <= FARTHEST_AHEAD and steps < abs(away[steps].index - before.index):
+                distance = signed_distance(away[steps].mask(object_id))
+                ahead[object_id] = Ahead(self._unpacked(away[steps]), distance, steps)
+        return ahead
+
+    def _unpacked(self, key_frame: StoredKeyFrame) -> View:
+        """The key frame's view; the last one is kept."""
+        if self._coming is None or self._coming.index != key_frame.index:
+            self._coming = key_frame.view()
+        return self._coming
 
     def _start_nearest(self, object_id: int, index: int) -> None:
         """Go on from the nearest key frame, where the run starts at (or jumps to) a place nearer to it."""
