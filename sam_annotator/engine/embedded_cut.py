@@ -3,6 +3,7 @@
 Geodesic distances follow Bai and Sapiro (2007), the rounds of colour and cut follow GrabCut (Rother et al. 2004).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import maxflow
@@ -35,6 +36,8 @@ class Weights:
     contrast: float = 1.0
     rounds: int = 3
     trust: float = 1.5  # how sharply the first guess of colours follows the geodesic evidence
+    likeness: float = 1.5  # of the clicked colour, where that alone is asked for
+    alike: float = 0.7  # colour distance, in units of COLOUR_UNIT, that speaks neither for nor against it
     doubt: float = 1.0  # against what is in a box at first: colours that also occur around it are background
 
 
@@ -79,10 +82,19 @@ class RegionGraph:
         links = np.exp(-self.weights.contrast * regions.strengths) + 0.02
         self._links = (self.weights.smoothness * regions.lengths * links).astype(np.float64)
 
-    def solve(self, question: Question, biases: tuple[float, ...]) -> list[Chosen]:
-        """The regions of the object, bool (n,), for each bias: above 0 asks for larger masks, below 0 for smaller."""
+    def solve(self, question: Question, biases: Sequence[float | Floats]) -> list[Chosen]:
+        """The regions of the object, bool (n,), for each bias: above 0 asks for larger masks, below 0 for smaller.
+
+        A bias is the same for all regions, or one for each, (n,).
+        """
         nearness = self.nearness(question)
-        return [self._rounds(question, nearness + np.float32(bias)) for bias in biases]
+        return [self._rounds(question, nearness + np.asarray(bias, np.float32)) for bias in biases]
+
+    def likeness(self, clicked: NDArray[np.intp]) -> Floats:
+        """A bias for the clicked regions' colours and against all else, (n,): spokes, not the gaps between."""
+        if len(clicked) == 0:
+            return np.zeros(len(self.regions), np.float32)
+        return np.float32(self.weights.likeness) * (np.float32(self.weights.alike) - self._unlikeness(clicked))
 
     def nearness(self, question: Question) -> Floats:
         """Log ratio of the geodesic distances to the background's seeds and to the object's, (n,)."""

@@ -1,12 +1,13 @@
 """How far a new click changes a mask: a click lies in the middle of what is wrong.
 
-So what is wrong reaches about as far as the mask's edge is away from the click, and is nowhere much thicker than
-there: a click beside a leg may find all of the leg, and not the wall behind it. Its colours are learnt nearby: what far
-parts of the mask look like says little about what is wrong here.
+So what is wrong reaches about as far as the mask's edge, or the nearest other colour, is away from the click, and is
+nowhere much thicker than there: a click on a leg may find all of the leg, and not the wall behind it. Its colours are
+learnt nearby: what far parts of the mask look like says little about what is wrong here.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ FARTHEST = 2.0  # times its reach: beyond, a click changes nothing
 THICKER = 1.25  # times as deep as the click, which hardly hits the middle: what changes may be, and a little more
 A_LITTLE = 2.0  # working pixels
 FAINT = 0.05  # how much what is far away counts when colours are learnt
+UNLIKE = 24.0  # Lab distance from the clicked colour to another one
+LIKE = 2.0  # times the distance from an include click to the nearest other colour: how deep it lies at most
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until nothing too thick changes
 
 
@@ -61,15 +64,31 @@ class Reach:
         labels = self.regions.labels
         changed = (now != self.was)[labels].astype(np.uint8)
         depth = cv2.distanceTransform(np.pad(changed, 1), cv2.DIST_L2, cv2.DIST_MASK_3).max()
-        return bool(depth > max(map(self._depth, self.clicks), default=0.0) * THICKER + A_LITTLE)
+        return bool(depth > self._deepest * THICKER + A_LITTLE)
+
+    @cached_property
+    def _deepest(self) -> float:
+        return max(map(self._depth, self.clicks), default=0.0)
 
     def _depth(self, click: tuple[tuple[float, float], bool]) -> float:
-        """Working pixels from a click to the edge of the mask before; 0 where it agrees with the mask."""
+        """Working pixels from a click to the edge of the mask before; 0 where it agrees with the mask.
+
+        An include click can be far from the mask and still on something thin: other colours are then near.
+        """
         (x, y), include = click
         wrong = (self.was[self.regions.labels] != include).astype(np.uint8)
         height, width = wrong.shape
         distances = cv2.distanceTransform(wrong, cv2.DIST_L2, cv2.DIST_MASK_3)
-        return float(distances[min(int(y), height - 1), min(int(x), width - 1)])
+        row, column = min(int(y), height - 1), min(int(x), width - 1)
+        depth = float(distances[row, column])
+        return min(depth, LIKE * self._to_other_colour(row, column)) if include else depth
+
+    def _to_other_colour(self, row: int, column: int) -> float:
+        """Working pixels from a pixel to the nearest region of another colour."""
+        colours = self.regions.colours
+        unlike = np.linalg.norm(colours - colours[self.regions.labels[row, column]], axis=1) > UNLIKE
+        away = np.linalg.norm(self.regions.centres[unlike] - np.array((column, row), np.float32), axis=1)
+        return float(away.min(initial=max(self.regions.labels.shape)))
 
     def _remoteness(self, share: float) -> list[Floats]:
         """For each click: the regions' distances in units of a share of its reach, (n,)."""

@@ -27,7 +27,7 @@ from sam_annotator.engine.embedded_reach import FARTHEST, MOST_FADE, SHARES, Rea
 from sam_annotator.engine.embedded_regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding
 
-BIASES = (-0.2, 0.5, -0.7)  # in the order proposals are offered
+MIDDLE, WHOLE = -0.2, 0.8  # biases of the first two proposals for a click; the third is what has the clicked colour
 BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
 COMMON_COLOURS = 0.5  # how much colours shared with the surroundings count against a box's mask, to how well it fits
 BOX_MARGIN = 0.02  # of the box's sides
@@ -87,7 +87,7 @@ class EmbeddedSegmenter:
         self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
-        """Masks for a prompt: three without `previous` (middle, whole, part), one refinement with it.
+        """Masks for a prompt: three without `previous` (middle, whole, of one colour), one refinement with it.
 
         Raises:
             EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
@@ -118,7 +118,8 @@ class _Session:
     def begin(self) -> tuple[Proposal, ...]:
         """Three proposals of different size; for a box those first that fill it with colours of their own."""
         question = self._question(self._box_prior(), self._context())
-        biases = BIASES if self._box is None else BOX_BIASES
+        by_colour = self._graph.likeness(question.include)
+        biases = (MIDDLE, WHOLE, by_colour) if self._box is None else BOX_BIASES
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in self._graph.solve(question, biases)]
         regions = [self._regions_of(mask) for mask in masks]
         proposals = []
@@ -126,18 +127,15 @@ class _Session:
             likeness = [self._graph.agreement(own, other) for other in regions if other is not own]
             proposals.append(self._proposal(mask, own, float(np.median(likeness)), None))
         if self._box is not None:
-            proposals = self._by_fit(proposals)
+            proposals = [proposals[i] for i in self._by_merit(masks, regions)]
         return tuple(proposals[:3])
 
-    def _by_fit(self, proposals: list[Proposal]) -> list[Proposal]:
-        """Proposals for a box: first those whose bounds fit it, and whose colours are not those around them."""
+    def _by_merit(self, masks: list[Mask], regions: list[Chosen]) -> list[int]:
+        """The order of masks for a box: first those whose bounds fit it and whose colours are their own."""
         context = self._context()
-
-        def merit(proposal: Proposal) -> float:
-            overlap = self._graph.colour_overlap(self._regions_of(proposal.mask), context)
-            return self._fit(proposal.mask) - COMMON_COLOURS * overlap
-
-        return sorted(proposals, key=merit, reverse=True)
+        overlaps = [self._graph.colour_overlap(own, context) for own in regions]
+        merits = [self._fit(mask) - COMMON_COLOURS * overlap for mask, overlap in zip(masks, overlaps, strict=True)]
+        return sorted(range(len(masks)), key=lambda i: -merits[i])
 
     def _fit(self, mask: Mask) -> float:
         """IoU of the mask's bounds with the prompt's box, 0..1."""

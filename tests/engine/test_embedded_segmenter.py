@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.embedded_reach import Reach
+from sam_annotator.engine.embedded_regions import find_regions
 from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
 
 Mask = NDArray[np.bool_]
@@ -301,3 +303,22 @@ def test_a_click_changes_nothing_far_away() -> None:
     (refined,) = segmenter.predict(Prompt(((50, 90), (86, 90)), (True, True)), Proposal(left, 1.0))
     assert refined.mask[90, 86]
     assert not refined.mask[:, 300:].any()
+
+
+def test_a_ring_is_found_without_what_it_encloses() -> None:
+    ring = disc(110, 90, 60) & ~disc(110, 90, 50)
+    inside = disc(110, 90, 50)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((inside, (150, 120, 60)), (ring, (200, 60, 40)), noise=6))
+    proposals = segmenter.predict(Prompt(((110, 35),), (True,)))
+    assert max(iou(proposal.mask, ring) for proposal in proposals) > 0.9
+
+
+def test_a_click_on_a_speck_may_not_add_what_is_much_thicker_however_far_the_mask_is() -> None:
+    mask, wall, speck = disc(40, 90, 25), np.zeros((HEIGHT, WIDTH), np.bool_), disc(150, 90, 7)
+    wall[40:150, 165:] = True
+    regions = find_regions(painted((mask, (200, 60, 40)), (wall, (190, 90, 60)), (speck, (210, 200, 60)), noise=6))
+    was, walled, specked = (regions.mean(part) > 0.5 for part in (mask, mask | wall, mask | speck))
+    reach = Reach(regions, was, [((150, 90), True)])
+    assert reach.is_too_thick(walled)
+    assert not reach.is_too_thick(specked)
