@@ -23,7 +23,7 @@ THICKER = 1.25  # times as deep as the click, which hardly hits the middle: what
 A_LITTLE = 2.0  # working pixels
 FAINT = 0.05  # how much what is far away counts when colours are learnt
 UNLIKE = 24.0  # Lab distance from the clicked colour to another one
-LIKE = 2.0  # times the distance from an include click to the nearest other colour: how deep it lies at most
+LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until nothing too thick changes
 
 
