@@ -27,7 +27,9 @@ from sam_annotator.engine.embedded_reach import FARTHEST, MOST_FADE, SHARES, Rea
 from sam_annotator.engine.embedded_regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding
 
-MIDDLE, WHOLE = -0.2, 0.8  # biases of the first two proposals for a click; the third is what has the clicked colour
+MIDDLE, WHOLE, PART = -0.2, 0.8, -0.7  # biases of the proposals for a click
+DISTINCT = 0.6  # of a part's overlap of colours with the rest: below, what has the clicked colour is offered instead
+NO_OVERLAP = 0.05  # of colours: or below this
 BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
 COMMON_COLOURS = 0.5  # how much colours shared with the surroundings count against a box's mask, to how well it fits
 BOX_MARGIN = 0.02  # of the box's sides
@@ -87,7 +89,7 @@ class EmbeddedSegmenter:
         self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
-        """Masks for a prompt: three without `previous` (middle, whole, of one colour), one refinement with it.
+        """Masks for a prompt: three without `previous` (middle, whole, part or of one colour), one refinement with it.
 
         Raises:
             EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
@@ -119,16 +121,20 @@ class _Session:
         """Three proposals of different size; for a box those first that fill it with colours of their own."""
         question = self._question(self._box_prior(), self._context())
         by_colour = self._graph.likeness(question.include)
-        biases = (MIDDLE, WHOLE, by_colour) if self._box is None else BOX_BIASES
+        biases = (MIDDLE, WHOLE, PART, by_colour) if self._box is None else BOX_BIASES
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in self._graph.solve(question, biases)]
         regions = [self._regions_of(mask) for mask in masks]
         proposals = []
         for mask, own in zip(masks, regions, strict=True):
             likeness = [self._graph.agreement(own, other) for other in regions if other is not own]
             proposals.append(self._proposal(mask, own, float(np.median(likeness)), None))
-        if self._box is not None:
-            proposals = [proposals[i] for i in self._by_merit(masks, regions)]
-        return tuple(proposals[:3])
+        order = self._middle_first(regions) if self._box is None else self._by_merit(masks, regions)
+        return tuple(proposals[i] for i in order[:3])
+
+    def _middle_first(self, regions: list[Chosen]) -> list[int]:
+        """The order of masks for a click: middle, whole, then a part, or what has the clicked colour if distinct."""
+        part, of_one_colour = (self._graph.colour_overlap(own) for own in regions[2:])
+        return [0, 1, 3 if of_one_colour < max(DISTINCT * part, NO_OVERLAP) else 2]
 
     def _by_merit(self, masks: list[Mask], regions: list[Chosen]) -> list[int]:
         """The order of masks for a box: first those whose bounds fit it and whose colours are their own."""
