@@ -120,9 +120,9 @@ def _cpu() -> float:
 
 
 def _ours(options: argparse.Namespace) -> int:
+    from sam_annotator.core.datasets.youtube_vis import ConvertOptions, convert
     from sam_annotator.core.store import AnnotationStore
     from sam_annotator.core.videos import find_videos
-    from sam_annotator.core.youtube_vis import ConvertOptions, convert
 
     jobs = options.jobs if options.side == OURS[2] else 1
     convert_options = ConvertOptions(images="none", force=True, verify=options.side != OURS[1], jobs=jobs)

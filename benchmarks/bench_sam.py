@@ -32,9 +32,9 @@ from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.embedding_files import EmbeddingFiles
 from sam_annotator.engine.embeddings import Embeddings
-from sam_annotator.engine.sam import SamSegmenter, encoder_key
-from sam_annotator.engine.sam_ladder import Rung
-from sam_annotator.engine.torchvision_standin import import_segment_anything
+from sam_annotator.engine.sam.ladder import Rung
+from sam_annotator.engine.sam.segmenter import SamSegmenter, encoder_key
+from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 
 MEASURES = ("encode", "decode", "revisit", "window")
 ENCODE_BUDGET, CLICK_BUDGET, REVISIT_BUDGET = 0.5, 15, 20  # ratio, ms beyond the decoder, ms

@@ -70,7 +70,7 @@ def main() -> None:
 def load(name: str, models: Path | None) -> Segmenter:
     """The segmenter of that name."""
     if name == "embedded":
-        from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+        from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 
         return EmbeddedSegmenter()
     from sam_annotator.engine.engines import EngineOptions, make_segmenter

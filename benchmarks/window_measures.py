@@ -381,7 +381,7 @@ def _timed(act: Callable[..., Any], arguments: tuple[Any, ...], seconds: list[fl
 
 def _timed_segmenter() -> Any:
     """An embedded segmenter; from now on all of them note how long each answer took, in one list `seconds`."""
-    from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+    from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 
     predict = EmbeddedSegmenter.predict
     EmbeddedSegmenter.seconds = []

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape, write_annotation
-from sam_annotator.core.convert_report import ConversionError, ConvertProgress, ConvertReport
+from sam_annotator.core.datasets.convert_report import ConversionError, ConvertProgress, ConvertReport
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
-from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from tests.youtube_vis_reader import YoutubeVis, check_consistency
 
 WIDTH, HEIGHT = 64, 48

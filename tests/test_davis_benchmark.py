@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from sam_annotator.engine.propagator import KeyFrame
 from tests.engine.stcn.small import small_propagator
 

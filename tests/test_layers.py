@@ -48,7 +48,7 @@ def test_choosing_engines_loads_no_qt_no_labelme_and_not_yet_torch(tmp_path: Pat
 
 
 def test_embedded_engines_load_no_torch_and_no_qt(tmp_path: Path) -> None:
-    code = "import sam_annotator.engine.embedded_segmenter, sam_annotator.engine.embedded_propagator"
+    code = "import sam_annotator.engine.embedded.segmenter, sam_annotator.engine.embedded.propagator"
     assert not _loaded_by(code, tmp_path) & HEAVY
 
 

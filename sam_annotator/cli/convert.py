@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sam_annotator.core.convert_report import ConvertProgress, ConvertReport
-    from sam_annotator.core.youtube_vis import ConvertOptions, Tree
+    from sam_annotator.core.datasets.convert_report import ConvertProgress, ConvertReport
+    from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree
 
 DESCRIPTION = (
     "Make a YouTube-VIS dataset, in the layout of LV-VIS by default, from the annotations of a folder of videos."
@@ -191,7 +191,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.convert_report import write_report
+    from sam_annotator.core.datasets.convert_report import write_report
     from sam_annotator.core.errors import InputError
 
     try:
@@ -207,7 +207,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
-    from sam_annotator.core.youtube_vis import check_apart, convert, merge_trees
+    from sam_annotator.core.datasets.youtube_vis import check_apart, convert, merge_trees
 
     pairs = _pairs(options.annotations, options.videos)
     for _annotations, videos_root in pairs:
@@ -239,9 +239,9 @@ def _pairs(annotations: "list[Path]", videos: "list[Path]") -> "list[tuple[Path,
 
 
 def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
-    from sam_annotator.core.dataset_records import DrawOptions
-    from sam_annotator.core.youtube_vis import ConvertOptions
-    from sam_annotator.core.youtube_vis.splits import parse_ratios, read_split_list
+    from sam_annotator.core.datasets.records import DrawOptions
+    from sam_annotator.core.datasets.youtube_vis import ConvertOptions
+    from sam_annotator.core.datasets.youtube_vis.splits import parse_ratios, read_split_list
 
     plan = None
     if options.split_list is not None:
@@ -278,10 +278,10 @@ def _own_cache(options: argparse.Namespace) -> Path:
 
 
 def _tree(annotations: Path, root: Path, *, is_said: bool) -> "Tree":
+    from sam_annotator.core.datasets.mask_sources import open_store
+    from sam_annotator.core.datasets.youtube_vis import Tree
     from sam_annotator.core.errors import InputError
-    from sam_annotator.core.mask_sources import open_store
     from sam_annotator.core.videos import find_videos
-    from sam_annotator.core.youtube_vis import Tree
 
     if not annotations.exists():
         raise InputError(f"{annotations} does not exist; name the folder that holds the annotations.")

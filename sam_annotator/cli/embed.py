@@ -175,7 +175,7 @@ def _embed(frames: list[tuple[str, Path]], segmenter: "Segmenter", files: "Embed
 
 def _fitting(wanted: int, size: int, files: "EmbeddingFiles") -> int:
     """How many of the frames there is room for; says so."""
-    from sam_annotator.core.manifest import describe_bytes
+    from sam_annotator.core.weights.manifest import describe_bytes
 
     room = files.room()
     fitting = min(wanted, room // size)

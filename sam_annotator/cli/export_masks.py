@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sam_annotator.core.mask_export import ExportProgress, ExportReport
+    from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
 
 DESCRIPTION = "Make indexed PNG masks (DAVIS, YouTube-VOS), or COCO per frame, from annotations or a dataset."
 
@@ -71,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> "Iterator[ExportProgress]":
     from sam_annotator.core.categories import read_categories
-    from sam_annotator.core.coco_export import export_coco
-    from sam_annotator.core.davis_export import export_davis
+    from sam_annotator.core.datasets.coco_export import export_coco
+    from sam_annotator.core.datasets.davis_export import export_davis
+    from sam_annotator.core.datasets.mask_sources import read_masks
     from sam_annotator.core.errors import InputError
-    from sam_annotator.core.mask_sources import read_masks
 
     source = read_masks(options.annotations, options.videos)
     file = options.categories

@@ -72,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from sam_annotator.core.dataset_import import ImportOptions, import_masks
-    from sam_annotator.core.mask_sources import open_store, read_dataset
+    from sam_annotator.core.datasets.importing import ImportOptions, import_masks
+    from sam_annotator.core.datasets.mask_sources import open_store, read_dataset
     from sam_annotator.core.videos import find_videos
 
     videos = find_videos(options.videos)

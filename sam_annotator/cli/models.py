@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from typing import Any
 
-    from sam_annotator.core.manifest import Checkpoint
+    from sam_annotator.core.weights.manifest import Checkpoint
 
 DESCRIPTION = "Checkpoints (files of weights): which ones the program knows, what is there; fetches and verifies them."
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from sam_annotator.core.manifest import load_manifest
+    from sam_annotator.core.weights.manifest import load_manifest
 
     checkpoints = load_manifest()
     _print_table([_HEADINGS, *(_row(checkpoint, options.models) for checkpoint in checkpoints)])
@@ -71,7 +71,7 @@ def _row(checkpoint: Checkpoint, extra: Path | None) -> tuple[str, ...]:
 
 
 def _found(checkpoint: Checkpoint, extra: Path | None) -> str:
-    from sam_annotator.core.manifest import find_checkpoint
+    from sam_annotator.core.weights.manifest import find_checkpoint
 
     path = find_checkpoint(checkpoint, extra)
     if path is None:
@@ -82,7 +82,7 @@ def _found(checkpoint: Checkpoint, extra: Path | None) -> str:
 
 
 def _is_there(checkpoint: Checkpoint, extra: Path | None) -> bool:
-    from sam_annotator.core.manifest import find_checkpoint, has_right_size
+    from sam_annotator.core.weights.manifest import find_checkpoint, has_right_size
 
     path = find_checkpoint(checkpoint, extra)
     return path is not None and has_right_size(checkpoint, path)
@@ -95,7 +95,7 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 
 
 def _print_folders(extra: Path | None) -> None:
-    from sam_annotator.core.manifest import MODELS_VARIABLE, search_folders
+    from sam_annotator.core.weights.manifest import MODELS_VARIABLE, search_folders
 
     print(f"\nLooked for in this order (--models DIR and the variable {MODELS_VARIABLE} come first):")
     for folder in search_folders(extra):
@@ -126,8 +126,8 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _fetch_one(checkpoint: Checkpoint, extra: Path | None, *, force: bool) -> None:
-    from sam_annotator.core.download import fetch, fetched_bytes
-    from sam_annotator.core.manifest import describe_bytes
+    from sam_annotator.core.weights.download import fetch, fetched_bytes
+    from sam_annotator.core.weights.manifest import describe_bytes
 
     folder = _folder_for(checkpoint, extra)
     size = "size not published" if checkpoint.bytes is None else checkpoint.size
@@ -142,7 +142,7 @@ def _fetch_one(checkpoint: Checkpoint, extra: Path | None, *, force: bool) -> No
 
 def _folder_for(checkpoint: Checkpoint, extra: Path | None) -> Path:
     """Where it is already, unless a folder was named; else where there is a place for it."""
-    from sam_annotator.core.manifest import choose_fetch_folder, find_checkpoint
+    from sam_annotator.core.weights.manifest import choose_fetch_folder, find_checkpoint
 
     if extra is None and _is_there(checkpoint, None):
         found = find_checkpoint(checkpoint)
@@ -155,7 +155,7 @@ def _folder_for(checkpoint: Checkpoint, extra: Path | None) -> Path:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from sam_annotator.core.verification import copies, verify
+    from sam_annotator.core.weights.verification import copies, verify
 
     findings, is_any_there = 0, False
     for checkpoint in _named(options.names):
@@ -176,7 +176,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _named(names: Sequence[str]) -> list[Checkpoint]:
     """The checkpoints of these names; all, where none is named."""
     from sam_annotator.core.errors import InputError
-    from sam_annotator.core.manifest import load_manifest
+    from sam_annotator.core.weights.manifest import load_manifest
 
     known = {checkpoint.name: checkpoint for checkpoint in load_manifest()}
     unknown = [name for name in names if name not in known]

@@ -64,9 +64,9 @@ def _at_least(least: float, kind: type[int] | type[float]):  # type: ignore[no-u
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from sam_annotator.core.datasets.mask_sources import read_masks
+    from sam_annotator.core.datasets.preview import FILM_SUFFIXES, PreviewOptions, check_preview, preview
     from sam_annotator.core.errors import InputError
-    from sam_annotator.core.mask_sources import read_masks
-    from sam_annotator.core.preview import FILM_SUFFIXES, PreviewOptions, check_preview, preview
     from sam_annotator.core.videos import find_videos
 
     check_preview(options.output)

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sam_annotator.core.categories import Category
-    from sam_annotator.core.dataset_statistics import Statistics, VideoFacts
-    from sam_annotator.core.masked_video import MaskedVideos
+    from sam_annotator.core.datasets.masked_video import MaskedVideos
+    from sam_annotator.core.datasets.statistics import Statistics, VideoFacts
 
 DESCRIPTION = "Count objects, masks and frames by category, tracks, gaps and areas of annotations or of a dataset."
 
@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import orjson
 
-    from sam_annotator.core.dataset_statistics import sum_up
+    from sam_annotator.core.datasets.mask_sources import read_masks
+    from sam_annotator.core.datasets.statistics import sum_up
+    from sam_annotator.core.datasets.statistics_plot import check_plot, write_plot
     from sam_annotator.core.files import write_atomically
-    from sam_annotator.core.mask_sources import read_masks
-    from sam_annotator.core.statistics_plot import check_plot, write_plot
 
     if options.plot is not None:
         check_plot(options.plot)
@@ -89,7 +89,7 @@ def _categories(options: argparse.Namespace) -> "Sequence[Category] | None":
 def _measure_all(source: "MaskedVideos") -> "list[VideoFacts]":
     from tqdm import tqdm
 
-    from sam_annotator.core.dataset_statistics import measure
+    from sam_annotator.core.datasets.statistics import measure
 
     found = []
     total = sum(len(video.frames) for video in source.videos)

@@ -11,8 +11,8 @@ import platformdirs
 
 from sam_annotator.core.errors import EngineError, SaveError
 from sam_annotator.core.files import write_atomically
-from sam_annotator.core.manifest import Checkpoint
-from sam_annotator.core.weights_record import sha256
+from sam_annotator.core.weights.manifest import Checkpoint
+from sam_annotator.core.weights.record import sha256
 
 
 def record_path() -> Path:

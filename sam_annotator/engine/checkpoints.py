@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from sam_annotator.core.errors import EngineError
-from sam_annotator.core.manifest import Checkpoint, has_right_size
+from sam_annotator.core.weights.manifest import Checkpoint, has_right_size
 from sam_annotator.engine.checkpoint_hash import check_hash
-from sam_annotator.engine.sam_architecture import PUBLISHED_WIDTHS, build_like, build_published, sam_width
+from sam_annotator.engine.sam.architecture import PUBLISHED_WIDTHS, build_like, build_published, sam_width
 
 State = dict[str, torch.Tensor]
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.manifest import Checkpoint, find_checkpoint, has_right_size, load_manifest, search_folders
+from sam_annotator.core.weights.manifest import (
+    Checkpoint,
+    find_checkpoint,
+    has_right_size,
+    load_manifest,
+    search_folders,
+)
 from sam_annotator.engine.propagator import Propagator
 from sam_annotator.engine.segmenter import Segmenter
 
@@ -118,7 +124,7 @@ def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagat
     _check_models_folder(options)
     chosen = _stcn_file(options)
     if chosen is None:
-        from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
+        from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 
         return EmbeddedPropagator()
     from sam_annotator.engine.stcn import load
@@ -191,7 +197,7 @@ def _smallest_sam() -> Checkpoint:
 
 
 def _embedded_segmenter() -> Segmenter:
-    from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+    from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 
     return EmbeddedSegmenter()
 
@@ -209,7 +215,7 @@ def _best_segmenter(options: EngineOptions, report: Report) -> Segmenter:
 
 
 def _sam(path: Path, checkpoint: Checkpoint | None, options: EngineOptions, report: Report) -> Segmenter:
-    from sam_annotator.engine.sam import make_sam
+    from sam_annotator.engine.sam.segmenter import make_sam
 
     return make_sam(path, device=options.device, report=report, checkpoint=checkpoint)
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.core.manifest import describe_bytes
+from sam_annotator.core.weights.manifest import describe_bytes
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """Object id -> bool (height, width). Masks of one frame do not overlap; an empty mask says 'not here'."""

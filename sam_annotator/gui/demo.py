@@ -14,11 +14,11 @@ from PIL import Image
 from PyQt5 import QtGui
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.masks import decode_rle, iou, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video, find_videos
-from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.gui.app import make_window
 from sam_annotator.gui.application import make_application
 from sam_annotator.gui.driver import Driver

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtCore, QtWidgets
 
-from sam_annotator.core.download import fetch, fetched_bytes
 from sam_annotator.core.errors import AnnotatorError
-from sam_annotator.core.manifest import (
+from sam_annotator.core.weights.download import fetch, fetched_bytes
+from sam_annotator.core.weights.manifest import (
     Checkpoint,
     choose_fetch_folder,
     describe_bytes,
@@ -19,7 +19,7 @@ from sam_annotator.core.manifest import (
     has_right_size,
     load_manifest,
 )
-from sam_annotator.core.verification import CHECKING, FETCHING, FetchProgress
+from sam_annotator.core.weights.verification import CHECKING, FETCHING, FetchProgress
 from sam_annotator.gui.banner import Choice
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 

@@ -216,7 +216,7 @@ def test_what_an_interrupted_run_kept_is_gone_once_the_dataset_is_written(
 
     kept = isolated_home / ".cache" / "sam_annotator" / "convert"
     with monkeypatch.context() as patch:
-        patch.setattr("sam_annotator.core.youtube_vis.pipeline.settle", interrupt)
+        patch.setattr("sam_annotator.core.datasets.youtube_vis.pipeline.settle", interrupt)
         assert main(arguments(folder)) == 130
     assert len(list(kept.glob("*/*.video"))) == 1
     assert main(arguments(folder)) == 0

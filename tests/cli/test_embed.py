@@ -18,7 +18,7 @@ from sam_annotator.core.images import read_image
 from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder, digest_of, read_budget
 from sam_annotator.engine.embeddings import Embeddings
 from sam_annotator.engine.engines import EngineOptions
-from sam_annotator.engine.sam import SamSegmenter, encoder_key
+from sam_annotator.engine.sam.segmenter import SamSegmenter, encoder_key
 from sam_annotator.engine.segmenter import Embedding
 from sam_annotator.gui.engine_jobs import EngineJobs
 from tests.engine.small_sam import small_sam

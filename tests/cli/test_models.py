@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sam_annotator.cli import main
-from sam_annotator.core import manifest
-from sam_annotator.core.manifest import load_manifest
+from sam_annotator.core.weights import manifest
+from sam_annotator.core.weights.manifest import load_manifest
 from tests.conftest import REPOSITORY
 from tests.file_server import FileServer, serve
 
@@ -189,7 +189,7 @@ def test_a_name_that_is_not_known_says_which_are(action: str, capsys: pytest.Cap
 _FETCH = """
 import sys
 from pathlib import Path
-from sam_annotator.core import manifest
+from sam_annotator.core.weights import manifest
 manifest._PACKAGE = Path(sys.argv[1]) / "sam_annotator"
 from sam_annotator.cli import main
 sys.exit(main(["models", "fetch", "sam_vit_b"]))

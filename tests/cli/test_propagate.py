@@ -15,7 +15,7 @@ from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.engine import engines
-from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 
 HEIGHT, WIDTH, FRAMES = 60, 90, 5
 

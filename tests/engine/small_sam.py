@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from sam_annotator.engine.torchvision_standin import import_segment_anything
+from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 
 
 def small_sam(

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.manifest import Checkpoint, load_manifest
 from sam_annotator.core.prompt import Prompt
-from sam_annotator.core.weights_record import sha256
+from sam_annotator.core.weights.manifest import Checkpoint, load_manifest
+from sam_annotator.core.weights.record import sha256
 from sam_annotator.engine import checkpoint_hash
 from sam_annotator.engine.checkpoints import load_sam, read_state
 from sam_annotator.engine.device import choose_device, fastest_precision
-from sam_annotator.engine.sam import make_sam
-from sam_annotator.engine.torchvision_standin import import_segment_anything
+from sam_annotator.engine.sam.segmenter import make_sam
+from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 from tests.engine.small_sam import small_sam
 
 WIDTHS = {"vit_b": 768, "vit_l": 1024, "vit_h": 1280}

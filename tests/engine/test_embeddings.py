@@ -16,10 +16,10 @@ from sam_annotator.core.errors import EngineError, ImageError
 from sam_annotator.core.masks import iou
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.engine import embedding_files
-from sam_annotator.engine.embedded_segmenter import EmbeddedSegmenter
+from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 from sam_annotator.engine.embedding_files import EmbeddingFiles
 from sam_annotator.engine.embeddings import Embeddings
-from sam_annotator.engine.sam import SamSegmenter, encoder_key
+from sam_annotator.engine.sam.segmenter import SamSegmenter, encoder_key
 from sam_annotator.engine.segmenter import Embedding, Segmenter
 from tests.engine.small_sam import small_sam
 

@@ -12,8 +12,8 @@ from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.embed_ahead import embed_frames
 from sam_annotator.engine.embedding_files import EmbeddingFiles
 from sam_annotator.engine.embeddings import Embeddings
-from sam_annotator.engine.sam import SamSegmenter, encoder_key
-from sam_annotator.engine.sam_ladder import Rung
+from sam_annotator.engine.sam.ladder import Rung
+from sam_annotator.engine.sam.segmenter import SamSegmenter, encoder_key
 from tests.small_sam.pictures import deepest, draw_picture
 from tests.small_sam.train import WEIGHTS
 

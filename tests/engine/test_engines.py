@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from sam_annotator.core import manifest
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.manifest import load_manifest
 from sam_annotator.core.prompt import Prompt
-from sam_annotator.engine import sam
+from sam_annotator.core.weights import manifest
+from sam_annotator.core.weights.manifest import load_manifest
 from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter, tell_kind
+from sam_annotator.engine.sam import segmenter as sam
+from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 from sam_annotator.engine.stcn import load
-from sam_annotator.engine.torchvision_standin import import_segment_anything
 from tests.conftest import REPOSITORY
 from tests.engine.small_sam import small_sam
 from tests.engine.stcn.small import small_network
@@ -298,7 +298,7 @@ def test_asking_what_is_missing_loads_no_model_code(segmenter: str) -> None:
 
 def test_the_embedded_engines_need_no_torch(models: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from sam_annotator.core import manifest; "
+        "import sys; from pathlib import Path; from sam_annotator.core.weights import manifest; "
         f"manifest._PACKAGE = Path({str(models.parent / 'sam_annotator')!r}); "
         "from sam_annotator.engine.engines import EngineOptions, make_propagator, make_segmenter; "
         "make_segmenter(EngineOptions(segmenter='embedded')); make_propagator(EngineOptions()); "

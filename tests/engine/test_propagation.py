@@ -14,7 +14,7 @@ from sam_annotator.core.annotation import MANUAL, PROPAGATED, FrameAnnotation, S
 from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video, find_videos
-from sam_annotator.engine.embedded_propagator import EmbeddedPropagator
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from sam_annotator.engine.planning import PropagationRequest, plan_unfilled
 from sam_annotator.engine.propagation import FrameDone, propagate
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask

@@ -15,8 +15,8 @@ import torch
 from PyQt5 import QtWidgets
 
 from sam_annotator.core.masks import iou, object_mask
-from sam_annotator.engine.sam_encoder import FastEncoder
-from sam_annotator.engine.sam_ladder import Rung
+from sam_annotator.engine.sam.encoder import FastEncoder
+from sam_annotator.engine.sam.ladder import Rung
 from sam_annotator.gui.driver import Driver
 from tests.gui.steps import accept, shapes
 from tests.small_sam.pictures import Mask, Picture, box_of, deepest
@@ -68,7 +68,9 @@ def scarce(monkeypatch: pytest.MonkeyPatch) -> None:
         return forward(encoder, pixels)
 
     monkeypatch.setattr(FastEncoder, "forward", compute)
-    monkeypatch.setattr("sam_annotator.engine.sam.rungs_below", lambda rung: (Rung(rung.device, torch.float32),))
+    monkeypatch.setattr(
+        "sam_annotator.engine.sam.segmenter.rungs_below", lambda rung: (Rung(rung.device, torch.float32),)
+    )
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import torch
 from PyQt5 import QtCore, QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.core import download, manifest
-from sam_annotator.core.http_pieces import Patience
+from sam_annotator.core.weights import download, manifest
+from sam_annotator.core.weights.http_pieces import Patience
+from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 from sam_annotator.engine.stcn import load
-from sam_annotator.engine.torchvision_standin import import_segment_anything
 from sam_annotator.gui.driver import Driver
 from tests.conftest import REPOSITORY
 from tests.engine.small_sam import small_sam

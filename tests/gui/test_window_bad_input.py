@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
-from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import DiscSegmenter, ball_centre, frame, make_video
 from tests.gui.steps import annotate, document, draw, facts, file_of

@@ -12,8 +12,8 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.device import fastest_precision
 from sam_annotator.engine.engines import EngineOptions, make_segmenter
-from sam_annotator.engine.sam import SamSegmenter
-from sam_annotator.engine.sam_ladder import Rung
+from sam_annotator.engine.sam.ladder import Rung
+from sam_annotator.engine.sam.segmenter import SamSegmenter
 from tests.small_sam import train
 from tests.small_sam.pictures import Mask, Picture, box_of, deepest, draw_picture
 from tests.small_sam.train import WEIGHTS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from sam_annotator.core.manifest import Checkpoint, describe_bytes
-from sam_annotator.core.weights_record import notice_change
+from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes
+from sam_annotator.core.weights.record import notice_change
 from sam_annotator.engine.checkpoints import State, check_state, read_state
 from sam_annotator.engine.device import choose_device, has_fast_bfloat16
 from sam_annotator.engine.stcn.network import StcnNetwork

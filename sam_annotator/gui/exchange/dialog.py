@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PyQt5 import QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.core.convert_report import write_report
+from sam_annotator.core.datasets.convert_report import write_report
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.gui.engine_thread import Job, Priority
 from sam_annotator.gui.exchange.fields import remember, restore

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PyQt5 import QtWidgets
 
-from sam_annotator.core.dataset_records import DrawOptions
+from sam_annotator.core.datasets.records import DrawOptions
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path
+from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.youtube_vis import ConvertOptions, annotations_path
-from sam_annotator.core.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
 from sam_annotator.gui.exchange.work import Work, export_dataset, export_masks

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtWidgets
 
-from sam_annotator.core.dataset_import import ImportOptions
+from sam_annotator.core.datasets.importing import ImportOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, PathEdit

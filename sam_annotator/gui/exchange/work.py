@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sam_annotator.core.annotated_video import read_annotated
 from sam_annotator.core.categories import read_categories
-from sam_annotator.core.coco_export import export_coco
-from sam_annotator.core.convert_report import ConvertReport
-from sam_annotator.core.dataset_import import ImportOptions, import_masks
-from sam_annotator.core.davis_export import export_davis
+from sam_annotator.core.datasets.annotated_video import read_annotated
+from sam_annotator.core.datasets.coco_export import export_coco
+from sam_annotator.core.datasets.convert_report import ConvertReport
+from sam_annotator.core.datasets.davis_export import export_davis
+from sam_annotator.core.datasets.importing import ImportOptions, import_masks
+from sam_annotator.core.datasets.mask_export import ExportReport
+from sam_annotator.core.datasets.mask_sources import SourceKind, read_dataset
+from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, check_apart, convert
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.mask_export import ExportReport
-from sam_annotator.core.mask_sources import SourceKind, read_dataset
-from sam_annotator.core.masked_video import MaskedVideos
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
-from sam_annotator.core.youtube_vis import ConvertOptions, check_apart, convert
 
 _STAGES: Final = {
     "videos": "looking for annotations",

@@ -1,0 +1,1 @@
+"""Datasets out of annotations, and back: YouTube-VIS, COCO per frame, indexed PNG masks; what they hold."""

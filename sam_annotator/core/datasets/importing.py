@@ -1,0 +1,307 @@
+"""A published dataset becomes a tree of annotations, to be looked at and mended in the window, and exported again.
+
+Every frame that the dataset answers for gets its labelme JSON: shapes with the source `imported`, which no propagation
+changes, and for the objects that the dataset says are absent the note that this is answered.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
+from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
+from sam_annotator.core.errors import AnnotationError, ImageError, InputError
+from sam_annotator.core.images import image_size
+from sam_annotator.core.masks import mask_to_shapes
+from sam_annotator.core.parallel import check_jobs, in_order
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+ShapeStyle = Literal["mask", "auto"]
+
+_LISTED: Final = 3
+_PROBLEMS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How to import.
+
+    Attributes:
+        style: `mask`: mask shapes, which are exact; `auto`: polygons where they come within 99 % of the mask.
+        force: write over annotations that say something else.
+        dry_run: write nothing, only tell what would be written.
+        jobs: processes; -1: one per core.
+        scheduler: the address of a Dask scheduler whose workers do the work instead; they see the same files.
+    """
+
+    style: ShapeStyle = "mask"
+    force: bool = False
+    dry_run: bool = False
+    jobs: int = 1
+    scheduler: str | None = None
+
+    @property
+    def works_alone(self) -> bool:
+        """True if this process does all the work."""
+        return self.jobs == 1 and self.scheduler is None
+
+
+@dataclass
+class ImportReport:
+    """What came of an import.
+
+    Attributes:
+        videos: with at least one frame in the tree.
+        frames: frames by what was done: `written`, `replaced`, `there already` (and equal).
+        objects, masks: in those frames.
+        kept: annotation files that say something else and were left as they are.
+        problems: what could not be used, a sentence each.
+        without_mask: objects that the dataset lists but never shows, named.
+    """
+
+    videos: int = 0
+    frames: dict[str, int] = field(default_factory=dict)
+    objects: int = 0
+    masks: int = 0
+    kept: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    without_mask: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        """True if all of the dataset is in the tree now."""
+        return not (self.kept or self.problems or self.without_mask)
+
+    def add(self, other: "ImportReport") -> None:
+        """Count what another report counts."""
+        self.videos += other.videos
+        for what, number in other.frames.items():
+            self.frames[what] = self.frames.get(what, 0) + number
+        self.objects += other.objects
+        self.masks += other.masks
+        self.kept += other.kept
+        self.problems += other.problems
+        self.without_mask += other.without_mask
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield "Nothing was written; it would be:" if self.dry_run else "Imported:"
+        frames = ", ".join(f"{count} {what}" for what, count in self.frames.items()) or "0"
+        for what, count in (("videos", self.videos), ("frames", frames), ("objects", self.objects)):
+            yield f"  {what:<8} {count}"
+        yield f"  {'masks':<8} {self.masks}"
+        if self.kept:
+            yield (
+                f"Kept: {_count(len(self.kept), 'frame')} with other annotations ({_some(list(map(str, self.kept)))}); "
+                "write over them with --force."
+            )
+        if self.without_mask:
+            yield f"Left out: {_count(len(self.without_mask), 'object')} without a mask ({_some(self.without_mask)})"
+        if self.problems:
+            yield f"Not used ({len(self.problems)}):"
+            yield from (f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN])
+        if len(self.problems) > _PROBLEMS_SHOWN:
+            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more"
+
+
+@dataclass(frozen=True)
+class ImportProgress:
+    """One frame done, or one video where several processes work; the report is the same object all along."""
+
+    video: str
+    done: int
+    total: int
+    report: ImportReport
+
+
+def import_masks(
+    source: MaskedVideos, videos: Sequence[Video], store: AnnotationStore, options: ImportOptions
+) -> Iterator[ImportProgress]:
+    """Write the masks of a source as annotations of the videos.
+
+    A generator: each frame is written, whole, before it is yielded; what was stopped goes on where it was, since frames
+    that are there already and equal are left alone. The result is the same for any number of processes.
+
+    Raises:
+        InputError: the source has no usable video, or none of them is among `videos`; a number of processes that
+            cannot be.
+        SaveError: the disk does not take it.
+    """
+    source.check()
+    check_jobs(options.jobs)
+    report = ImportReport(problems=list(source.problems), dry_run=options.dry_run)
+    total, done = sum(len(video.frames) for video in source.videos), 0
+    pairs = _match(source.videos, videos, report)
+    tasks = (_Task(masked, video, store.output, options) for masked, video in pairs if video is not None)
+    others = iter(()) if options.works_alone else in_order(_import_video, tasks, options.jobs, options.scheduler)
+    for masked, video in pairs:
+        if video is not None and options.works_alone:
+            for _ in _VideoImport(masked, video, store, options, report).run():
+                done += 1
+                yield ImportProgress(masked.name, done, total, report)
+            continue
+        if video is not None:
+            report.add(next(others))
+        done += len(masked.frames)
+        yield ImportProgress(masked.name, done, total, report)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One video to import. A task goes to another process, an AnnotationStore with its lock cannot."""
+
+    masked: MaskedVideo
+    video: Video
+    annotations: Path | None
+    options: ImportOptions
+
+
+def _import_video(task: _Task) -> ImportReport:
+    report = ImportReport()
+    for _ in _VideoImport(task.masked, task.video, AnnotationStore(task.annotations), task.options, report).run():
+        pass
+    return report
+
+
+def _match(
+    masked: Sequence[MaskedVideo], videos: Sequence[Video], report: ImportReport
+) -> list[tuple[MaskedVideo, Video | None]]:
+    """The folder of each video; those without are told."""
+    finder = VideoFinder(videos)
+    pairs: list[tuple[MaskedVideo, Video | None]] = []
+    taken: dict[str, str] = {}
+    missing: list[str] = []
+    for one in masked:
+        video = finder.find(one.name)
+        if video is None:
+            missing.append(one.name or "(without a name)")
+        elif video.name in taken:
+            report.problems.append(f"Video {one.name} is left out: {taken[video.name]} has the folder {video.folder}.")
+            video = None
+        elif video.needs_unpacking:
+            report.problems.append(f"{video.source} is not wholly unpacked; open it once in the window, then go on.")
+            video = None
+        else:
+            taken[video.name] = one.name
+        pairs.append((one, video))
+    if masked and len(missing) == len(masked):
+        raise InputError(
+            f"None of the {len(missing)} videos of the dataset ({_some(missing)}) is a folder of videos given; videos "
+            "are found by the names of their folders."
+        )
+    if missing:
+        report.problems.append(f"{_count(len(missing), 'video')} without a folder of frames: {_some(missing)}.")
+    return pairs
+
+
+class _VideoImport:
+    """The import of one video."""
+
+    def __init__(
+        self,
+        masked: MaskedVideo,
+        video: Video,
+        store: AnnotationStore,
+        options: ImportOptions,
+        report: ImportReport,
+    ) -> None:
+        self.masked, self.video, self.store, self.options, self.report = masked, video, store, options, report
+        self.indices = {path.stem: index for index, path in enumerate(video.frame_paths)}
+        self.ids = frozenset(masked.labels)
+        self.with_mask: set[int] = set()
+        self.unused: set[int] = set()
+
+    def run(self) -> Iterator[None]:
+        """Import frame by frame."""
+        missing = [frame for frame in self.masked.frames if frame not in self.indices]
+        if missing:
+            self.report.problems.append(
+                f"Video {self.masked.name}: {_count(len(missing), 'frame')} not in {self.video.folder} "
+                f"({_some(missing)})."
+            )
+        self.report.videos += len(missing) < len(self.masked.frames)
+        for position, frame in enumerate(self.masked.frames):
+            if frame in self.indices:
+                self._import(position, self.indices[frame])
+            else:
+                self.unused.update(self.ids)
+            yield
+        self.report.objects += len(self.with_mask)
+        for object_id in sorted(self.ids - self.with_mask - self.unused):
+            self.report.without_mask.append(
+                f"{self.masked.labels[object_id]} {object_id} of {self.masked.name or self.video.name}"
+            )
+
+    def _import(self, position: int, index: int) -> None:
+        found = self.masked.read(position)
+        self.report.problems += found.problems
+        self.unused.update(found.unknown_ids)
+        annotation = self._annotation(found, index)
+        if annotation is None:
+            self.unused.update(self.ids)
+            return
+        done = self._write(index, annotation)
+        if done is not None:
+            self.report.frames[done] = self.report.frames.get(done, 0) + 1
+            self.report.masks += len(found.masks)
+        self.with_mask.update(found.masks)
+
+    def _annotation(self, found: FrameMasks, index: int) -> FrameAnnotation | None:
+        """What the file shall say; None if the masks do not belong to the image."""
+        if not (found.width and found.height):
+            return None
+        path = self.video.frame_paths[index]
+        try:
+            size = image_size(path)
+        except ImageError as error:
+            self.report.problems.append(str(error))
+            return None
+        if size != (found.width, found.height):
+            self.report.problems.append(
+                f"{path} is {size[0]} x {size[1]} pixels, but the masks of video {self.masked.name} are "
+                f"{found.width} x {found.height}; the frame is left out."
+            )
+            return None
+        shapes = tuple(shape for object_id in found.masks for shape in self._shapes(object_id, found))
+        answered = self.ids - found.masks.keys() - found.unknown_ids
+        return replace(self.store.blank(self.video, index, *size), shapes=shapes, propagated_ids=frozenset(answered))
+
+    def _shapes(self, object_id: int, found: FrameMasks) -> tuple[Shape, ...]:
+        return mask_to_shapes(
+            found.masks[object_id],
+            label=self.masked.labels[object_id],
+            object_id=object_id,
+            source=IMPORTED,
+            style=self.options.style,
+        )
+
+    def _write(self, index: int, annotation: FrameAnnotation) -> str | None:
+        """Write a frame unless it stands or is another's; what was done, None: left."""
+        path = self.store.path(self.video, index)
+        try:
+            present = self.store.read(self.video, index)
+        except AnnotationError:
+            present = None
+        if present == annotation:
+            return "there already"
+        is_there = present is not None or path.exists()
+        if is_there and not self.options.force:
+            self.report.kept.append(path)
+            return None
+        if not self.options.dry_run:
+            write_annotation(path, annotation)
+        return "replaced" if is_there else "written"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:_LISTED])
+    return listed if len(names) <= _LISTED else f"{listed}, ..."

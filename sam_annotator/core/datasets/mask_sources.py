@@ -1,0 +1,70 @@
+"""Masks from wherever a person points: a dataset's JSON, a folder of indexed PNGs, a tree of annotations."""
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from sam_annotator.core.datasets.annotated_video import read_annotated
+from sam_annotator.core.datasets.davis_masks import read_davis
+from sam_annotator.core.datasets.json_source import read_dataset_json
+from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import find_videos
+
+SourceKind = Literal["auto", "json", "davis"]
+KINDS: Final = ("auto", "json", "davis")
+
+
+def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = None) -> MaskedVideos:
+    """The videos of a published dataset.
+
+    Args:
+        path: the JSON of YouTube-VIS or COCO; or a folder of indexed PNGs as DAVIS and YouTube-VOS have them.
+        kind: `auto`: a folder is `davis`, a file is `json`.
+        names: what the objects of PNGs are; see `read_davis`.
+
+    Raises:
+        InputError: there is no such dataset.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; name the JSON of a dataset, or a folder of PNG masks.")
+    if kind == "davis" or (kind == "auto" and path.is_dir()):
+        if not path.is_dir():
+            raise InputError(f"{path} is a file; name the folder that has a folder of PNG masks for each video.")
+        return read_davis(path, names)
+    if names is not None:
+        raise InputError(f"{path} names its objects itself; --names is for PNG masks.")
+    return read_dataset_json(path)
+
+
+def read_masks(path: Path, videos_root: Path | None, kind: SourceKind = "auto") -> MaskedVideos:
+    """The same, and trees of annotations: a folder that is not said to be `davis` is one.
+
+    Args:
+        videos_root: the folder of videos that the annotations are of; None: they lie beside the frames.
+
+    Raises:
+        InputError: there is no such thing, or nothing is annotated.
+    """
+    if kind != "auto" or path.is_file():
+        return read_dataset(path, kind)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; name the folder that holds the annotations, or a dataset's JSON.")
+    try:
+        videos = find_videos(path if videos_root is None else videos_root)
+    except InputError as error:
+        if videos_root is not None:
+            raise
+        raise InputError(f"{error} If the annotations are kept apart from the frames, add --videos DIR.") from error
+    store = open_store(path, path if videos_root is None else videos_root)
+    source = read_annotated(videos, store)
+    if not source.videos:
+        raise InputError(f"No frame of the videos has an annotation in {path}.")
+    return source
+
+
+def open_store(annotations: Path, videos_root: Path) -> AnnotationStore:
+    """The store of a tree of annotations; where the tree is the folder of videos, they lie beside the frames."""
+    beside = os.path.realpath(annotations) == os.path.realpath(videos_root)
+    return AnnotationStore(None if beside else annotations)

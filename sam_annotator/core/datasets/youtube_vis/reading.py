@@ -1,0 +1,111 @@
+"""The videos of a dataset read, their masks drawn and laid aside: in this process, or in several."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from sam_annotator.core.datasets.convert_report import ConvertProgress
+from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
+from sam_annotator.core.datasets.video import VideoReader
+from sam_annotator.core.datasets.youtube_vis import spool
+from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
+from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.parallel import in_order
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+Laid = tuple[ReadVideo, Path]
+"""What was read of a video, and the spool file that has its masks."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One video to read. A task goes to another process, an AnnotationStore with its lock cannot."""
+
+    video: Video
+    annotations: Path
+    draw: DrawOptions
+    folder: Path
+
+
+def read_videos(
+    videos: Sequence[Video], store: AnnotationStore, folder: Path, options: ConvertOptions
+) -> Generator[ConvertProgress, None, list[Laid]]:
+    """Read all videos; their masks go into spool files in `folder`, where those of an earlier run are used again.
+
+    Yields a step a frame, or a step a video where several processes work.
+    """
+    tasks = [_Task(video, store.folder(video), options.draw, folder) for video in videos]
+    total = sum(len(video) for video in videos)
+    laid: list[Laid] = []
+    done = masks = 0
+    alone = options.works_alone
+    others = iter(()) if alone else in_order(_read, tasks, options.jobs, options.scheduler)
+    for task in tasks:
+        if alone:
+            one = yield from _steps(task, done, total, masks)
+        else:
+            one = next(others)
+            _check_seen(one, options)
+        done, masks = done + len(task.video), masks + one[0].masks
+        if not alone:
+            yield ConvertProgress("masks", task.video.name, done, total, masks=masks)
+        laid.append(one)
+    return laid
+
+
+def _check_seen(laid: Laid, options: ConvertOptions) -> None:
+    """Raises InputError where the workers of a cluster do not write where we read."""
+    read, path = laid
+    if options.scheduler is not None and not read.has_errors and not path.exists():
+        raise InputError(
+            f"The workers of {options.scheduler} do not see {path.parent}: name a folder on a disk that all of them "
+            "share (--cache DIR); videos and annotations have to lie on one, too."
+        )
+
+
+def _steps(task: _Task, done: int, total: int, masks: int) -> Generator[ConvertProgress, None, Laid]:
+    reading = _reading(task)
+    while True:
+        try:
+            frames, drawn = next(reading)
+        except StopIteration as end:
+            result: Laid = end.value
+            return result
+        yield ConvertProgress("masks", task.video.name, done + frames, total, masks=masks + drawn)
+
+
+def _read(task: _Task) -> Laid:
+    reading = _reading(task)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            result: Laid = end.value
+            return result
+
+
+def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
+    """Read one video, or find it in the cache. Yields frames and masks done so far."""
+    video = task.video
+    store = PlacedStore({video.name: task.annotations})
+    contents: dict[int, bytes] = {}
+    try:
+        name, contents = spool.digest_of(video, store, task.draw)
+    except OSError:  # a frame that cannot even be looked at: reading says so, in a sentence
+        name = "unreadable." + blake2b(video.name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    path = task.folder / f"{name}.video"
+    known = spool.load(path, video)
+    if known is not None:
+        yield len(video), known.masks
+        return known, path
+    reader = VideoReader(video, store, task.draw, contents)
+    for index in range(len(video)):
+        reader.read_frame(index)
+        yield index + 1, reader.masks
+    read, bodies = reader.finish()
+    if not read.has_errors:
+        spool.save(path, read, bodies)
+    return read, path

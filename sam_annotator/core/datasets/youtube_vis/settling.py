@@ -1,0 +1,213 @@
+"""Decisions that need all videos at once: categories, splits, and what becomes of labels nobody planned for."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam_annotator.core.categories import (
+    Category,
+    categories_from_labels,
+    describe_unknown_labels,
+    read_categories,
+)
+from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.label_renames import read_renames, unused_renames
+from sam_annotator.core.datasets.records import ReadObject, ReadVideo, describe_conflict
+from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
+from sam_annotator.core.datasets.youtube_vis.reading import Laid
+from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
+
+_LISTED = 3
+
+_LARGEST = 2**53
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What labels mean: read from files before anything else is, so that a slip in them shows at once."""
+
+    renames: Mapping[str, str]
+    fixed: tuple[Category, ...] | None
+    source: Path | None
+
+    @classmethod
+    def read(cls, options: ConvertOptions) -> "Vocabulary":
+        """Raises InputError for a file that cannot be used."""
+        renames = {} if options.renames is None else read_renames(options.renames)
+        fixed = None if options.categories is None else read_categories(options.categories)
+        return cls(renames, fixed, options.categories)
+
+    def label_of(self, found: ReadObject) -> str:
+        """The label of an object, renamed."""
+        label = found.labels[0].label
+        return self.renames.get(label, label)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is to be written.
+
+    Attributes:
+        records: the videos of each split, in natural order.
+        categories: of all splits.
+        in_no_split: names of videos that the list of splits does not name.
+        without_annotation: names of videos that have none, and were read in vain.
+        findings: what came up here.
+    """
+
+    records: Mapping[str, tuple[VideoRecord, ...]]
+    categories: tuple[Category, ...]
+    in_no_split: tuple[str, ...]
+    without_annotation: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def settle(laid: Sequence[Laid], names: Mapping[str, str], vocabulary: Vocabulary, options: ConvertOptions) -> Settled:
+    """Share out videos and give objects their categories. `names`: in the dataset, by those in the tree."""
+    counts = Counter(vocabulary.label_of(found) for read, _path in laid for found in _kept(read))
+    findings = list(_labels_findings(laid, counts, vocabulary, options))
+    categories = categories_from_labels(counts) if vocabulary.fixed is None else vocabulary.fixed
+    ids = {category.name: category.id for category in categories}
+    splits = _assign(laid, names, vocabulary, options)
+    records: dict[str, list[VideoRecord]] = {split: [] for split in options.splits}
+    without_annotation = []
+    for read, path in laid:
+        split = splits.get(read.name)
+        if split is None:
+            continue
+        if not read.is_annotated and options.has_annotations(split):
+            without_annotation.append(read.name)
+        elif read.images:
+            records[split].append(_record(read, path, names[read.name], ids, vocabulary))
+    findings.extend(_split_findings(records, names, options))
+    in_no_split = tuple(read.name for read, _path in laid if read.name not in splits)
+    fixed = {split: tuple(videos) for split, videos in records.items()}
+    return Settled(fixed, categories, in_no_split, tuple(without_annotation), tuple(findings))
+
+
+def _kept(read: ReadVideo) -> Iterator[ReadObject]:
+    return (found for found in read.objects if found.masks)
+
+
+def _record(read: ReadVideo, path: Path, name: str, ids: Mapping[str, int], vocabulary: Vocabulary) -> VideoRecord:
+    categories = tuple(ids.get(vocabulary.label_of(found)) if found.masks else None for found in read.objects)
+    masks = sum(found.masks for found, category in zip(read.objects, categories, strict=True) if category is not None)
+    return VideoRecord(read.name, name, read.images, categories, _object_ids(read), masks, path)
+
+
+def _object_ids(read: ReadVideo) -> tuple[int, ...]:
+    """Their own ids; new ones for those without, and for ids that some readers of JSON would round."""
+    own = [found.object_id for found in read.objects]
+    fresh = itertools.count(1)
+    taken = set(own)
+    return tuple(
+        number if number is not None and abs(number) <= _LARGEST else next(i for i in fresh if i not in taken)
+        for number in own
+    )
+
+
+def _assign(
+    laid: Sequence[Laid], names: Mapping[str, str], vocabulary: Vocabulary, options: ConvertOptions
+) -> Mapping[str, str]:
+    if options.plan is None:
+        return {read.name: options.split for read, _path in laid}
+    labels = [
+        (read.name, names[read.name], Counter(vocabulary.label_of(found) for found in _kept(read)))
+        for read, _path in laid
+    ]
+    return options.plan.assign(labels)
+
+
+def _labels_findings(
+    laid: Sequence[Laid], counts: Mapping[str, int], vocabulary: Vocabulary, options: ConvertOptions
+) -> Iterator[Finding]:
+    if vocabulary.fixed is not None and vocabulary.source is not None:
+        yield from _unknown(laid, counts, vocabulary.fixed, vocabulary, options)
+        yield from _category_notes(vocabulary.fixed, counts, vocabulary.source)
+    else:
+        yield from _case_notes(counts)
+    for read, _path in laid:
+        for found in read.objects:
+            conflict = describe_conflict(read.name, found, vocabulary.renames)
+            if conflict is not None:
+                yield Finding("error", "labels-conflict", conflict, read.name)
+    occurring = {use.label for read, _path in laid for found in read.objects for use in found.labels}
+    unused = unused_renames(vocabulary.renames, occurring)
+    if unused:
+        text = f"{len(unused)} of the renamed labels occur nowhere: {_some(unused)}."
+        yield Finding("note", "rename-unused", text, file=str(options.renames), count=len(unused))
+
+
+def _unknown(
+    laid: Sequence[Laid],
+    counts: Mapping[str, int],
+    fixed: Sequence[Category],
+    vocabulary: Vocabulary,
+    options: ConvertOptions,
+) -> Iterator[Finding]:
+    known = {category.name for category in fixed}
+    unknown = {label: count for label, count in counts.items() if label not in known}
+    if not unknown or options.categories is None:
+        return
+    if not options.drop_unknown:
+        text = describe_unknown_labels(unknown, fixed, options.categories)
+        yield Finding("error", "unknown-label", text, file=str(options.categories), count=sum(unknown.values()))
+        return
+    for read, _path in laid:
+        gone = Counter(label for label in map(vocabulary.label_of, _kept(read)) if label in unknown)
+        for label, count in sorted(gone.items()):
+            text = f"{_objects(count)} labelled {label!r} in video {read.name}: {options.categories} has no such name."
+            yield Finding("dropped", "unknown-label", text, read.name, count=count)
+
+
+def _category_notes(fixed: Sequence[Category], counts: Mapping[str, int], source: Path) -> Iterator[Finding]:
+    idle = [category.name for category in fixed if category.name not in counts]
+    if idle:
+        text = (
+            f"{len(idle)} of {len(fixed)} categories have no object here: {_some(idle)}. Some converters "
+            "(youtubevis2coco) fail on such a category."
+        )
+        yield Finding("note", "category-unused", text, file=str(source), count=len(idle))
+    without = [category.name for category in fixed if "partition" not in category.extra]
+    if without and len(without) < len(fixed):
+        text = f"{len(without)} categories have no 'partition', others have; LV-VIS' evaluation needs it on every one."
+        yield Finding("note", "partition-missing", text, file=str(source), count=len(without))
+
+
+def _case_notes(counts: Iterable[str]) -> Iterator[Finding]:
+    alike = defaultdict(list)
+    for label in sorted(counts):
+        alike[label.casefold()].append(label)
+    for labels in alike.values():
+        if len(labels) > 1:
+            text = (
+                f"The labels {_some(labels)} differ in case alone and became different categories; rename with --map."
+            )
+            yield Finding("note", "labels-alike", text, count=len(labels))
+
+
+def _split_findings(
+    records: Mapping[str, Sequence[VideoRecord]], names: Mapping[str, str], options: ConvertOptions
+) -> Iterator[Finding]:
+    plan = options.plan
+    if plan is None:
+        return
+    unknown = plan.unknown_names(names)
+    if unknown:
+        text = f"The list of splits {plan.source} names {_some(unknown)}, which {'is' if len(unknown) == 1 else 'are'} "
+        text += "no video of the folder; mend the list."
+        yield Finding("error", "split-unknown-video", text, file=str(plan.source), count=len(unknown))
+    for split, videos in records.items():
+        if not videos:
+            yield Finding("note", "split-empty", f"The split {split} has no video.")
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
+
+
+def _some(names: Sequence[str]) -> str:
+    listed = ", ".join(map(repr, names[:_LISTED]))
+    return listed if len(names) <= _LISTED else f"{listed} and {len(names) - _LISTED} more"

@@ -1,0 +1,130 @@
+"""The masks of each video on disk between reading and writing, so that memory holds one video, not a dataset.
+
+A file is named by a digest of all that its content depends on: the annotations' bytes, the images' names, sizes and
+times, how shapes are drawn. So it is also a cache: a conversion that was interrupted takes what is there.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from sam_annotator.core.annotation import LABELME_VERSION
+from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
+from sam_annotator.core.errors import SaveError
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+_KEPT: Final = 32 * 2**20
+"""So many bytes of annotations are kept between a look at them for a name and the reading."""
+
+_FORMAT: Final = f"sam_annotator youtube_vis 2 {LABELME_VERSION}"
+"""Has to change whenever the same input would give another file."""
+
+
+@contextmanager
+def spool_folder(cache: Path | None) -> Iterator[Path]:
+    """The folder for the files: `cache`, which is made and stays, or a temporary one.
+
+    Raises:
+        SaveError: it cannot be made.
+    """
+    if cache is None:
+        with tempfile.TemporaryDirectory(prefix="sam_annotator.") as folder:
+            yield Path(folder)
+        return
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(f"{cache} cannot take the cache ({error.strerror}); choose another folder.") from error
+    yield cache
+
+
+def digest_of(video: Video, store: AnnotationStore, draw: DrawOptions) -> tuple[str, dict[int, bytes]]:
+    """A name for all that the masks of a video depend on; and the annotations read for it, as many as memory allows.
+
+    Raises OSError if a file is not there.
+    """
+    digest = blake2b(digest_size=20)
+    _add(digest, _FORMAT, orjson.dumps(draw), video.name, video.folder, store.folder(video))
+    annotated = store.annotated_frames(video)
+    contents: dict[int, bytes] = {}
+    room = _KEPT
+    for index, frame in enumerate(video.frame_paths):
+        facts = frame.stat()
+        _add(digest, frame.name, facts.st_size, facts.st_mtime_ns)
+        if index in annotated:
+            content = store.path(video, index).read_bytes()
+            _add(digest, content)
+            room -= len(content)
+            if room > 0:
+                contents[index] = content
+    return digest.hexdigest(), contents
+
+
+def _add(digest: "blake2b", *parts: object) -> None:
+    for part in parts:
+        data = part if isinstance(part, bytes) else os.fsencode(str(part))
+        digest.update(b"%d:" % len(data))  # so that no two lists of parts give the same bytes
+        digest.update(data)
+
+
+def save(path: Path, read: ReadVideo, bodies: list[bytes]) -> None:
+    """Write what was read of a video, and the lists of each object, one line each; whole or not at all.
+
+    Raises:
+        SaveError: it cannot be written.
+    """
+    content = b"".join(part + b"\n" for part in (orjson.dumps(read.to_document()), *bodies))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(_checksum(content) + b"\n")
+                stream.write(content)
+            os.replace(temporary, path)  # not flushed to the disk: the checksum tells what a crash left
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise SaveError(
+            f"The masks of a video could not be kept in {path.parent} ({error.strerror}); free some space, or choose "
+            "another folder (--cache DIR)."
+        ) from error
+
+
+def load(path: Path, video: Video) -> ReadVideo | None:
+    """What `save` wrote; None if there is no such file, or not all of it."""
+    try:
+        checksum, content = path.read_bytes().split(b"\n", 1)
+        if checksum != _checksum(content):
+            return None
+        return ReadVideo.from_document(orjson.loads(content.split(b"\n", 1)[0]), video)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def bodies(path: Path) -> Iterator[bytes]:
+    """The lists of each object, as they were given to `save`, one by one.
+
+    Raises:
+        SaveError: the file has gone.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.readline()
+            stream.readline()
+            for line in stream:
+                yield line[:-1]
+    except OSError as error:
+        raise SaveError(f"{path} cannot be read any more ({error.strerror}); convert again.") from error
+
+
+def _checksum(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).hexdigest().encode()

@@ -1,0 +1,123 @@
+"""What lies there before anything is read: videos with annotations, videos without, annotations without a frame."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found.
+
+    Attributes:
+        chosen: videos that go in, each with its name in the dataset.
+        without_annotation, not_unpacked: names of those that do not.
+        findings: what has to be mended.
+    """
+
+    chosen: tuple[tuple[Video, str], ...]
+    without_annotation: tuple[str, ...]
+    not_unpacked: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+class Surveyor:
+    """Looks at one video after the other; `survey` is the result.
+
+    Args:
+        with_all: videos without any annotation go in, too.
+    """
+
+    def __init__(self, store: AnnotationStore, names: Mapping[str, str], with_all: bool) -> None:
+        self._store = store
+        self._names = names
+        self._with_all = with_all
+        self._chosen: list[tuple[Video, str]] = []
+        self._without_annotation: list[str] = []
+        self._not_unpacked: list[str] = []
+        self._findings: list[Finding] = []
+
+    def look_at(self, video: Video) -> None:
+        is_annotated = bool(self._store.annotated_frames(video))
+        if video.needs_unpacking and is_annotated:
+            text = (
+                f"{video.source} has annotations but is not wholly unpacked; open it once in the window and wait for "
+                "its last frame."
+            )
+            self._findings.append(Finding("error", "not-unpacked", text, video.name, str(video.source)))
+        elif video.needs_unpacking:
+            self._not_unpacked.append(video.name)
+        elif is_annotated or (self._with_all and len(video)):
+            self._chosen.append((video, self._names[video.name]))
+        else:
+            self._without_annotation.append(video.name)
+
+    def survey(self) -> Survey:
+        return Survey(
+            tuple(self._chosen), tuple(self._without_annotation), tuple(self._not_unpacked), tuple(self._findings)
+        )
+
+
+def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -> tuple[Path, ...]:
+    """Annotation files that belong to no frame; not those in the dataset `output`."""
+    expected: dict[str, set[str]] = {}
+    for video in videos:
+        names = {store.path(video, index).name for index in store.annotated_frames(video)}
+        expected.setdefault(os.path.realpath(store.folder(video)), set()).update(names)
+    strays: list[Path] = []
+    for folder in dict.fromkeys(_searched(videos, store, output)):
+        known = expected.get(os.path.realpath(folder), set())
+        strays.extend(path for path in _json_files(folder) if path.name not in known)
+    return tuple(strays)
+
+
+def _searched(videos: Sequence[Video], store: AnnotationStore, output: Path) -> Iterator[Path]:
+    """Where annotations may lie."""
+    if isinstance(store, PlacedStore):
+        for tree in store.trees:
+            yield from _searched(tree.videos, tree.store, output)
+    elif store.output is None:
+        yield from (video.folder for video in videos)
+    else:
+        yield from _folders(store.output, output)
+
+
+def _folders(root: Path, skip: Path) -> Iterator[Path]:
+    """`root` and all folders below it; nothing hidden, and not `skip`."""
+    skipped = os.path.realpath(skip)
+    for folder, names, _files in os.walk(root):
+        visible = sorted(name for name in names if not name.startswith("."))
+        names[:] = [name for name in visible if os.path.realpath(os.path.join(folder, name)) != skipped]
+        yield Path(folder)
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # a video that has no folder yet has no files either
+        return []
+    return [folder / name for name in names if name.endswith(".json") and not name.startswith(".")]
+
+
+def describe_nothing(store: AnnotationStore, strays: Sequence[Path]) -> str:
+    """What to tell people where no video has an annotation."""
+    if strays:
+        return (
+            f"None of the {len(strays)} JSON files found belongs to a frame of the videos: {strays[0]}, for one, has "
+            "no frame of its name. Name the videos that were annotated (--videos DIR)."
+        )
+    if isinstance(store, PlacedStore):
+        where = "None of the folders holds an annotation of these videos"
+        return f"{where}. Annotate a frame first, or name the folders that took the annotations."
+    where = (
+        "No frame of the videos has an annotation beside it"
+        if store.output is None
+        else f"{store.output} holds no annotation"
+    )
+    return f"{where}. Annotate a frame first, or name the folder that took the annotations (--output in the window)."

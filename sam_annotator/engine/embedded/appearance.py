@@ -1,0 +1,264 @@
+"""What an object looks like: a model of the whole video so far, and one of the neighbourhood a frame ago.
+
+Both learn in closed form from masks alone; nothing is trained beforehand. Lengths are working pixels.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.flow import Floats, Flow, Mask, pixel_grid, spread
+
+GLOBAL_STEP: Final = 4
+GLOBAL_START: Final = 2
+LOCAL_STEP: Final = 2
+
+RING: Final = 7
+"""Distance of the four ring samples, which tell an object's inside from equal colours elsewhere."""
+
+RANDOM_FEATURES: Final = 256
+BANDWIDTH: Final = 16.0
+SEED: Final = 7
+
+RIDGE: Final = 2e-4
+MEMORY: Final = 0.93
+"""What the moving part of the global model keeps from frame to frame."""
+
+EDGE_BAND: Final = 1.5
+"""Pixels this close to a mask's edge teach the global model nothing: they may be either side."""
+
+GLOBAL_GAIN: Final = 2.5
+CEILING: Final = 3.0
+"""No model may be surer than this, in log odds."""
+
+QUERY_BAND: Final = 24.0
+MEMORY_BAND: Final = 32.0
+MOST_QUERIES: Final = 7000
+MOST_MEMORIES: Final = 3000
+COLOUR_UNIT: Final = 5.0
+PLACE_UNIT: Final = 14.0
+
+TILE: Final = 2.5
+KERNEL_REACH: Final = 3.0
+"""Both in PLACE_UNITs: the local model works in tiles of this side, and looks this far around them."""
+
+
+def _blur(array: Floats, sigma: float) -> Floats:
+    return cast(Floats, cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def _texture(lightness: Floats) -> Floats:
+    """float32 (height, width, 3): gradient magnitude and its orientation, doubled angle, smoothed."""
+    dx = cv2.Sobel(lightness, cv2.CV_32F, 1, 0) / 4
+    dy = cv2.Sobel(lightness, cv2.CV_32F, 0, 1) / 4
+    strength = np.sqrt(dx * dx + dy * dy)
+    safe = np.maximum(strength, 1e-6)
+    return _blur(np.dstack([strength, (dx * dx - dy * dy) / safe, 2 * dx * dy / safe]), 3.0)
+
+
+@cache
+def _random_projection(dimensions: int) -> tuple[Floats, Floats]:
+    """Weights (dimensions, RANDOM_FEATURES) and phases of random Fourier features (Rahimi and Recht 2007)."""
+    random = np.random.default_rng(SEED)
+    weights = random.standard_normal((dimensions, RANDOM_FEATURES)) / BANDWIDTH
+    phases = random.uniform(0, 2 * np.pi, RANDOM_FEATURES)
+    return weights.astype(np.float32), phases.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """Colours and textures of one frame; each kind of feature is computed on first use.
+
+    Attributes:
+        lab: float32 (height, width, 3), CIELAB with the lightness weakened.
+    """
+
+    lab: Floats
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8]) -> "Appearance":
+        """From uint8 (height, width, 3), RGB."""
+        lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        return cls(lab * np.array([0.7, 1, 1], np.float32))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.lab.shape[0], self.lab.shape[1]
+
+    @cached_property
+    def _gradients(self) -> Floats:
+        return _texture(self.lab[..., 0])
+
+    @cached_property
+    def wide(self) -> Floats:
+        """float32 (rows, columns, RANDOM_FEATURES): what the global model sees at every fourth pixel."""
+        medium = _blur(self.lab, 2.5) * 0.5
+        padded = np.pad(medium, ((RING, RING), (RING, RING), (0, 0)), mode="edge")
+        height, width = self.size
+        ring = [padded[y : y + height, x : x + width] for y, x in ((7, 14), (7, 0), (14, 7), (0, 7))]
+        blurred = [_blur(self.lab, 1.2), _blur(self.lab, 3), _blur(self.lab, 8) * 0.7, self._gradients * 1.5]
+        sampled = [plane[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] for plane in (*blurred, *ring)]
+        features = np.concatenate(sampled, axis=-1)
+        weights, phases = _random_projection(features.shape[-1])
+        return cast(Floats, np.cos(features @ weights + phases) * np.float32(np.sqrt(2 / RANDOM_FEATURES)))
+
+    @cached_property
+    def near(self) -> Floats:
+        """float32 (rows, columns, 9): what the local model compares at every second pixel."""
+        planes = (_blur(self.lab, 0.8), _blur(self.lab, 3) * 0.8, self._gradients)
+        sampled = np.concatenate([plane[::LOCAL_STEP, ::LOCAL_STEP] for plane in planes], axis=-1)
+        return np.asarray(sampled / COLOUR_UNIT, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One frame's normal equations: what it says about the object, as a sum that can be averaged."""
+
+    gram: Floats
+    answer: Floats
+
+    def mixed(self, other: "Evidence", share: float) -> "Evidence":
+        """This with `share` (0..1) of the other in it."""
+        return Evidence(
+            self.gram + np.float32(share) * (other.gram - self.gram),
+            self.answer + np.float32(share) * (other.answer - self.answer),
+        )
+
+
+def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None:
+    """What a frame teaches, given the signed distance of the object's mask; None if the object is not in it."""
+    wide = appearance.wide.reshape(-1, RANDOM_FEATURES)
+    sampled = distance[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP].reshape(-1)
+    clear = np.abs(sampled) > EDGE_BAND
+    if np.count_nonzero(clear & (sampled > 0)) < 12:
+        clear = np.ones_like(clear)
+    inside = clear & (sampled > 0)
+    outside = clear & (sampled <= 0)
+    if not inside.any() or not outside.any():
+        return None
+    weights = np.where(outside, np.exp(-np.maximum(-sampled - 20, 0) / 60), 0)
+    weights *= 0.5 / weights.sum()
+    weights[inside] = 0.5 / np.count_nonzero(inside)
+    weighted = (wide * weights.astype(np.float32)[:, None]).T
+    signs = np.where(inside, np.float32(1), np.float32(-1))
+    return Evidence(np.asarray(weighted @ wide, np.float32), np.asarray(weighted @ signs, np.float32))
+
+
+class GlobalModel:
+    """Ridge regression over random features: object or not, from appearance alone, wherever in the frame.
+
+    Key frames are averaged into a part that stays; the frames passed through move a second one.
+    """
+
+    def __init__(self) -> None:
+        self._permanent: Evidence | None = None
+        self._key_frames = 0
+        self._moving: Evidence | None = None
+        self._solution: Floats | None = None
+
+    @property
+    def knows(self) -> bool:
+        """True once a frame with the object in it was learned."""
+        return self._moving is not None
+
+    def learn_key_frame(self, evidence: Evidence) -> None:
+        """Keep this for ever, in equal parts with other key frames, and go on from it."""
+        self._key_frames += 1
+        if self._permanent is None:
+            self._permanent = evidence
+        else:
+            self._permanent = self._permanent.mixed(evidence, 1 / self._key_frames)
+        self.restart(evidence)
+
+    def restart(self, evidence: Evidence) -> None:
+        """Forget what was seen between key frames; go on from this."""
+        self._moving, self._solution = evidence, None
+
+    def follow(self, evidence: Evidence, trust: float = 1.0) -> None:
+        """Adapt a little to a frame that was answered, as far as the answer is trusted (0..1)."""
+        self._moving = evidence if self._moving is None else self._moving.mixed(evidence, trust * (1 - MEMORY))
+        self._solution = None
+
+    def sampled_log_odds(self, appearance: Appearance) -> Floats:
+        """float32 (rows, columns), one per global sample, within +-CEILING; zeros while nothing is known."""
+        if self._solution is None:
+            self._solution = self._solve()
+        return np.clip(appearance.wide @ (self._solution * np.float32(GLOBAL_GAIN)), -CEILING, CEILING)
+
+    def _solve(self) -> Floats:
+        if self._permanent is None or self._moving is None:
+            return np.zeros(RANDOM_FEATURES, np.float32)
+        gram = self._permanent.gram.astype(np.float64) + self._moving.gram
+        gram += 2 * RIDGE * np.eye(RANDOM_FEATURES)
+        return np.asarray(np.linalg.solve(gram, self._permanent.answer + self._moving.answer), np.float32)
+
+
+def spread_global(samples: Floats, size: tuple[int, int]) -> Floats:
+    """Log odds of the global samples, at every pixel of (height, width)."""
+    return spread(samples, GLOBAL_STEP, GLOBAL_START, size)
+
+
+def local_log_odds(
+    before: Appearance, distance_before: Floats, now: Appearance, distance_now: Floats, flow: Flow
+) -> Floats:
+    """What the frame before says about each pixel near the object's edge: kernel densities in colour and place.
+
+    Args:
+        before, distance_before: the frame before, and the signed distance of the object's mask in it.
+        now, distance_now: the present frame, and the signed distance the flow predicts for it.
+        flow: from the one to the other.
+
+    Returns:
+        float32 (height, width) within +-CEILING.
+    """
+    grid = (slice(None, None, LOCAL_STEP), slice(None, None, LOCAL_STEP))
+    predicted, remembered = distance_now[grid], distance_before[grid]
+    odds = np.where(predicted > 0, np.float32(CEILING), np.float32(-CEILING))
+    asked = np.abs(predicted) < QUERY_BAND
+    if np.count_nonzero(asked) > MOST_QUERIES:
+        asked = np.abs(predicted) < 0.6 * QUERY_BAND
+    known = np.flatnonzero(np.abs(remembered) < MEMORY_BAND)
+    if known.size and asked.any():
+        if known.size > MOST_MEMORIES:
+            known = np.random.default_rng(SEED).choice(known, MOST_MEMORIES, replace=False)
+        memories = _placed(before.near, flow.target[grid]).reshape(-1, 11)[known]
+        queries = _placed(now.near, pixel_grid(now.size)[grid])[asked]
+        odds[asked] = _density_ratio(queries, memories, remembered.reshape(-1)[known] > 0)
+    return spread(odds, LOCAL_STEP, 0, now.size)
+
+
+def _placed(features: Floats, places: Floats) -> Floats:
+    return np.concatenate([features, places / np.float32(PLACE_UNIT)], axis=-1)
+
+
+def _density_ratio(queries: Floats, memories: Floats, inside: Mask) -> Floats:
+    """float32 (queries,): log ratio of Gaussian kernel densities, object to rest. The last two columns are (x, y).
+
+    Done tile by tile, each with the memories in its reach, for the rest would weigh nothing.
+    """
+    sides = np.stack([inside, ~inside], axis=1).astype(np.float32)
+    odds = np.zeros(len(queries), np.float32)
+    tiles = np.floor(queries[:, -2:] / TILE).astype(np.int64)
+    numbers = tiles[:, 1] * (tiles[:, 0].max() + 1) + tiles[:, 0]
+    order = np.argsort(numbers, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        corner = tiles[members[0]] * np.float32(TILE)
+        places = memories[:, -2:]
+        near = ((places > corner - KERNEL_REACH) & (places < corner + TILE + KERNEL_REACH)).all(axis=1)
+        densities = _densities(queries[members], memories[near], sides[near])
+        odds[members] = np.log(densities[:, 0] / densities[:, 1])
+    return np.clip(odds, -CEILING, CEILING)
+
+
+def _densities(queries: Floats, memories: Floats, sides: Floats) -> Floats:
+    """float32 (queries, 2): kernel sums over the memories of either side, and a little, so that ratios are finite."""
+    exponent = queries @ memories.T
+    exponent -= np.square(memories).sum(axis=1) / 2
+    exponent -= np.square(queries).sum(axis=1, keepdims=True) / 2
+    densities = np.exp(np.minimum(exponent, 0, out=exponent), out=exponent) @ sides
+    return cast(Floats, densities + np.float32(1e-3))

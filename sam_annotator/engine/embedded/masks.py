@@ -1,0 +1,80 @@
+"""Masks of the image's own size: brought to the working size and back to what was clicked."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.regions import Floats
+
+Mask = NDArray[np.bool_]
+Pixel = tuple[int, int]  # column and row
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
+SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
+
+
+def at_working_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image at a size that bounds the work, its shape kept."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    target = min(max(longest, SHORTEST_LONG_SIDE), LONGEST_SIDE)
+    if target == longest:
+        return image
+    size = (max(round(width * target / longest), 1), max(round(height * target / longest), 1))
+    interpolation = cv2.INTER_AREA if target < longest else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+
+
+def shrunk(mask: Mask, shape: tuple[int, ...]) -> Floats:
+    """How much of each working pixel a mask covers, float32 of that shape."""
+    return np.asarray(
+        cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32
+    )
+
+
+def pixel_of(point: tuple[float, float], size: tuple[int, int]) -> Pixel:
+    """The pixel of a click; one beyond the image counts at its border."""
+    return min(max(int(point[0]), 0), size[1] - 1), min(max(int(point[1]), 0), size[0] - 1)
+
+
+def box_within(box: Box, size: tuple[int, int], clicks: list[Pixel]) -> Box:
+    """A box from whichever corner it was drawn, within the image, grown to hold include clicks, a pixel at least."""
+    left, right = sorted((min(max(box[0], 0.0), size[1] - 1.0), min(max(box[2], 1.0), float(size[1]))))
+    top, bottom = sorted((min(max(box[1], 0.0), size[0] - 1.0), min(max(box[3], 1.0), float(size[0]))))
+    columns, rows = [x for x, _ in clicks], [y for _, y in clicks]
+    left, top = min([left, *columns]), min([top, *rows])
+    return left, top, max([right, left + 1, *(x + 1 for x in columns)]), max([bottom, top + 1, *(y + 1 for y in rows)])
+
+
+def filled(mask: Mask, share: float, *, keep_out: list[Pixel], beside: Mask | None = None) -> Mask:
+    """The mask with holes filled that are smaller than a share of it, hold no exclude click, and touch `beside`."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    fill = stats[:, cv2.CC_STAT_AREA] < share * np.count_nonzero(mask)
+    if beside is not None:
+        fill &= touched(labels, count, beside)
+    fill[0] = False
+    fill[[labels[y, x] for x, y in keep_out]] = False
+    result: Mask = mask | fill[labels]
+    return result
+
+
+def touched(labels: NDArray[np.int32], count: int, pixels: Mask) -> Mask:
+    """Which of the labels touch some of the pixels, bool (count,)."""
+    x, y, width, height = cv2.boundingRect(pixels.astype(np.uint8))
+    window = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
+    around = cv2.dilate(pixels[window].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    result = np.zeros(count, np.bool_)
+    result[labels[window][around]] = True
+    return result
+
+
+def obeyed(mask: Mask, clicks: dict[Pixel, bool], size: tuple[int, int]) -> None:
+    """Put right, in place, what no cut of whole regions could: a dot at each click that is not obeyed."""
+    radius = max(1, round(max(size) / LONGEST_SIDE))
+    for (x, y), include in clicks.items():
+        if mask[y, x] != include:
+            window = np.s_[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
+            mask[window] = include
+    for (x, y), include in clicks.items():
+        mask[y, x] = include

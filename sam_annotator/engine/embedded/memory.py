@@ -1,0 +1,167 @@
+"""What the embedded propagator remembers: the frame before, each object it follows, the key frames of the run."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.appearance import Appearance, GlobalModel, gather_evidence
+from sam_annotator.engine.embedded.flow import (
+    FAR,
+    WORK_AREA,
+    Floats,
+    Mask,
+    bounded_size,
+    resize,
+    signed_distance,
+)
+from sam_annotator.engine.embedded.recovery import LastSeen
+
+Image = NDArray[np.uint8]
+
+REMEMBERED_AREAS: Final = 15
+
+GOOD_SHARE: Final = 0.3
+"""A mask smaller than this share of the usual area is answered but not learned from."""
+
+LOST_SHARE: Final = 0.2
+"""An object whose mask was smaller than this share of its usual area is looked for elsewhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frame as it is looked at.
+
+    Attributes:
+        index: the frame's index in the video.
+        grey: uint8 (height, width), at working size.
+        appearance: its colours, at working size.
+    """
+
+    index: int
+    grey: Image
+    appearance: Appearance
+
+    @classmethod
+    def of(cls, index: int, image: Image) -> "View":
+        """From uint8 (height, width, 3), RGB."""
+        height, width = image.shape[:2]
+        seen = cast(Image, resize(image, bounded_size(height, width, WORK_AREA)))
+        return cls(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the masks that are worked out in it."""
+        return self.appearance.size
+
+
+@dataclass(frozen=True, eq=False)
+class StoredKeyFrame:
+    """A key frame kept for the run, packed, at working size: the image as PNG, masks as bits."""
+
+    index: int
+    masks: Mapping[int, NDArray[np.uint8]]
+    _image: NDArray[np.uint8]
+    _size: tuple[int, int]
+
+    @classmethod
+    def of(cls, index: int, image: Image, masks: Mapping[int, Mask], size: tuple[int, int]) -> "StoredKeyFrame":
+        """From the frame as it came, and masks (height, width) at working `size`."""
+        seen = cast(Image, resize(image, size))
+        packed = cv2.imencode(".png", seen[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        return cls(index, {key: np.packbits(mask) for key, mask in masks.items()}, packed, size)
+
+    def view(self) -> View:
+        """The frame as it was looked at."""
+        unpacked = cast(Image, cv2.imdecode(self._image, cv2.IMREAD_COLOR))
+        return View.of(self.index, np.ascontiguousarray(unpacked[..., ::-1]))
+
+    def mask(self, object_id: int) -> Mask:
+        """The object's mask at working size."""
+        height, width = self._size
+        return np.unpackbits(self.masks[object_id], count=height * width).reshape(self._size).astype(bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """A key frame that a run comes near to, and so knows of beforehand.
+
+    Attributes:
+        view: the key frame.
+        distance: float32 (height, width), signed distance of the object's true mask in it.
+        steps: frames from the present one to it.
+    """
+
+    view: View
+    distance: Floats
+    steps: int
+
+
+@dataclass(eq=False)
+class Followed:
+    """What is remembered of one object; it does not grow with the steps taken.
+
+    Attributes:
+        model: its appearance over the whole run.
+        view: the frame in which it was answered last, None before the first.
+        true_index: the frame in which its mask was true last.
+        distance: float32 (height, width), signed distance of its mask in that frame.
+        last_seen: where it was last answered with a mask of a good size.
+        frames_lost: steps since then.
+        motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
+    """
+
+    model: GlobalModel = field(default_factory=GlobalModel)
+    view: View | None = None
+    true_index: int = 0
+    distance: Floats | None = None
+    last_seen: LastSeen | None = None
+    frames_lost: int = 0
+    motion: Floats | None = None
+    _areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
+
+    @property
+    def is_lost(self) -> bool:
+        """True if it was there once and has (almost) vanished since."""
+        if self.distance is None or not self._areas:
+            return False
+        return int((self.distance > 0).sum()) < LOST_SHARE * float(np.median(self._areas))
+
+    def restart(self, view: View, mask: Mask) -> None:
+        """Go on from a mask that is true; what came before tells nothing about the size it has now."""
+        self.true_index = view.index
+        self._areas.clear()
+        self.motion = None
+        self._place(view, mask)
+        if mask.any():
+            self._see(int(mask.sum()))
+
+    def go_on(self, view: View, mask: Mask, trust: float) -> None:
+        """Go on from a mask that was worked out, and adapt to it as far as it is trusted (0..1)."""
+        area = int(mask.sum())
+        distance = self._place(view, mask)
+        if area == 0 or (self._areas and area <= GOOD_SHARE * float(np.median(self._areas))):
+            self.frames_lost += 1
+            return
+        self._see(area)
+        evidence = gather_evidence(view.appearance, distance) if trust > 0 else None
+        if evidence is not None:
+            self.model.follow(evidence, trust)
+
+    def lose(self) -> None:
+        """It may be anywhere: too many frames went by unseen."""
+        if self.distance is not None:
+            self.distance = np.full_like(self.distance, -FAR)
+
+    def _place(self, view: View, mask: Mask) -> Floats:
+        self.view, self.distance = view, signed_distance(mask)
+        return self.distance
+
+    def _see(self, area: int) -> None:
+        self._areas.append(area)
+        self.last_seen = None if self.distance is None else LastSeen(self.distance)
+        self.frames_lost = 0

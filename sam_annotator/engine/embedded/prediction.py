@@ -1,0 +1,173 @@
+"""Where an object is in the present frame: what flow, motion, the local and the global model say, fused, and drawn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sam_annotator.engine.embedded.appearance import CEILING, local_log_odds, spread_global
+from sam_annotator.engine.embedded.contour import NEVER, Contours, compete, without_overlap
+from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
+from sam_annotator.engine.embedded.memory import Ahead, Followed, View
+from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
+
+WARP_WEIGHT: Final = 0.2
+LOCAL_WEIGHT: Final = 0.9
+GLOBAL_WEIGHT: Final = 0.9
+MOTION_WEIGHT: Final = 0.5
+
+AHEAD_PRICE: Final = 2.0
+"""A key frame ahead counts like a mask that was carried for so many steps per frame that it is away."""
+
+REACH: Final = 36.0
+"""Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
+
+FARTHEST_FLOW: Final = 4
+"""Frames apart beyond which flow is not trusted and the object is looked for instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One object in the present frame before its contour is drawn. All float32 (height, width).
+
+    Attributes:
+        distance: signed distance of the mask as flow, or the search for a lost object, predicts it.
+        nearby: log odds by the local model.
+        overall: log odds by the global model, against the strongest of the other objects.
+        odds: all of them fused.
+        found_again: the object was lost, and this is where it may be.
+    """
+
+    distance: Floats
+    nearby: Floats
+    overall: Floats
+    odds: Floats
+    found_again: bool = False
+
+    @property
+    def possible(self) -> Mask:
+        """Where the contour may run."""
+        return (self.odds > -6) | ((self.distance > -10) & (self.odds > NEVER))
+
+    def score(self, mask: Mask) -> float:
+        """0..1: how far the models agree with the mask that was drawn; 0 for an empty one.
+
+        The global model's word weighs most: flow and the local model drift together with the mask.
+        """
+        if not mask.any():
+            return 0.0
+        near = self.distance > -REACH
+        flow, nearby, overall = (
+            _overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
+        )
+        return overall * (1 + min(flow, nearby)) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class _Carried:
+    """What one frame says about another: signed distance, local log odds, and how far the flow is to be trusted."""
+
+    distance: Floats
+    nearby: Floats
+    trust: Floats
+
+    def blended(self, other: "_Carried", share: float) -> "_Carried":
+        """This with `share` (0..1) of the other in it, wherever the other's flow is trusted."""
+        part = np.float32(share) * other.trust
+        return _Carried(
+            self.distance + part * (other.distance - self.distance),
+            self.nearby + part * (other.nearby - self.nearby),
+            self.trust + part * (other.trust - self.trust),
+        )
+
+
+def predict(
+    followed: Mapping[int, Followed],
+    ahead: Mapping[int, Ahead],
+    view: View,
+    flow_from: Callable[[View], Flow],
+    blocked: Mask,
+) -> dict[int, Prediction]:
+    """What is to be expected of each object in the present frame.
+
+    Args:
+        followed: the objects; each one's global model speaks against the others.
+        ahead: of those with a key frame close ahead, that key frame.
+        view: the present frame.
+        flow_from: gives the flow from another frame to the present one.
+        blocked: bool (height, width), pixels that belong to others for sure.
+    """
+    samples = compete({key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()})
+    predictions = {}
+    for key, one in followed.items():
+        if one.view is not None and abs(one.view.index - view.index) > FARTHEST_FLOW:
+            one.lose()
+        if one.view is None or not one.model.knows:
+            predictions[key] = _nowhere(view)
+        else:
+            predictions[key] = _predict_one(one, view, flow_from, samples[key], ahead.get(key))
+        predictions[key].odds[blocked] = NEVER
+    return predictions
+
+
+def _predict_one(
+    followed: Followed, view: View, flow_from: Callable[[View], Flow], samples: Floats, ahead: Ahead | None
+) -> Prediction:
+    """Of an object that was answered before; `samples` are its global log odds (rows, columns)."""
+    if followed.view is None or followed.distance is None:
+        return _nowhere(view)
+    flow = flow_from(followed.view)
+    carried = _carry(followed.view, followed.distance, view, flow)
+    overall = spread_global(samples, view.size)
+    if ahead is None:
+        seen = followed.last_seen if followed.is_lost else None
+        found = seen.find(samples, followed.frames_lost) if seen else None
+        if found is not None:
+            return _place_again(followed, np.maximum(carried.distance, found), overall)
+    else:
+        passed = abs(view.index - followed.true_index) + 1
+        closeness = passed / (passed + AHEAD_PRICE * ahead.steps)
+        carried = carried.blended(_carry(ahead.view, ahead.distance, view, flow_from(ahead.view)), closeness)
+    followed.motion = gather_motion(followed.motion, flow, carried.distance)
+    odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
+    return Prediction(carried.distance, carried.nearby, overall, odds)
+
+
+def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
+    """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
+    followed.motion = None
+    carried = _Carried(distance, overall, np.zeros_like(distance))
+    return Prediction(distance, overall, overall, _fuse(carried, overall, np.zeros_like(distance)), found_again=True)
+
+
+def draw(view: View, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
+    """The masks, bool (height, width), which do not overlap."""
+    contours = Contours.of(view.appearance.lab)
+    odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
+    masks = {object_id: contours.cut(odds[object_id], predictions[object_id].possible) for object_id in odds}
+    return without_overlap(masks, odds)
+
+
+def _nowhere(view: View) -> Prediction:
+    nowhere = np.full(view.size, -FAR, np.float32)
+    return Prediction(nowhere, nowhere, nowhere, np.full_like(nowhere, NEVER))
+
+
+def _carry(other: View, distance: Floats, view: View, flow: Flow) -> _Carried:
+    """What another frame, in which the object's mask has this signed distance, says about the present one."""
+    moved = flow.carry(distance)
+    return _Carried(moved, local_log_odds(other.appearance, distance, view.appearance, moved, flow), flow.trust)
+
+
+def _fuse(carried: _Carried, overall: Floats, motion: Floats) -> Floats:
+    """Log odds of the object at each pixel, NEVER where it cannot have got."""
+    softness = 4 * (1 + 2 * (1 - carried.trust))
+    warp = 1.5 * np.clip(carried.distance / softness, -CEILING, CEILING)
+    odds = WARP_WEIGHT * warp + LOCAL_WEIGHT * carried.nearby + GLOBAL_WEIGHT * overall + MOTION_WEIGHT * motion
+    odds[carried.distance < -REACH] = NEVER
+    return np.asarray(odds, np.float32)
+
+
+def _overlap(a: Mask, b: Mask) -> float:
+    return float((a & b).sum()) / max(1.0, float((a | b).sum()))

@@ -1,0 +1,182 @@
+"""A propagator that needs no weights: it learns each object from the masks it is given, in closed form.
+
+Flow carries the mask along and tells what moves with it; a global model (ridge regression over random features of
+colour and texture) knows the object wherever it is; a local one compares with the frame before; a graph cut draws the
+contour. All at a bounded working size, about 427 x 240, whatever the video's. Forward and backward are the same to it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from sam_annotator.core.errors import EngineError
+from sam_annotator.engine.embedded.appearance import gather_evidence
+from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, Mask, enlarge_mask, shrink_mask, signed_distance
+from sam_annotator.engine.embedded.memory import Ahead, Followed, Image, StoredKeyFrame, View
+from sam_annotator.engine.embedded.prediction import draw, predict
+from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
+
+FARTHEST_AHEAD: Final = 5
+"""Frames to a key frame that lies ahead, from which on it is listened to as well as the frame before."""
+
+
+class EmbeddedPropagator:
+    """The propagator contract without a network; see the module.
+
+    Attributes:
+        name: for people.
+    """
+
+    def __init__(self) -> None:
+        self.name = "embedded, cpu"
+        self._flow = FlowEstimator()
+        # Many small products: a second thread gains nothing and, waiting busily, takes the core of the window.
+        self._threads = ThreadpoolController()
+        self._forget()
+
+    def begin(self, key_frames: Iterable[KeyFrame]) -> None:
+        """Forget everything, then learn these key frames. See the contract.
+
+        Raises:
+            EngineError: key frames of different sizes, or a mask that is not of its image's size.
+        """
+        self._forget()
+        for key_frame in key_frames:
+            self.learn(key_frame)
+
+    def learn(self, key_frame: KeyFrame) -> None:
+        """Learn one more key frame.
+
+        Raises:
+            EngineError: as `begin`.
+        """
+        with self._threads.limit(limits=1, user_api="blas"):
+            view = self._look(key_frame.index, key_frame.image)
+            masks = self._shrunk(key_frame.masks, view)
+            for object_id, mask in masks.items():
+                self._learn(object_id, view, mask)
+            self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
+
+    def step(
+        self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
+    ) -> dict[int, PropagatedMask]:
+        """Answer for the next frame of the run. See the contract.
+
+        Raises:
+            EngineError: an image or a mask of another size than before.
+        """
+        view = self._look(index, image)
+        known = self._shrunk(given, view)
+        with self._threads.limit(limits=1, user_api="blas"):
+            answers = self._follow(view, given, known, sorted((wanted - given.keys()) & self._objects.keys()))
+            for object_id in sorted(wanted & given.keys()):
+                self._learn(object_id, view, known[object_id])
+                self._objects[object_id].restart(view, known[object_id])
+                answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
+        return answers
+
+    def _forget(self) -> None:
+        self._image_size: tuple[int, int] | None = None
+        self._objects: dict[int, Followed] = {}
+        self._stored: list[StoredKeyFrame] = []
+        self._coming: View | None = None
+
+    def _look(self, index: int, image: Image) -> View:
+        height, width = image.shape[:2]
+        if self._image_size is None:
+            self._image_size = height, width
+        known_height, known_width = self._image_size
+        if (known_height, known_width) != (height, width):
+            raise EngineError(
+                f"Frame {index} is {width} x {height} pixels, the ones before it {known_width} x {known_height}: "
+                "masks can be carried only between frames of one size."
+            )
+        return View.of(index, image)
+
+    def _shrunk(self, masks: Masks, view: View) -> dict[int, Mask]:
+        for object_id, mask in masks.items():
+            if mask.shape != self._image_size:
+                raise EngineError(
+                    f"The mask of object {object_id} in frame {view.index} is {mask.shape[1]} x {mask.shape[0]} "
+                    "pixels, its image is of another size: check the annotation of that frame."
+                )
+        return {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
+
+    def _learn(self, object_id: int, view: View, mask: Mask) -> None:
+        """Learn a true mask; one that `begin` has learned already only renews what adapts from frame to frame."""
+        followed = self._objects.setdefault(object_id, Followed())
+        evidence = gather_evidence(view.appearance, signed_distance(mask))
+        if evidence is None:
+            return
+        if any(stored.index == view.index and object_id in stored.masks for stored in self._stored):
+            followed.model.restart(evidence)
+        else:
+            followed.model.learn_key_frame(evidence)
+
+    def _follow(
+        self, view: View, given: Masks, known: Mapping[int, Mask], object_ids: list[int]
+    ) -> dict[int, PropagatedMask]:
+        """Answers for objects that are remembered and not given here; `known` are the given masks, shrunk."""
+        flows: dict[int, Flow] = {}
+
+        def flow_from(before: View) -> Flow:
+            if before.index not in flows:
+                flows[before.index] = self._flow.between(before.grey, view.grey)
+            return flows[before.index]
+
+        blocked = _union(known.values(), view.size)
+        for object_id in object_ids:
+            self._start_nearest(object_id, view.index)
+        ahead = self._ahead(object_ids, view.index)
+        predictions = predict({key: self._objects[key] for key in object_ids}, ahead, view, flow_from, blocked)
+        taken = _union(given.values(), self._image_size or view.size)
+        answers = {}
+        for object_id, mask in draw(view, predictions).items() if predictions else ():
+            prediction = predictions[object_id]
+            answers[object_id] = PropagatedMask(enlarge_mask(mask, taken.shape) & ~taken, prediction.score(mask))
+            self._objects[object_id].go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
+        return answers
+
+    def _ahead(self, object_ids: list[int], index: int) -> dict[int, Ahead]:
+        """By object, the nearest of the key frames that the run is coming close to."""
+        ahead = {}
+        for object_id in object_ids:
+            before = self._objects[object_id].view
+            stored = [key_frame for key_frame in self._stored if before and object_id in key_frame.masks]
+            away = {abs(key_frame.index - index): key_frame for key_frame in stored}
+            steps = min(away, default=FARTHEST_AHEAD + 1)
+            if before and steps <= FARTHEST_AHEAD and steps < abs(away[steps].index - before.index):
+                distance = signed_distance(away[steps].mask(object_id))
+                ahead[object_id] = Ahead(self._unpacked(away[steps]), distance, steps)
+        return ahead
+
+    def _unpacked(self, key_frame: StoredKeyFrame) -> View:
+        """The key frame's view; the last one is kept."""
+        if self._coming is None or self._coming.index != key_frame.index:
+            self._coming = key_frame.view()
+        return self._coming
+
+    def _start_nearest(self, object_id: int, index: int) -> None:
+        """Go on from the nearest key frame, where the run starts at (or jumps to) a place nearer to it."""
+        followed = self._objects[object_id]
+        away = abs(followed.view.index - index) if followed.view else None
+        stored = [key_frame for key_frame in self._stored if object_id in key_frame.masks]
+        if away in (0, 1) or not stored:
+            return
+        nearest = min(stored, key=lambda key_frame: abs(key_frame.index - index))
+        if away is None or abs(nearest.index - index) < away:
+            views = [other.view for other in self._objects.values() if other.view]
+            same = [view for view in views if view.index == nearest.index]
+            view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
+            self._learn(object_id, view, mask)
+            followed.restart(view, mask)
+
+
+def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:
+    union = np.zeros(size, bool)
+    for mask in masks:
+        union |= mask
+    return union

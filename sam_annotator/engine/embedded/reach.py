@@ -1,0 +1,101 @@
+"""How far a new click changes a mask: a click lies in the middle of what is wrong.
+
+So what is wrong reaches about as far as the mask's edge, or the nearest other colour, is away from the click, and is
+nowhere much thicker than there: a click on a leg may find all of the leg, and not the wall behind it. Its colours are
+learnt nearby: what far parts of the mask look like says little about what is wrong here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from sam_annotator.engine.embedded.cut import Chosen
+from sam_annotator.engine.embedded.regions import Floats, Regions
+
+MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
+LEAST_FADE = 0.1  # of MOST_FADE
+FADE = 3.0  # times the distance from the click to the mask's edge
+FARTHEST = 2.0  # times its reach: beyond, a click changes nothing
+THICKER = 1.25  # times as deep as the click, which hardly hits the middle: what changes may be, and a little more
+A_LITTLE = 2.0  # working pixels
+FAINT = 0.05  # how much what is far away counts when colours are learnt
+UNLIKE = 24.0  # Lab distance from the clicked colour to another one
+LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
+SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until nothing too thick changes
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """The reach of clicks that the mask before does not answer.
+
+    Attributes:
+        was: bool (n,), the regions of the mask before.
+        clicks: (x, y) in working pixels, and whether it includes.
+    """
+
+    regions: Regions
+    was: Chosen
+    clicks: Sequence[tuple[tuple[float, float], bool]]
+
+    def firmness(self, share: float) -> Floats:
+        """How firmly the mask before stands, (n,): 1, but less near the clicks, within a share of their reach."""
+        firm = np.ones(len(self.regions), np.float32)
+        for away in self._remoteness(share):
+            firm *= 1 - np.exp(-0.5 * away**2)
+        return firm
+
+    def context(self) -> Floats:
+        """How much each region counts when colours are learnt, (n,): all beside a click, little beyond its reach."""
+        counts = np.full(len(self.regions), FAINT, np.float32)
+        for away in self._remoteness(1.0):
+            counts = np.maximum(counts, np.exp(-0.5 * away**2))
+        return counts
+
+    def near(self, share: float) -> Chosen:
+        """The regions that the clicks may change, bool (n,)."""
+        near: Chosen = np.min(self._remoteness(share), axis=0, initial=FARTHEST + 1) <= FARTHEST
+        return near
+
+    def is_too_thick(self, now: Chosen) -> bool:
+        """True if what changes is somewhere much deeper than the deepest of the clicks lay."""
+        labels = self.regions.labels
+        changed = (now != self.was)[labels].astype(np.uint8)
+        depth = cv2.distanceTransform(np.pad(changed, 1), cv2.DIST_L2, cv2.DIST_MASK_3).max()
+        return bool(depth > self._deepest * THICKER + A_LITTLE)
+
+    @cached_property
+    def _deepest(self) -> float:
+        return max(map(self._depth, self.clicks), default=0.0)
+
+    def _depth(self, click: tuple[tuple[float, float], bool]) -> float:
+        """Working pixels from a click to the edge of the mask before; 0 where it agrees with the mask.
+
+        An include click can be far from the mask and still on something thin: other colours are then near.
+        """
+        (x, y), include = click
+        wrong = (self.was[self.regions.labels] != include).astype(np.uint8)
+        height, width = wrong.shape
+        distances = cv2.distanceTransform(wrong, cv2.DIST_L2, cv2.DIST_MASK_3)
+        row, column = min(int(y), height - 1), min(int(x), width - 1)
+        depth = float(distances[row, column])
+        return min(depth, LIKE * self._to_other_colour(row, column)) if include else depth
+
+    def _to_other_colour(self, row: int, column: int) -> float:
+        """Working pixels from a pixel to the nearest region of another colour."""
+        colours = self.regions.colours
+        unlike = np.linalg.norm(colours - colours[self.regions.labels[row, column]], axis=1) > UNLIKE
+        away = np.linalg.norm(self.regions.centres[unlike] - np.array((column, row), np.float32), axis=1)
+        return float(away.min(initial=max(self.regions.labels.shape)))
+
+    def _remoteness(self, share: float) -> list[Floats]:
+        """For each click: the regions' distances in units of a share of its reach, (n,)."""
+        most = float(MOST_FADE * min(self.regions.labels.shape))
+        result = []
+        for point, include in self.clicks:
+            distances = np.linalg.norm(self.regions.centres - np.array(point, np.float32), axis=1)
+            depth = distances[self.was == include].min(initial=most)
+            result.append(distances / (share * np.clip(FADE * depth, LEAST_FADE * most, most)))
+        return result

@@ -1,0 +1,1 @@
+"""Segment Anything behind the segmenter's contract."""

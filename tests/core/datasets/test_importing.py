@@ -1,0 +1,339 @@
+"""Published datasets become annotations: the same pixels, nothing overwritten, and back again without loss."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sam_annotator.cli import main
+from sam_annotator.core.annotation import FrameAnnotation, Shape, read_annotation, write_annotation
+from sam_annotator.core.datasets.importing import ImportOptions, ImportReport, import_masks
+from sam_annotator.core.datasets.json_source import read_dataset_json
+from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.videos import find_videos
+from tests.small_dataset import HEIGHT, WIDTH, blob, document, ring, uncompressed, write_frames, write_json
+from tests.youtube_vis_reader import YoutubeVis
+
+
+class Place:
+    """Folders for videos, annotations and datasets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.videos, self.annotations, self.dataset = folder / "videos", folder / "annotations", folder / "new"
+        self.json = folder / "dataset.json"
+
+    def source(self, content: Any) -> MaskedVideos:
+        return read_dataset_json(write_json(self.json, content))
+
+    def load(self, content: Any, **options: Any) -> ImportReport:
+        store = AnnotationStore(self.annotations)
+        steps = import_masks(self.source(content), find_videos(self.videos), store, ImportOptions(**options))
+        return list(steps)[-1].report
+
+    def frame(self, name: str) -> FrameAnnotation:
+        return read_annotation(self.annotations / f"{name}.json")
+
+    def masks(self) -> dict[tuple[str, int], np.ndarray]:
+        """By frame and object the pixels that the tree has."""
+        found = {}
+        for path in self.annotations.rglob("*.json"):
+            annotation = read_annotation(path)
+            name = path.relative_to(self.annotations).with_suffix("").as_posix()
+            for object_id in annotation.object_ids():
+                shapes = annotation.shapes_of(object_id)
+                found[name, object_id] = object_mask(shapes, annotation.height, annotation.width)
+        return found
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self.annotations)): path.read_bytes() for path in self.annotations.rglob("*.json")}
+
+    def convert(self, categories: Path | None = None) -> YoutubeVis:
+        command = ["convert", self.annotations, "--videos", self.videos, "--output", self.dataset, "--images", "none"]
+        command += ["--force"] if categories is None else ["--force", "--categories", categories]
+        assert main(list(map(str, command))) == 0
+        (path,) = self.dataset.rglob("*instances*.json")
+        return YoutubeVis(path)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """The video `lake` of three frames."""
+    write_frames(tmp_path / "videos", "lake", 3)
+    return Place(tmp_path)
+
+
+LAKE = document({"lake": (3, [(3, [blob(1, 1), None, ring()]), (8, [None, blob(5, 5), None])])})
+
+
+def test_each_frame_gets_its_masks_as_imported_shapes_on_its_image(place: Place) -> None:
+    report = place.load(LAKE)
+    assert (report.videos, report.frames, report.objects, report.masks) == (1, {"written": 3}, 2, 3)
+    assert report.is_clean
+    frame = place.frame("lake/00002")
+    (shape,) = frame.shapes
+    assert (shape.label, shape.object_id, shape.source, shape.shape_type) == ("dog", 1, "imported", "mask")
+    assert (place.annotations / "lake" / frame.image_path).resolve() == place.videos / "lake" / "00002.png"
+    np.testing.assert_array_equal(place.masks()["lake/00002", 1], ring())
+
+
+def test_what_is_absent_is_answered_so_that_no_propagation_fills_it(place: Place) -> None:
+    place.load(LAKE)
+    (video,) = find_videos(place.videos)
+    store = AnnotationStore(place.annotations)
+    tracks = VideoTracks()
+    for _ in tracks.scan(video, store):
+        pass
+    first, second = tracks.tracks()
+    assert (first.key_frames, first.answered_frames) == ({0, 2}, {1})
+    assert (second.key_frames, second.answered_frames) == ({1}, {0, 2})
+
+
+def test_polygons_come_near_where_they_are_wanted(place: Place) -> None:
+    place.load(LAKE, style="auto")
+    assert [shape.shape_type for shape in place.frame("lake/00000").shapes] == ["polygon"]
+    assert iou(place.masks()["lake/00000", 1], blob(1, 1)) > 0.99
+    np.testing.assert_array_equal(place.masks()["lake/00002", 1], ring())
+
+
+def test_other_annotations_are_kept_unless_forced(place: Place) -> None:
+    mine = FrameAnnotation("../x.png", WIDTH, HEIGHT, (Shape("cat", ((1.0, 1.0), (5.0, 5.0)), "rectangle", 9),))
+    write_annotation(place.annotations / "lake/00000.json", mine)
+    (place.annotations / "lake/00001.json").write_text("{ broken")
+    report = place.load(LAKE)
+    assert (report.frames, len(report.kept), report.is_clean) == ({"written": 1}, 2, False)
+    assert place.frame("lake/00000") == mine
+    assert (place.annotations / "lake/00001.json").read_text() == "{ broken"
+    assert "Kept: 2 frames with other annotations" in str(report)
+    report = place.load(LAKE, force=True)
+    assert (report.frames, report.is_clean) == ({"replaced": 2, "there already": 1}, True)
+    assert sorted(place.masks()) == [("lake/00000", 1), ("lake/00001", 2), ("lake/00002", 1)]
+
+
+def test_an_import_that_was_stopped_goes_on_where_it_was(place: Place) -> None:
+    store = AnnotationStore(place.annotations)
+    steps = import_masks(place.source(LAKE), find_videos(place.videos), store, ImportOptions())
+    next(steps)
+    steps.close()
+    assert [path.name for path in place.annotations.rglob("*.json")] == ["00000.json"]
+    before = (place.annotations / "lake/00000.json").stat().st_mtime_ns
+    assert place.load(LAKE).frames == {"there already": 1, "written": 2}
+    assert (place.annotations / "lake/00000.json").stat().st_mtime_ns == before
+
+
+def test_a_dry_run_writes_nothing_and_tells_the_same(place: Place) -> None:
+    report = place.load(LAKE, dry_run=True)
+    assert not place.annotations.exists()
+    assert (report.frames, report.masks) == ({"written": 3}, 3)
+    assert str(report).startswith("Nothing was written; it would be:")
+
+
+def test_missing_videos_and_frames_are_counted_and_named(place: Place) -> None:
+    content = document({"lake": (5, [(3, [blob(1, 1)] * 5)]), "hill": (2, [(3, [ring(), ring()])])})
+    report = place.load(content)
+    assert report.frames == {"written": 3}
+    assert report.problems == [
+        "1 video without a folder of frames: hill.",
+        f"Video lake: 2 frames not in {place.videos / 'lake'} (00003, 00004).",
+    ]
+    with pytest.raises(InputError, match="None of the 1 videos of the dataset"):
+        place.load(document({"hill": (2, [(3, [ring(), ring()])])}))
+
+
+def test_a_frame_of_another_size_is_left_out_and_named(place: Place) -> None:
+    write_frames(place.videos, "lake", 1, size=(WIDTH + 1, HEIGHT))
+    report = place.load(LAKE)
+    (problem,) = report.problems
+    assert "00000.png is 18 x 12 pixels, but the masks of video lake are 17 x 12" in problem
+    assert report.frames == {"written": 2}
+
+
+def test_a_bad_mask_is_named_and_the_rest_of_its_frame_is_there(place: Place) -> None:
+    content = json.loads(json.dumps(LAKE))
+    content["annotations"][0]["segmentations"][0] = {"size": [HEIGHT, WIDTH], "counts": [1, 2]}
+    content["annotations"][1]["segmentations"][0] = uncompressed(ring())
+    report = place.load(content)
+    assert [problem[:44] for problem in report.problems] == ["Video lake, object 1 (dog), frame 00000: the"]
+    frame = place.frame("lake/00000")
+    assert frame.object_ids() == (2,)
+    assert frame.propagated_ids == frozenset(), "nobody knows whether the object is there"
+
+
+def test_objects_that_are_never_seen_are_named(place: Place) -> None:
+    report = place.load(document({"lake": (3, [(3, [None] * 3), (8, [ring(), None, None])])}))
+    assert report.without_mask == ["dog 1 of lake"]
+    assert not report.is_clean
+
+
+def test_videos_are_found_by_the_last_part_of_their_names(tmp_path: Path) -> None:
+    write_frames(tmp_path / "videos", "train/lake", 1)
+    write_frames(tmp_path / "videos", "val/lake", 1)
+    write_frames(tmp_path / "videos", "val/hill", 1)
+    place = Place(tmp_path)
+    names = ("hill", "train_lake", "train/lake")
+    report = place.load(document({name: (1, [(3, [ring()])]) for name in names}))
+    assert sorted(name for name, _ in place.masks()) == ["train/lake/00000", "val/hill/00000"]
+    assert report.problems == [f"Video train/lake is left out: train_lake has the folder {tmp_path}/videos/train/lake."]
+
+
+MASK = arrays.arrays(np.bool_, (HEIGHT, WIDTH)) | st.sampled_from([ring(), blob(0, 0), blob(3, 2, 9, 8)])
+
+
+@st.composite
+def tracks(draw: st.DrawFn, length: int) -> list[np.ndarray | None]:
+    """One object that is somewhere."""
+    masks: list[np.ndarray | None] = [draw(st.none() | MASK) for _ in range(length)]
+    at = draw(st.integers(0, length - 1))
+    masks[at] = draw(MASK) | blob(0, 0, 1, 1)
+    return [None if mask is None or not mask.any() else mask for mask in masks]
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> dict[str, tuple[int, Sequence[Any]]]:
+    content = {}
+    for name in draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True)):
+        length = draw(st.integers(1, 3))
+        objects = draw(st.lists(st.tuples(st.sampled_from([3, 8]), tracks(length)), min_size=1, max_size=3))
+        content[name] = (length, objects)
+    return {name: content[name] for name in sorted(content)}
+
+
+@contextmanager
+def new_place(videos: dict[str, int]) -> Iterator[Place]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        for name, length in videos.items():
+            write_frames(place.videos, name, length)
+        yield place
+
+
+@settings(max_examples=12, deadline=None)
+@given(videos=contents())
+def test_what_is_imported_and_exported_is_the_same_dataset(videos: dict[str, tuple[int, Sequence[Any]]]) -> None:
+    content = document(videos)
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        assert place.load(content).is_clean
+        written = place.convert(categories=place.json)
+        assert written.dataset["categories"] == content["categories"]
+        assert_same(written.dataset["videos"], content["videos"], "id", "width", "height", "length", "file_names")
+        assert_same(
+            written.dataset["annotations"], content["annotations"], "id", "video_id", "category_id", "segmentations"
+        )
+
+
+def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], *keys: str) -> None:
+    assert [[entry[key] for key in keys] for entry in found] == [[entry[key] for key in keys] for entry in expected]
+
+
+@settings(max_examples=8, deadline=None)
+@given(videos=contents(), ids=st.permutations([0, 3, 4, 70, -2]))
+def test_ids_that_a_dataset_carries_come_back_with_their_masks(videos: Any, ids: list[int]) -> None:
+    content = document(videos)
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["object_id"] = ids[number % len(ids)]
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        assert place.load(content).is_clean
+        written = place.convert(categories=place.json).dataset["annotations"]
+        expected = sorted(content["annotations"], key=lambda a: (a["video_id"], a["object_id"]))
+        assert_same(written, expected, "video_id", "object_id", "category_id", "segmentations")
+
+
+@settings(max_examples=8, deadline=None)
+@given(videos=contents())
+def test_our_own_dataset_comes_back_byte_for_byte(videos: dict[str, tuple[int, Sequence[Any]]]) -> None:
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        place.load(document(videos))
+        place.convert(categories=place.json)
+        (path,) = place.dataset.rglob("*instances*.json")
+        ours = path.read_bytes()
+        place.annotations = place.annotations.with_name("again")
+        place.load(json.loads(ours))
+        place.convert(categories=place.json)
+        assert path.read_bytes() == ours
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    objects=st.dictionaries(
+        st.integers(0, 500), st.tuples(st.sampled_from(["dog", "red_panda"]), tracks(2)), min_size=1, max_size=3
+    )
+)
+def test_what_is_exported_and_imported_is_the_same_tree(objects: dict[int, tuple[str, Any]]) -> None:
+    with new_place({"lake": 2}) as place:
+        for index in range(2):
+            shapes = tuple(
+                shape
+                for object_id, (label, masks) in sorted(objects.items())
+                if masks[index] is not None
+                for shape in mask_to_shapes(
+                    masks[index], label=label, object_id=object_id, source="imported", style="mask"
+                )
+            )
+            frame = FrameAnnotation("x.png", WIDTH, HEIGHT, shapes)
+            write_annotation(place.annotations / f"lake/{index:05d}.json", frame)
+        before = [place.frame(f"lake/{index:05d}").shapes for index in range(2)]
+        written = place.convert().dataset
+        place.annotations = place.annotations.with_name("again")
+        assert place.load(written).is_clean
+        assert [place.frame(f"lake/{index:05d}").shapes for index in range(2)] == before
+
+
+def test_polygons_with_holes_and_parts_come_back_pixel_for_pixel(place: Place) -> None:
+    def square(left: float, top: float, side: float) -> Shape:
+        corners = ((left, top), (left + side, top), (left + side, top + side), (left, top + side))
+        return Shape("dog", corners, "polygon", 5)
+
+    shapes = (square(1, 1, 8), square(3, 3, 4), square(11, 2, 3))
+    write_annotation(place.annotations / "lake/00001.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
+    before = place.masks()
+    assert not before["lake/00001", 5][5, 5]
+    written = place.convert().dataset
+    place.annotations = place.annotations.with_name("again")
+    place.load(written)
+    assert place.masks().keys() == before.keys()
+    np.testing.assert_array_equal(place.masks()["lake/00001", 5], before["lake/00001", 5])
+
+
+def test_shapes_joined_by_label_get_ids_that_are_free(place: Place) -> None:
+    unowned = Shape("dog", ((1.0, 1.0), (6.0, 6.0)), "rectangle")
+    shapes = (unowned, replace(unowned, label="cat"), replace(unowned, object_id=1), replace(unowned, object_id=2**60))
+    write_annotation(place.annotations / "lake/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
+    command = ["convert", place.annotations, "--videos", place.videos, "--output", place.dataset, "--images", "none"]
+    assert main([*map(str, command), "--null-group", "per-label"]) == 1
+    (path,) = place.dataset.rglob("*instances*.json")
+    assert [a["object_id"] for a in YoutubeVis(path).annotations.values()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("style", ["mask", "auto"])
+def test_two_processes_write_the_same_tree_and_tell_the_same(place: Place, style: str) -> None:
+    for name in ("hill", "wood"):
+        write_frames(place.videos, name, 2)
+    content = document({name: (2, [(3, [ring(), None]), (8, [blob(3, 3)] * 2)]) for name in ("hill", "lake", "wood")})
+    content["annotations"][2]["segmentations"][0] = {"size": [HEIGHT, WIDTH], "counts": [1]}
+    alone = place.load(content, style=style)
+    files = place.files()
+    place.annotations = place.annotations.with_name("again")
+    assert place.load(content, style=style, jobs=2) == alone
+    assert place.files() == files
+    with pytest.raises(InputError, match="0 processes"):
+        place.load(content, jobs=0)
+
+
+def test_a_crowd_is_taken_as_one_object_and_told(place: Place) -> None:
+    content = json.loads(json.dumps(LAKE))
+    content["annotations"][1]["iscrowd"] = 1
+    report = place.load(content)
+    assert report.problems == ["Annotation 2 is a crowd (iscrowd); it is taken as one object."]
+    assert report.masks == 3

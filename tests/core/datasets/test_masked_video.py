@@ -1,0 +1,51 @@
+"""Videos found by the names that datasets give them: never another's."""
+
+from pathlib import Path
+
+import pytest
+
+from sam_annotator.core.datasets.masked_video import MaskedVideos, VideoFinder, split_frame_name
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.videos import Video
+
+
+def found(name: str, *videos: str) -> str | None:
+    video = VideoFinder([Video(other, Path(other)) for other in videos]).find(name)
+    return None if video is None else video.name
+
+
+@pytest.mark.parametrize(
+    ("name", "videos", "expected"),
+    [
+        ("lake", ["hill", "lake"], "lake"),
+        ("lake", ["train/lake", "lake"], "lake"),
+        ("lake", ["train/lake", "train/hill"], "train/lake"),
+        ("lake", ["train/lake", "val/lake"], None),
+        ("train/lake", ["lake"], "lake"),
+        ("val/lake", ["train/lake"], None),
+        ("train/lake", ["JPEGImages/train/lake", "JPEGImages/val/lake"], "JPEGImages/train/lake"),
+        ("val_lake", ["train/lake", "val/lake"], "val/lake"),
+        ("lake", ["greatlake"], None),
+        ("", ["lake"], "lake"),
+        ("", ["lake", "hill"], None),
+    ],
+)
+def test_a_video_is_found_by_its_name_or_by_how_it_ends(name: str, videos: list[str], expected: str | None) -> None:
+    assert found(name, *videos) == expected
+
+
+@pytest.mark.parametrize(
+    ("file_name", "expected"),
+    [
+        ("lake/00000.jpg", ("lake", "00000")),
+        ("train\\lake\\f.1.png", ("train/lake", "f.1")),
+        ("00000.jpg", ("", "00000")),
+    ],
+)
+def test_names_of_frames_are_split_with_either_slash(file_name: str, expected: tuple[str, str]) -> None:
+    assert split_frame_name(file_name) == expected
+
+
+def test_no_video_at_all_is_told_with_the_reasons() -> None:
+    with pytest.raises(InputError, match="No video of this can be used:\n  it is raining"):
+        MaskedVideos((), ("it is raining",)).check()

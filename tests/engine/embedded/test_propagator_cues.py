@@ -1,0 +1,112 @@
+"""What the embedded propagator gathers beside the mask before: how things move, who else is there, what lies ahead."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.appearance import gather_evidence
+from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, pixel_grid, signed_distance
+from sam_annotator.engine.embedded.memory import Followed, View
+from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
+from sam_annotator.engine.embedded.prediction import predict
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
+from sam_annotator.engine.propagator import KeyFrame
+
+HEIGHT, WIDTH = 120, 200
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+def grain(seed: int, colour: tuple[int, int, int]) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH, 3)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    return np.array(colour, np.float32) + 20 * soft / soft.std()
+
+
+def disc(x: float, y: float, radius: float) -> Mask:
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return (columns - x) ** 2 + (rows - y) ** 2 < radius**2
+
+
+def shifted(picture: NDArray[np.float32], x: float) -> NDArray[np.float32]:
+    return cv2.warpAffine(picture, np.float32([[1, 0, x], [0, 1, 0]]), (WIDTH, HEIGHT), borderMode=cv2.BORDER_WRAP)
+
+
+def paint(*layers: tuple[NDArray[np.float32], Mask]) -> Image:
+    canvas = grain(0, (90, 120, 90))
+    for picture, mask in layers:
+        canvas = np.where(mask[..., None], picture, canvas)
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def flow_of(moving: Mask, shift: float) -> Flow:
+    """Exact flow of a scene that rests but for what moves by `shift` pixels to the right."""
+    here = pixel_grid((HEIGHT, WIDTH))
+    source = here - np.where(moving[..., None], np.float32([shift, 0]), np.float32(0))
+    return Flow(source.astype(np.float32), here, np.ones((HEIGHT, WIDTH), np.float32))
+
+
+def test_what_crept_into_a_mask_but_rests_is_told_from_what_moves() -> None:
+    moving = disc(80, 60, 25)
+    crept = np.zeros_like(moving)
+    crept[56:64, 110:150] = True
+    distance = signed_distance(moving | crept)
+    gathered = None
+    for _ in range(4):
+        gathered = gather_motion(gathered, flow_of(moving, 3), distance)
+    worth = weigh_motion(gathered, distance)
+    assert worth[60, 80] > 0.5
+    assert worth[60, 140] < -0.5
+
+
+def test_motion_says_nothing_where_all_rests() -> None:
+    distance = signed_distance(disc(80, 60, 25))
+    gathered = gather_motion(None, flow_of(disc(80, 60, 25), 0), distance)
+    assert np.abs(weigh_motion(gathered, distance)).max() < 0.3
+
+
+def test_a_mask_too_small_to_know_how_it_moves_leaves_motion_unsaid() -> None:
+    distance = signed_distance(disc(80, 60, 3))
+    assert not gather_motion(None, flow_of(disc(80, 60, 3), 5), distance).any()
+
+
+def test_flow_carries_a_mask_along() -> None:
+    face = grain(1, (190, 90, 60))
+    before, now = (paint((shifted(face, x), disc(60 + x, 60, 22))) for x in (0, 4))
+    flow = FlowEstimator().between(*(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, now)))
+    carried, truth = flow.carry(signed_distance(disc(60, 60, 22))) > 0, disc(64, 60, 22)
+    assert (carried & truth).sum() > 0.88 * (carried | truth).sum()
+
+
+def test_what_another_object_looks_like_speaks_against_this_one() -> None:
+    masks = {1: disc(60, 60, 20), 2: disc(140, 60, 20)}
+    image = paint((grain(1, (190, 90, 60)), masks[1]), (grain(2, (180, 90, 110)), masks[2]))
+    view, followed = View.of(0, image), {1: Followed(), 2: Followed()}
+    for object_id, one in followed.items():
+        evidence = gather_evidence(view.appearance, signed_distance(masks[object_id]))
+        assert evidence is not None
+        one.model.learn_key_frame(evidence)
+        one.restart(view, masks[object_id])
+    still, nothing = flow_of(masks[1], 0), np.zeros((HEIGHT, WIDTH), bool)
+    now = View.of(1, image)
+    alone = predict({2: followed[2]}, {}, now, lambda _: still, nothing)[2]
+    together = predict(followed, {}, now, lambda _: still, nothing)[2]
+    assert together.overall[60, 60] < alone.overall[60, 60] - 1
+    assert together.overall[60, 140] > alone.overall[60, 140] - 0.1
+
+
+def test_a_key_frame_close_ahead_is_listened_to_before_it_is_reached() -> None:
+    """The object's lower half, which no mask had so far, is in the next key frame's."""
+    faces = grain(1, (190, 90, 60)), grain(2, (150, 140, 60))
+    frames = [paint((faces[0], disc(80, 45, 20)), (faces[1], disc(80, 85, 20))) for _ in range(6)]
+    first, later = disc(80, 45, 20) & ~disc(80, 85, 20), disc(80, 45, 20) | disc(80, 85, 20)
+    areas = []
+    for key_frames in (
+        [KeyFrame(0, frames[0], {1: first})],
+        [KeyFrame(i, frames[i], {1: m}) for i, m in ((0, first), (5, later))],
+    ):
+        propagator = EmbeddedPropagator()
+        propagator.begin(key_frames)
+        answers = [propagator.step(i, frames[i], {}, frozenset({1}))[1] for i in range(1, 5)]
+        areas.append(np.count_nonzero(answers[-1].mask & later))
+    assert areas[1] > 1.5 * areas[0]

@@ -1,0 +1,324 @@
+"""The segmenter without weights, on drawn pictures where the right mask is known, and on a few real ones."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sam_annotator.core.errors import EngineError
+from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.embedded.reach import Reach
+from sam_annotator.engine.embedded.regions import find_regions
+from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
+
+Mask = NDArray[np.bool_]
+HEIGHT, WIDTH = 180, 240
+
+
+def disc(x: int, y: int, radius: int, height: int = HEIGHT, width: int = WIDTH) -> Mask:
+    return cv2.circle(np.zeros((height, width), np.uint8), (x, y), radius, 1, -1) > 0
+
+
+def painted(*parts: tuple[Mask, tuple[int, int, int]], noise: int = 12, blur: float = 0.8) -> NDArray[np.uint8]:
+    """A grey-green picture with coloured parts, noisy and a little out of focus, as photographs are."""
+    picture = np.full((*parts[0][0].shape, 3), (96, 112, 92), np.float32)
+    for mask, colour in parts:
+        picture[mask] = colour
+    picture += np.random.default_rng(0).normal(0, noise, picture.shape)
+    return cv2.GaussianBlur(np.clip(picture, 0, 255), (0, 0), blur).astype(np.uint8)
+
+
+def iou(mask: Mask, truth: Mask) -> float:
+    return float((mask & truth).sum() / (mask | truth).sum())
+
+
+def bounds(mask: Mask) -> tuple[float, float, float, float]:
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return float(x), float(y), float(x + width), float(y + height)
+
+
+BALL = disc(90, 80, 40)
+SPOT = disc(170, 120, 28)
+PICTURE = painted((BALL, (200, 60, 40)), (SPOT, (40, 70, 190)))
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> EmbeddedSegmenter:
+    """One that has looked at PICTURE; predicting leaves no trace in it."""
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(PICTURE)
+    return segmenter
+
+
+@pytest.mark.parametrize(("point", "truth"), [((90, 80), BALL), ((66, 70), BALL), ((170, 120), SPOT)])
+def test_one_click_finds_an_object_that_stands_out(
+    segmenter: EmbeddedSegmenter, point: tuple[int, int], truth: Mask
+) -> None:
+    proposals = segmenter.predict(Prompt((point,), (True,)))
+    assert len(proposals) == 3
+    assert iou(proposals[0].mask, truth) > 0.9
+
+
+def test_texture_alone_tells_an_object_from_its_surroundings() -> None:
+    picture = painted((BALL, (96, 112, 92)), noise=4)
+    stripes = ((np.arange(WIDTH) // 3) % 2 * 60).astype(np.uint8)
+    picture[BALL] = np.clip(picture[BALL].astype(int) + np.broadcast_to(stripes, BALL.shape)[BALL][:, None], 0, 255)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    proposals = segmenter.predict(Prompt(box=bounds(BALL)))
+    assert iou(proposals[0].mask, BALL) > 0.65
+
+
+def test_proposals_have_the_image_s_size_and_a_score_between_0_and_1(segmenter: EmbeddedSegmenter) -> None:
+    for proposal in segmenter.predict(Prompt(((90, 80),), (True,))):
+        assert proposal.mask.shape == (HEIGHT, WIDTH)
+        assert proposal.mask.dtype == np.bool_
+        assert 0 <= proposal.score <= 1
+
+
+def test_an_exclude_click_takes_a_part_away_and_leaves_the_rest() -> None:
+    left, right = disc(90, 80, 34), disc(150, 80, 34)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((left, (200, 60, 40)), (right & ~left, (200, 110, 50))))
+    start = Proposal(left | right, 1.0)
+    (refined,) = segmenter.predict(Prompt(((80, 80), (160, 80)), (True, False)), start)
+    assert iou(refined.mask, left) > 0.85
+
+
+def test_a_click_on_something_thin_does_not_take_the_wall_behind_it() -> None:
+    bird = disc(70, 90, 34)
+    beak, wall = np.zeros((2, HEIGHT, WIDTH), np.bool_)
+    wall[60:125, 104:] = True
+    beak[86:94, 100:130] = True
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(
+        painted((wall, (180, 178, 172)), (bird, (30, 30, 34)), (beak & ~bird, (200, 160, 130)), noise=8)
+    )
+    (refined,) = segmenter.predict(Prompt(((118, 90),), (True,)), Proposal(bird, 1.0))
+    assert iou(refined.mask, bird | beak) > 0.95
+
+
+def test_an_include_click_adds_a_second_part_and_leaves_the_first(segmenter: EmbeddedSegmenter) -> None:
+    first = segmenter.predict(Prompt(((90, 80),), (True,)))[0]
+    second = segmenter.predict(Prompt(((90, 80), (170, 120)), (True, True)), first)[0]
+    assert iou(second.mask, BALL | SPOT) > 0.9
+    assert np.array_equal(second.mask & ~disc(170, 120, 45), first.mask & ~disc(170, 120, 45))
+
+
+def test_a_box_finds_what_is_in_it_and_stays_in_it(segmenter: EmbeddedSegmenter) -> None:
+    left, top, right, bottom = bounds(SPOT)
+    for box in ((left, top, right, bottom), (right, bottom, left, top)):
+        proposals = segmenter.predict(Prompt(box=box))
+        assert iou(proposals[0].mask, SPOT) > 0.9
+        for proposal in proposals:
+            found = bounds(proposal.mask)
+            assert found[0] >= left - 6
+            assert found[1] >= top - 6
+            assert found[2] <= right + 6
+            assert found[3] <= bottom + 6
+
+
+def test_a_saved_mask_is_taken_up_again_and_keeps_its_parts(segmenter: EmbeddedSegmenter) -> None:
+    saved = Proposal(BALL | disc(20, 150, 10), 1.0)
+    (refined,) = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
+    assert iou(refined.mask, saved.mask | SPOT) > 0.9
+    (again,) = segmenter.predict(Prompt(((170, 120), (20, 150)), (True, False)), refined)
+    assert not again.mask[150, 20]
+    assert iou(again.mask, BALL | SPOT) > 0.85
+
+
+def test_only_exclude_clicks_can_correct_a_saved_mask(segmenter: EmbeddedSegmenter) -> None:
+    (refined,) = segmenter.predict(Prompt(((170, 120),), (False,)), Proposal(BALL | SPOT, 1.0))
+    assert iou(refined.mask, BALL) > 0.9
+
+
+def test_a_clicked_part_leaves_parts_nobody_clicked(segmenter: EmbeddedSegmenter) -> None:
+    for proposal in segmenter.predict(Prompt(((90, 80),), (True,))):
+        assert cv2.connectedComponents(proposal.mask.astype(np.uint8))[0] == 2
+
+
+clicks = st.lists(
+    st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.booleans()),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda click: click[:2],
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(clicks=clicks)
+def test_every_click_is_obeyed_at_once_and_one_after_the_other(
+    segmenter: EmbeddedSegmenter, clicks: list[tuple[int, int, bool]]
+) -> None:
+    clicks = [(*clicks[0][:2], True), *clicks[1:]]
+    previous = None
+    for count in range(1, len(clicks) + 1):
+        prompt = Prompt(tuple((x, y) for x, y, _ in clicks[:count]), tuple(flag for _, _, flag in clicks[:count]))
+        for proposal in (*segmenter.predict(prompt), *segmenter.predict(prompt, previous)):
+            assert [bool(proposal.mask[y, x]) for x, y, _ in clicks[:count]] == list(prompt.includes)
+        previous = segmenter.predict(prompt, previous)[0]
+
+
+def scene(seed: int) -> tuple[NDArray[np.uint8], Mask]:
+    """Discs, a box and thin lines on a striped ground, and the mask of one disc and one line."""
+    random = np.random.default_rng(seed)
+    picture = np.full((HEIGHT, WIDTH, 3), random.integers(60, 180, 3), np.uint8)
+    picture[:, :: random.integers(7, 40)] //= 2
+    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for number in range(6):
+        colour = tuple(map(int, random.integers(0, 255, 3)))
+        one, other = random.integers((0, 0), (WIDTH, HEIGHT), (2, 2)).tolist()
+        for canvas, value in ((picture, colour), *([(truth, 1)] if number > 3 else [])):
+            if number % 2:
+                cv2.line(canvas, one, other, value, 5)
+            elif number == 2:
+                cv2.rectangle(canvas, one, other, value, -1)
+            else:
+                cv2.circle(canvas, one, 15 + 6 * number, value, -1)
+    noise = random.normal(0, 6, picture.shape)
+    return cv2.GaussianBlur(np.clip(picture + noise, 0, 255), (0, 0), 0.7).astype(np.uint8), truth > 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_clicks_only_add_or_take_away_what_hangs_together_with_them_and_nothing_far(seed: int) -> None:
+    picture, truth = scene(seed)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    random = np.random.default_rng(seed)
+    points: list[tuple[float, float]] = []
+    includes: list[bool] = []
+    previous = Proposal(truth, 1.0)
+    for _ in range(8):
+        points.append((float(random.integers(WIDTH)), float(random.integers(HEIGHT))))
+        includes.append(bool(random.integers(2)))
+        (refined,) = segmenter.predict(Prompt(tuple(points), tuple(includes)), previous)
+        for (x, y), include in zip(points, includes, strict=True):
+            assert refined.mask[int(y), int(x)] == include
+        changed = refined.mask != previous.mask
+        assert (refined.mask[changed] == includes[-1]).all()
+        ys, xs = np.nonzero(changed)
+        assert np.hypot(xs - points[-1][0], ys - points[-1][1]).max(initial=0) < HEIGHT * 0.52
+        previous = refined
+
+
+def test_a_saved_mask_s_holes_are_not_filled_by_a_click_elsewhere(segmenter: EmbeddedSegmenter) -> None:
+    saved = Proposal(BALL & ~disc(75, 70, 3), 1.0)
+    (refined,) = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
+    assert not refined.mask[70, 75]
+    assert refined.mask[120, 170]
+
+
+def test_the_same_prompt_gives_the_same_masks() -> None:
+    answers = []
+    for _ in range(2):
+        segmenter = EmbeddedSegmenter()
+        segmenter.set_image(PICTURE)
+        answers.append(segmenter.predict(Prompt(((90, 80), (10, 10)), (True, False))))
+    for one, other in zip(*answers, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+        assert one.score == other.score
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 30), (5, 300), (400, 8)])
+@pytest.mark.parametrize("plain", [True, False])
+def test_tiny_and_plain_images_are_segmented_somehow(size: tuple[int, int], plain: bool) -> None:
+    height, width = size
+    random = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(np.full((height, width, 3), 128, np.uint8) if plain else random)
+    prompts = [
+        Prompt(((0, 0),), (True,)),
+        Prompt(((width + 50, -7.5),), (True,)),
+        Prompt(((width - 1, height - 1),), (True,), (0, 0, width, height)),
+        Prompt(box=(width / 2, height / 2, width / 2 + 1, height / 2 + 1)),
+        Prompt(box=(width + 10, height + 10, width + 20, height + 20)),
+        Prompt(box=(-20, -20, width + 20, height + 20)),
+    ]
+    for prompt in prompts:
+        for proposal in segmenter.predict(prompt):
+            assert proposal.mask.shape == size
+            assert proposal.mask.any()
+            refined = segmenter.predict(prompt, proposal)
+            assert refined[0].mask.shape == size
+
+
+def test_a_large_image_is_answered_at_its_own_size() -> None:
+    ball = disc(900, 700, 400, 1500, 2200)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((ball, (200, 60, 40)), blur=2.0))
+    proposal = segmenter.predict(Prompt(((900, 700),), (True,)))[0]
+    assert proposal.mask.shape == (1500, 2200)
+    assert iou(proposal.mask, ball) > 0.97
+
+
+def test_a_4k_image_is_refined_at_its_own_size() -> None:
+    ball, spot = disc(1500, 1100, 600, 2160, 3840), disc(2900, 900, 300, 2160, 3840)
+    segmenter = EmbeddedSegmenter()
+    picture = np.full((2160, 3840, 3), (96, 112, 92), np.uint8)
+    picture[ball], picture[spot] = (200, 60, 40), (40, 70, 190)
+    segmenter.set_image(picture)
+    first = segmenter.predict(Prompt(((1500, 1100),), (True,)))[0]
+    (second,) = segmenter.predict(Prompt(((1500, 1100), (2900, 900)), (True, True)), first)
+    assert second.mask.shape == (2160, 3840)
+    assert iou(second.mask, ball | spot) > 0.97
+    assert segmenter.predict(Prompt(box=bounds(spot)))[0].mask.shape == (2160, 3840)
+
+
+def test_misuse_is_answered_with_a_sentence(segmenter: EmbeddedSegmenter) -> None:
+    with pytest.raises(EngineError, match="open a frame first"):
+        EmbeddedSegmenter().predict(Prompt(((1, 1),), (True,)))
+    with pytest.raises(EngineError, match="click on the object"):
+        segmenter.predict(Prompt(((1, 1),), (False,)))
+    with pytest.raises(EngineError, match="10 x 20 pixels"):
+        segmenter.predict(Prompt(((1, 1),), (True,)), Proposal(np.ones((20, 10), np.bool_), 1.0))
+    with pytest.raises(EngineError, match="RGB image"):
+        EmbeddedSegmenter().set_image(np.zeros((20, 30), np.uint8))
+
+
+@pytest.mark.parametrize(("video", "bar"), [("blackswan", 0.8), ("dog", 0.7)])
+def test_a_click_on_a_photograph_gives_a_mask_worth_correcting(shared: Path, video: str, bar: float) -> None:
+    folder = shared / "davis_dev"
+    image = cv2.imread(str(folder / "JPEGImages" / video / "00010.jpg"))
+    truth = cv2.imread(str(folder / "Annotations" / video / "00010.png"), cv2.IMREAD_GRAYSCALE) > 0
+    depth = cv2.distanceTransform(truth.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    assert max(iou(one.mask, truth) for one in segmenter.predict(Prompt(((x, y),), (True,)))) > bar
+    assert iou(segmenter.predict(Prompt(box=bounds(truth)))[0].mask, truth) > bar
+
+
+def test_a_click_changes_nothing_far_away() -> None:
+    """Not even where everything far away has the colour that was clicked."""
+    left = np.zeros((HEIGHT, 640), np.bool_)
+    left[60:120, 20:80] = True
+    band = np.zeros_like(left)
+    band[60:120, 84:] = True
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((left | band, (200, 60, 40))))
+    (refined,) = segmenter.predict(Prompt(((50, 90), (86, 90)), (True, True)), Proposal(left, 1.0))
+    assert refined.mask[90, 86]
+    assert not refined.mask[:, 300:].any()
+
+
+def test_a_ring_is_found_without_what_it_encloses() -> None:
+    ring = disc(110, 90, 60) & ~disc(110, 90, 50)
+    inside = disc(110, 90, 50)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((inside, (150, 120, 60)), (ring, (200, 60, 40)), noise=6))
+    proposals = segmenter.predict(Prompt(((110, 35),), (True,)))
+    assert max(iou(proposal.mask, ring) for proposal in proposals) > 0.9
+
+
+def test_a_click_on_a_speck_may_not_add_what_is_much_thicker_however_far_the_mask_is() -> None:
+    mask, wall, speck = disc(40, 90, 25), np.zeros((HEIGHT, WIDTH), np.bool_), disc(150, 90, 7)
+    wall[40:150, 165:] = True
+    regions = find_regions(painted((mask, (200, 60, 40)), (wall, (190, 90, 60)), (speck, (210, 200, 60)), noise=6))
+    was, walled, specked = (regions.mean(part) > 0.5 for part in (mask, mask | wall, mask | speck))
+    reach = Reach(regions, was, [((150, 90), True)])
+    assert reach.is_too_thick(walled)
+    assert not reach.is_too_thick(specked)
