@@ -1,6 +1,5 @@
 """Starting the window: application, settings, folder."""
 
-import gc
 import logging
 import os
 import sys
@@ -30,11 +29,12 @@ def run_window(
         read_categories(labels_file)
     _check_display()
     from sam_annotator.gui.application import quiet_qt
+    from sam_annotator.gui.garbage import set_aside
 
     quiet_qt()
     window, application = make_window(output=output, labels=labels_file, keymap=keymap, engines=engines)
     window.show()
-    gc.freeze()  # what is there now stays: no search for garbage among it, which would hold up clicks for 50 ms
+    set_aside()
     if found and folder == videos:
         window.open_videos(found)
     elif found:

@@ -1,6 +1,5 @@
 """The one module of the window that reaches the engine. Everything here but the names runs in the engine thread."""
 
-import gc
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
+from sam_annotator.gui.garbage import set_aside_imports
 
 if TYPE_CHECKING:
     from sam_annotator.engine.embeddings import Embeddings
@@ -182,8 +182,7 @@ class EngineJobs:
     def _take_segmenter(self, segmenter: "Segmenter") -> None:
         self._segmenter = segmenter
         self._embeddings, self._in_use = self._make_embeddings(segmenter), None
-        if gc.get_freeze_count():  # what was imported with it stays, too; see gui/app.py
-            gc.freeze()
+        set_aside_imports()
 
     def _make_embeddings(self, segmenter: "Segmenter") -> "Embeddings":
         from sam_annotator.engine.embedding_files import EmbeddingFiles, default_folder

@@ -2,6 +2,8 @@
 
 import gc
 import sys
+import types
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,12 @@ from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
+from sam_annotator.engine import engines
 from sam_annotator.engine.propagation import FrameDone
+from sam_annotator.engine.sam.segmenter import SamSegmenter
 from sam_annotator.gui.engine_jobs import EngineJobs
+from sam_annotator.gui.garbage import set_aside
+from tests.engine.small_sam import small_sam
 from tests.gui.conftest import EMBEDDED
 from tests.gui.scene import BALL, HEIGHT, WIDTH, DiscSegmenter, ball_centre, make_video, truth
 
@@ -159,16 +165,34 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
 
 
 def test_what_comes_with_a_model_is_not_searched_for_garbage_in_a_program_that_wants_it_so(
-    frames: list[Path], discs: DiscSegmenter
+    frames: list[Path], discs: DiscSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(EngineJobs({}).prepare(frames[0]))
     assert gc.get_freeze_count() == 0
-    gc.freeze()
+    set_aside()
     try:
         before, imported = gc.get_freeze_count(), [[number] for number in range(1000)]
         run(EngineJobs({}).prepare(frames[0]))
+        assert gc.get_freeze_count() <= before  # nothing was imported: what is garbage now can still be found
+        monkeypatch.setitem(sys.modules, "imported_with_a_model", types.ModuleType("imported_with_a_model"))
+        run(EngineJobs({}).prepare(frames[0]))
         assert gc.get_freeze_count() >= before + len(imported) // 2
     finally:
+        gc.unfreeze()
+
+
+def test_a_segmenter_that_was_replaced_is_freed_at_once(frames: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "make_segmenter", lambda *_: SamSegmenter(small_sam(), name="a small SAM", key=""))
+    jobs = EngineJobs({})
+    run(jobs.predict(frames[0], Prompt(points=((9.0, 9.0),), includes=(True,)), None))
+    parts = [weakref.ref(part) for part in (jobs._segmenter, jobs._segmenter._predictor.model, jobs._embeddings)]
+    set_aside()
+    gc.disable()
+    try:
+        run(jobs.renew("segmenter", "embedded"))
+        assert [part() for part in parts] == [None, None, None]
+    finally:
+        gc.enable()
         gc.unfreeze()
 
 

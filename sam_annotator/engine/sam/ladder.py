@@ -26,7 +26,12 @@ class Rung:
     precision: torch.dtype
 
     def __str__(self) -> str:
-        return f"{self.device} {str(self.precision).removeprefix('torch.')}"
+        return f"{self.device} {precision_name(self.precision)}"
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """For people: `bfloat16`."""
+    return str(precision).removeprefix("torch.")
 
 
 def rungs_below(rung: Rung) -> tuple[Rung, ...]:
@@ -46,21 +51,23 @@ class Ladder:
         fallen_from: the rungs that had too little memory.
     """
 
-    def __init__(
-        self, rung: Rung, lower: tuple[Rung, ...], move: Callable[[Rung], None], report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, rung: Rung, lower: tuple[Rung, ...], report: Callable[[str], None]) -> None:
         """
         Args:
             rung: where to begin.
             lower: what comes below, in order.
-            move: takes the model there.
             report: is told each step down, in a sentence.
         """
         self.rung, self.fallen_from = rung, tuple[Rung, ...]()
-        self._lower, self._move, self._report = lower, move, report
+        self._lower, self._report = lower, report
 
-    def compute(self, act: Callable[[], Result]) -> Result:
+    def compute(self, act: Callable[[], Result], move: Callable[[Rung], None]) -> Result:
         """What `act` returns; it is done again after each remedy against a lack of memory.
+
+        Args:
+            act: what is wanted.
+            move: takes the model to another rung. Not kept: a model that its own ladder refers to would outlive its
+                last user until garbage is searched for, and its memory is wanted at once.
 
         Raises:
             Exception: what `act` raised: no lack of memory, or one that nothing remedies.
@@ -75,14 +82,14 @@ class Ladder:
             # Only here, with the exception and its traceback gone, is what the failed attempt held free again.
             empty_caches(self.rung.device)
             if has_emptied:
-                self._step_down()
+                self._step_down(move)
             has_emptied = True
 
-    def _step_down(self) -> None:
+    def _step_down(self, move: Callable[[Rung], None]) -> None:
         full, self.rung, self._lower = self.rung, self._lower[0], self._lower[1:]
         self.fallen_from = (*self.fallen_from, full)
         self._report(f"Segment Anything goes on with {self.rung}, for {full} is out of memory.")
-        self._move(self.rung)
+        move(self.rung)
         empty_caches(full.device)
 
 

@@ -21,7 +21,7 @@ from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes
 from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.sam.encoder import FastEncoder
-from sam_annotator.engine.sam.ladder import Ladder, Rung, rungs_below
+from sam_annotator.engine.sam.ladder import Ladder, Rung, precision_name, rungs_below
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 from sam_annotator.engine.segmenter import Embedding
 
@@ -114,14 +114,20 @@ class SamSegmenter:
         self._predictor = import_segment_anything().SamPredictor(_with_fast_encoder(model, rung.precision))
         self._low_size: tuple[int, int] = tuple(model.prompt_encoder.mask_input_size)
         self._in_use: Embedding | None = None
-        self._ladder = Ladder(rung, rungs_below(rung) if lower is None else lower, self._move, report)
+        self._ladder = Ladder(rung, rungs_below(rung) if lower is None else lower, report)
+        self._rounded = rung.precision
         self._compute(lambda: self._predictor.model.to(rung.device))
 
     @property
     def name(self) -> str:
-        """Model, device and precision, such as `SAM vit_b, cpu float32`; and what ran out of memory."""
-        full = ", ".join(str(rung) for rung in self._ladder.fallen_from)
-        return f"{self._name}, {self._ladder.rung}" + (f" ({full} ran out of memory)" if full else "")
+        """Model, device and precision, such as `SAM vit_b, cpu float32`; and what ran out of memory.
+
+        Weights that were rounded for a rung above stay so, and the name says it: in bfloat16 masks are the same where
+        they mean something.
+        """
+        rung, full = self._ladder.rung, ", ".join(str(rung) for rung in self._ladder.fallen_from)
+        rounded = f", weights rounded to {precision_name(self._rounded)}" if self._rounded != rung.precision else ""
+        return f"{self._name}, {rung}{rounded}" + (f" ({full} ran out of memory)" if full else "")
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """Encode an image and use it: uint8 (height, width, 3), RGB.
@@ -207,7 +213,7 @@ class SamSegmenter:
 
     def _compute(self, act: Callable[[], Any]) -> Any:
         with _failures_explained(self.name), torch.inference_mode():
-            return self._ladder.compute(act)
+            return self._ladder.compute(act, self._move)
 
     def _encode(self, scaled: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (256, 64, 64) of an image whose longest side is that of the encoder's input."""
@@ -233,6 +239,8 @@ class SamSegmenter:
         self._predictor.reset_image()
         model = self._predictor.model.to(rung.device)
         model.image_encoder.set_precision(rung.precision)
+        if rung.precision.itemsize < self._rounded.itemsize:
+            self._rounded = rung.precision
         if self._in_use is not None:
             self._place(self._in_use)
 

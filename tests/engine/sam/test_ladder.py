@@ -1,5 +1,7 @@
 """Memory runs out while SAM computes: it goes on further down, says so, and the click is answered."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -160,3 +162,28 @@ def test_the_ladder_of_a_gpu_ends_at_the_processor() -> None:
     assert rungs_below(Rung(gpu, torch.bfloat16)) == (ground,)
     assert rungs_below(Rung(gpu, torch.float32)) == (Rung(gpu, torch.float16), ground)
     assert rungs_below(ground) == ()
+
+
+def test_a_segmenter_that_is_dropped_frees_its_model_without_a_search_for_garbage() -> None:
+    segmenter = a_segmenter([], LOW)
+    segmenter.set_image(an_image())
+    segmenter.predict(CLICK)
+    model, encoder = (
+        weakref.ref(part) for part in (segmenter._predictor.model, segmenter._predictor.model.image_encoder)
+    )
+    gc.freeze()  # as the window does
+    gc.disable()
+    try:
+        del segmenter
+        assert model() is None
+        assert encoder() is None
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_weights_that_were_rounded_above_are_said_to_be_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    Scarce(monkeypatch, FastEncoder, lambda _attempt, encoder: encoder.precision == torch.bfloat16)
+    segmenter = SamSegmenter(small_sam(), name="a small SAM", rung=LOW, lower=(HIGH,))
+    segmenter.set_image(an_image())
+    assert segmenter.name == ("a small SAM, cpu float32, weights rounded to bfloat16 (cpu bfloat16 ran out of memory)")
