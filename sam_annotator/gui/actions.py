@@ -92,7 +92,8 @@ def show_prompt_state(actions: Actions, canvas: "AnnotationCanvas", tool: "SamTo
     """Keys of the SAM tool mean something only while it has something to act on."""
     actions["undo_click"].setEnabled(canvas.has_prompt)
     actions["reject"].setEnabled(canvas.has_prompt or tool.in_hand is not None or canvas.is_brushing)
-    for name in ("proposal_1", "proposal_2", "proposal_3", "next_proposal", "accept"):
+    actions["accept"].setEnabled(canvas.has_prompt)  # too early, it says so
+    for name in ("proposal_1", "proposal_2", "proposal_3", "next_proposal"):
         actions[name].setEnabled(bool(tool.proposals))
 
 

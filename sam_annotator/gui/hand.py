@@ -24,6 +24,7 @@ class Hand(QtCore.QObject):
         self._window, self._tool = window, window.sam_tool
         self._shapes: list[LabelmeShape] = []  # of the object in hand, as they were when it was taken
         self._tool.changed.connect(self._show)
+        self._tool.left.connect(self._say_what_was_left)
         window.canvas.pointed_at.connect(self._take_at)
         window.objects_panel.refine_wanted.connect(self.refine)
 
@@ -86,17 +87,35 @@ class Hand(QtCore.QObject):
     def accept(self) -> None:
         """Accept the chosen proposal: for the object in hand, or ask whose it is."""
         if self._tool.proposal is None:
-            return
-        if self._tool.in_hand is None:
+            self._say_what_is_missing()
+        elif self._tool.in_hand is None:
             self._window.naming.name_proposal(self._tool.proposal)
         else:
             self._accept_held(self._tool.proposal, self._tool.in_hand)
+
+    def settle(self) -> bool:
+        """Nothing that is clicked is left open: before work begins that would go on with the masks as they stand.
+
+        What is proposed for the object in hand is accepted; of a new object's proposal the person must decide.
+
+        Returns:
+            False, and a sentence, if something is open still.
+        """
+        if not self._window.canvas.has_prompt:
+            return True
+        if self._tool.proposal is None:
+            self._say_what_is_missing()
+        elif self._tool.in_hand is None:
+            self._window.show_hint("Accept or reject the proposal first: Enter or Esc.")
+        else:
+            return self._accept_held(self._tool.proposal, self._tool.in_hand)
+        return False
 
     def go_on(self) -> None:
         """Accept what is proposed, and take its object along to the next frame."""
         tool, panel = self._tool, self._window.objects_panel
         if tool.proposal is None and self._window.canvas.has_prompt:
-            self._window.show_hint("Wait for the mask, or forget the clicks with Esc.")
+            self._say_what_is_missing()
         elif tool.proposal is None:
             object_id = tool.in_hand.object_id if tool.in_hand is not None else panel.current_id()
             if object_id is None:
@@ -153,6 +172,15 @@ class Hand(QtCore.QObject):
                 self.take(shape.group_id)
                 return
         self.put_down()
+
+    def _say_what_is_missing(self) -> None:
+        if self._tool.is_looking:
+            self._window.show_hint("Wait for the mask, or forget the clicks with Esc.")
+        elif self._window.canvas.has_prompt:
+            self._window.show_hint("There is no mask: click on the object, or forget the clicks with Esc.")
+
+    def _say_what_was_left(self, index: int) -> None:
+        self._window.show_hint(f"The proposal on frame {index + 1} was not accepted.")
 
     def _show(self) -> None:
         held = self._tool.in_hand

@@ -54,8 +54,11 @@ class Naming:
 
     def rename(self, shapes: Sequence[LabelmeShape]) -> None:
         """Ask for a new category and id of one object's shapes in this frame."""
+        object_id = shapes[0].group_id
         if self._window.commands.must_wait() or not self.is_ready():
             return
+        if object_id is not None:
+            shapes = self._window.view.shapes_of(object_id) or shapes  # a correction may have taken their place
         first = shapes[0]
         object_id = self._next_id() if first.group_id is None else first.group_id  # files of other programs have none
         name = Name(first.label or "", object_id, first.description or "", dict(first.flags or {}))
@@ -126,7 +129,7 @@ class Naming:
         living = [to_labelme(shape) for shape in shapes]
         for shape in living:
             shape.description, shape.flags = name.description, dict(name.flags)
-        self._window.sam_tool.take_in_hand(None)
+        self._window.sam_tool.put_away()
         self._window.view.replace_object(name.object_id, living)
         self._window.mark_dirty()
         self._window.refresh_panels()  # at once: the list must hold the object, for selecting and propagating it

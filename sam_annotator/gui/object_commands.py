@@ -15,6 +15,8 @@ from sam_annotator.gui.engine_thread import Priority
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
 
+RUNNING = "A propagation is running; cancel it or let it end, then try again."
+
 
 class ObjectCommands(QtCore.QObject):
     """Rename, renumber and delete objects of the video that is open.
@@ -29,11 +31,12 @@ class ObjectCommands(QtCore.QObject):
         self.is_busy = False
 
     def must_wait(self) -> bool:
-        """True, and a dialog, while a propagation is running: it would go on writing what is changed."""
+        """True, and a sentence, while a propagation would go on writing what is changed, or a new object's proposal is
+        open; that of the object in hand is accepted."""
         if self._window.propagation.is_running:
-            text = "A propagation is running; cancel it or let it end, then try again."
-            self._window.show_error("Not now", text)
-        return bool(self._window.propagation.is_running)
+            self._window.show_error("Not now", RUNNING)
+            return True
+        return not self._window.hand.settle()
 
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category in all frames: a track has one."""

@@ -96,9 +96,11 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames()))
 
     def _is_ready(self) -> bool:
-        """Whether a run can begin; what the person changed is saved."""
+        """Whether a run can begin; what the person corrected is accepted, and saved."""
         window, session = self._window, self._window.session
-        return session.tracks is not None and session.can_annotate and window.navigator.leave_frame()
+        if session.tracks is None or not session.can_annotate:
+            return False
+        return window.hand.settle() and window.navigator.leave_frame()
 
     def _start(self) -> None:
         window, session = self._window, self._window.session
@@ -207,7 +209,7 @@ class PropagationPanel(QtCore.QObject):
         video = self._video
         if video is self._window.session.video:
             self._timeline.show_idle(how)
-            self._window.show_hint(how)
+            self._window.statusBar().showMessage(how, 6000)  # it speaks of the run, whatever is clicked meanwhile
         else:
             self._timeline.show_idle()
             self._window.show_hint(f"The propagation of {video.name} was stopped; what it computed is kept.")

@@ -51,11 +51,13 @@ class SamTool(QtCore.QObject):
         changed(): the proposals, or which of them is chosen.
         busy(str): what the engine is doing; empty when it has done it.
         failed(str): one sentence.
+        left(int): index of the frame whose proposal was neither accepted nor rejected: the person moved on.
     """
 
     changed = QtCore.pyqtSignal()
     busy = QtCore.pyqtSignal(str)
     failed = QtCore.pyqtSignal(str)
+    left = QtCore.pyqtSignal(int)
 
     def __init__(
         self, canvas: AnnotationCanvas, jobs: EngineJobs, thread: EngineThread, parent: QtCore.QObject | None = None
@@ -65,6 +67,7 @@ class SamTool(QtCore.QObject):
         self.in_hand: InHand | None = None
         self.least_part = 0
         self._path: Path | None = None
+        self._frames: Sequence[Path] = ()
         self._job: Job | None = None
         self._question = 0  # counts the changes of what is asked: what comes for an older one is too late
         self._answers: dict[Prompt, Proposals] = {}
@@ -89,15 +92,27 @@ class SamTool(QtCore.QObject):
         """The chosen proposal."""
         return self.proposals[self.chosen] if self.proposals else None
 
+    @property
+    def is_looking(self) -> bool:
+        """True while the answer to the last click is on its way."""
+        return self._job is not None
+
     def set_frame(self, path: Path | None, frames: Sequence[Path] = ()) -> None:
         """Another frame is shown, one of the video's (None: one that cannot be annotated): clicks are forgotten."""
         self.take_in_hand(None)
-        self._path = path
+        self._path, self._frames = path, frames
         self.prefetch.set_frame(path, frames)
 
     def take_in_hand(self, held: InHand | None) -> None:
         """Whose mask is clicked from now on, in this frame; None: a new object's. What was clicked is forgotten."""
+        if self.proposals or self.is_looking:
+            self.left.emit(self._frames.index(self._path) if self._path in self._frames else 0)
         self.in_hand = held
+        self.forget()
+
+    def put_away(self) -> None:
+        """What is proposed was accepted: nothing is clicked or in hand any more."""
+        self.in_hand = None
         self.forget()
 
     def forget(self) -> None:

@@ -7,12 +7,18 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from sam_annotator.gui.colors import LAMP_COLORS
 from sam_annotator.gui.encoded import Encoded
 
+_HINT_MS: Final = 6000
+
 
 class StatusLine(QtCore.QObject):
     """Permanent texts at the right of the status bar; the hint at its left is the canvas's own."""
 
     def __init__(self, bar: QtWidgets.QStatusBar) -> None:
         super().__init__(bar)
+        self._bar = bar
+        self._hint, self._hint_is_old = "", False
+        self._end_of_action = QtCore.QTimer(self, singleShot=True, interval=0)
+        self._end_of_action.timeout.connect(self._age_hint)
         self._segmenter, self._propagator, self._doing = "", "", ""
         self.lamp = Lamp()
         bar.addPermanentWidget(self.lamp)
@@ -21,6 +27,20 @@ class StatusLine(QtCore.QObject):
         for label in (self.engine, self.saved):
             label.setContentsMargins(8, 0, 8, 0)
             bar.addPermanentWidget(label)
+
+    def show_hint(self, text: str) -> None:
+        """A sentence at the left for a few seconds, or until what it speaks of has changed."""
+        self._hint, self._hint_is_old = text, False
+        self._bar.showMessage(text, _HINT_MS)
+        self._end_of_action.start()
+
+    def _age_hint(self) -> None:
+        self._hint_is_old = True
+
+    def drop_hint(self) -> None:
+        """What was clicked, proposed or shown has changed: a hint from an earlier action has had its day."""
+        if self._hint_is_old and self._bar.currentMessage() == self._hint:
+            self._bar.clearMessage()
 
     def show_engines(self, segmenter: str, propagator: str) -> None:
         """Names of what is at work; empty for what is not loaded yet."""

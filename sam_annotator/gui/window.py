@@ -121,6 +121,7 @@ class AnnotationWindow(LabelmeWindow):
         self._refresh_timer = QtCore.QTimer(self, singleShot=True, interval=_REFRESH_MS)
         self._refresh_timer.timeout.connect(self.refresh_panels)
         self.sam_tool.changed.connect(self._show_proposals)
+        self.sam_tool.changed.connect(self.status.drop_hint)
         self.sam_tool.busy.connect(self.show_doing)
         self.sam_tool.prefetch.changed.connect(self.status.show_encoded)
         self.sam_tool.prefetch.changed.connect(self.timeline.slider.show_encoded)
@@ -325,7 +326,7 @@ class AnnotationWindow(LabelmeWindow):
 
     def show_hint(self, text: str) -> None:
         """A sentence at the left of the status line, for a few seconds."""
-        self.statusBar().showMessage(text, 6000)
+        self.status.show_hint(text)
 
     def show_error(self, title: str, text: str) -> None:
         """A dialog with one sentence; returns at once."""

@@ -1,14 +1,16 @@
 """An object in hand: taken up again in its frame, or taken along to the next one, without a dialog."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt5 import QtTest
+from PyQt5 import QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.core.annotation import PROPAGATED
+from sam_annotator.core.annotation import PROPAGATED, SAM
+from sam_annotator.core.masks import iou
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre, truth
 from tests.gui.steps import annotate, choose_in_menu, draw, facts, file_of, overlap, saved_mask, settled, shapes
@@ -299,3 +301,136 @@ def test_an_object_that_is_not_here_is_chosen_in_the_list_and_clicked_without_a_
     x, y = brick_centre(0)
     assert saved_mask(driver, BRICK, 0)[y, x]
     assert np.array_equal(saved_mask(driver, BALL, 0), truth(BALL, 0)) or overlap(driver, BALL, 0) > 0.98
+
+
+# --- what is open when other things begin ------------------------------------------------------------------------
+
+
+def correct(driver: Driver) -> None:
+    """Take the ball up, and click on the corner: what is proposed is not what the file says."""
+    take(driver)
+    driver.click(*CORNER)
+    driver.proposals()
+
+
+def said(driver: Driver) -> str:
+    """The sentence that stands at the left of the status line for a while."""
+    return str(driver.window.statusBar().currentMessage())
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_space_accepts_the_open_correction_and_carries_what_was_corrected(driver: Driver, repair: bool) -> None:
+    window = driver.window
+    old = saved_mask(driver, 1, 0)
+    driver.press(Qt.Key_Q)
+    correct(driver)
+    wanted = window.sam_tool.proposal.mask
+    driver.press(Qt.Key_Space, Qt.ShiftModifier if repair else Qt.NoModifier)
+    assert window.propagation.is_running
+    driver.propagation(60)
+    assert not window.canvas.has_prompt
+    assert iou(saved_mask(driver, 1, 0), wanted) > 0.95
+    assert iou(saved_mask(driver, 1, 0), old) < 0.95
+    assert facts(driver, 0) == {(1, "ball", SAM)}
+
+
+@pytest.mark.parametrize("modifiers", [Qt.NoModifier, Qt.ShiftModifier])
+def test_space_refuses_while_a_new_objects_proposal_is_open(driver: Driver, modifiers: Qt.KeyboardModifier) -> None:
+    window = driver.window
+    driver.click(*CORNER)
+    driver.proposals()
+    driver.press(Qt.Key_Space, modifiers)
+    assert not window.propagation.is_running
+    assert window.sam_tool.proposals
+    assert said(driver) == "Accept or reject the proposal first: Enter or Esc."
+
+
+def test_space_and_enter_say_that_the_mask_is_on_its_way_and_the_hint_goes_when_it_comes(
+    driver: Driver, discs: DiscSegmenter
+) -> None:
+    window = driver.window
+    discs.gate = threading.Semaphore(0)
+    driver.press(Qt.Key_Q)
+    take(driver)
+    driver.click(*CORNER)
+    for key in (Qt.Key_Return, Qt.Key_Space):
+        driver.press(key)
+        assert said(driver) == "Wait for the mask, or forget the clicks with Esc."
+        window.statusBar().clearMessage()
+    assert not window.propagation.is_running
+    driver.press(Qt.Key_Return)
+    QtWidgets.QApplication.processEvents()
+    discs.gate.release(1000)
+    driver.proposals()
+    assert said(driver) == ""
+
+
+def test_enter_says_what_is_missing_where_no_mask_will_come(driver: Driver) -> None:
+    driver.press(Qt.Key_Q)
+    driver.click(*CORNER, include=False)
+    driver.press(Qt.Key_Return)
+    assert said(driver) == "There is no mask: click on the object, or forget the clicks with Esc."
+
+
+@pytest.mark.parametrize("way", ["next frame", "end", "edit", "brush", "next object", "slider"])
+def test_a_proposal_that_is_left_behind_is_spoken_of(driver: Driver, way: str) -> None:
+    window = driver.window
+    driver.go_to(1)
+    driver.press(Qt.Key_Q)
+    driver.click(*CORNER)
+    driver.proposals()
+    ways: dict[str, Callable[[], object]] = {
+        "next frame": lambda: driver.press(Qt.Key_Right),
+        "end": lambda: driver.press(Qt.Key_End),
+        "edit": window.edit_mode,
+        "brush": window.own_actions["brush"].trigger,
+        "next object": lambda: driver.press(Qt.Key_BracketRight),
+        "slider": lambda: driver.go_to(3),
+    }
+    ways[way]()
+    assert not window.canvas.has_prompt
+    assert said(driver) == "The proposal on frame 2 was not accepted."
+    QtWidgets.QApplication.processEvents()
+    driver.press(Qt.Key_Q)
+    driver.click(*CORNER)
+    assert said(driver) == ""  # a new action: what was said of the last one has had its day
+
+
+def test_what_is_accepted_or_rejected_is_not_said_to_be_left(driver: Driver) -> None:
+    driver.press(Qt.Key_Q)
+    correct(driver)
+    driver.press(Qt.Key_Return)
+    assert said(driver) == ""
+    correct(driver)
+    driver.press(Qt.Key_Escape)
+    driver.press(Qt.Key_Right)
+    assert said(driver) == ""
+
+
+def test_a_rename_in_the_list_accepts_the_open_correction_first(driver: Driver) -> None:
+    driver.press(Qt.Key_Q)
+    correct(driver)
+    wanted = driver.window.sam_tool.proposal.mask
+    choose_in_menu(driver, 1, "Rename…")
+    driver.name("globe")
+    settled(driver)
+    assert iou(saved_mask(driver, 1, 0), wanted) > 0.95
+    assert facts(driver, 0) == {(1, "globe", SAM)}
+    assert facts(driver, 2) == {(1, "globe", PROPAGATED)}
+
+
+@pytest.mark.parametrize("what", ["export", "rename", "take back"])
+def test_long_work_does_not_begin_over_a_new_objects_proposal(driver: Driver, what: str) -> None:
+    window = driver.window
+    driver.click(*CORNER)
+    driver.proposals()
+    if what == "export":
+        window.own_actions["export"].trigger()
+    elif what == "rename":
+        choose_in_menu(driver, 1, "Rename…")
+    else:
+        window.commands.take_back(lambda: iter(()))
+    assert window.sam_tool.proposals
+    assert window.naming.dialog is None
+    assert not window.commands.is_busy
+    assert said(driver) == "Accept or reject the proposal first: Enter or Esc."
