@@ -54,6 +54,7 @@ _PRESENT = "present"
 _STAGES = {
     "videos": ("looking for annotations", " videos"),
     "masks": ("reading", " frames"),
+    "compare": ("comparing images", " frames"),
     "images": ("images", " frames"),
     "check": ("checking", " objects"),
 }

@@ -184,15 +184,15 @@ class ConvertProgress:
     """One step of a conversion.
 
     Attributes:
-        stage: `videos` (looking for annotations), `masks` (reading frames), `images` (placing frames), `check`
-            (reading back what was written), `done`.
+        stage: `videos` (looking for annotations), `masks` (reading frames), `compare` (images that stand in the dataset
+            already), `images` (placing frames), `check` (reading back what was written), `done`.
         video: the name of the video at work; empty when done.
         done, total: videos in the stage `videos`, objects in the stage `check`, else frames.
         report: with the last step, and only with it.
         masks: masks drawn so far, in the stage `masks`.
     """
 
-    stage: Literal["videos", "masks", "images", "check", "done"]
+    stage: Literal["videos", "masks", "compare", "images", "check", "done"]
     video: str
     done: int
     total: int

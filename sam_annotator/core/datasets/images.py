@@ -36,6 +36,7 @@ _SCAN: Final = 0xDA
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _PASSED_OVER: Final = frozenset({0xDB, 0xC4, 0xDD, 0xE0, 0xEE, 0xFE})
 _HEAD: Final = 4096
+_BLOCK: Final = 2**20
 _USUAL: Final = 50_000_000
 """With more pixels than that, Pillow is asked what it thinks of them."""
 
@@ -123,17 +124,30 @@ def _is_upright_jpeg(image: Image.Image) -> bool:
 
 
 def stands_for_another(image: FrameImage, target: Path) -> bool:
-    """True if `target` exists and is not what placing `image` there would give, as far as sizes tell."""
+    """True if `target` exists and is not, byte for byte, what placing `image` there would give.
+
+    What is linked is known without a look at its bytes.
+
+    Raises:
+        ImageError: cannot be decoded, where it has to be encoded anew.
+        OSError: one of them cannot be read.
+    """
     try:
         if os.path.samefile(image.path, target):
             return False
-        if image.is_plain_jpeg:
-            return target.stat().st_size != image.path.stat().st_size
-        return image_size(target) != image.size
+        if not image.is_plain_jpeg:
+            return target.read_bytes() != _encode(image.path)
+        return target.stat().st_size != image.path.stat().st_size or not _same_bytes(image.path, target)
     except FileNotFoundError:
         return False
-    except ImageError:
-        return True
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    with first.open("rb") as one, second.open("rb") as other:
+        while block := one.read(_BLOCK):
+            if block != other.read(_BLOCK):
+                return False
+        return not other.read(1)
 
 
 def place_image(image: FrameImage, target: Path, mode: ImageMode) -> Placed:

@@ -23,6 +23,7 @@ from sam_annotator.core.videos import Video
 _STAGES: Final = {
     "videos": "looking for annotations",
     "masks": "reading frames",
+    "compare": "comparing images",
     "images": "placing images",
     "check": "checking what was written",
 }

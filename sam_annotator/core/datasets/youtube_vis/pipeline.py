@@ -67,15 +67,14 @@ def convert(
         settled = settle(laid, names, vocabulary, options)
         folders = {split: images_folder(output, split, options.layout) for split in options.splits}
         findings = [*found, *_all_findings(survey, laid, settled, strays)]
-        if options.images != "none":
-            for split, records in settled.records.items():
-                findings.extend(images_in_the_way(records, folders[split]))
-                findings.extend(images_to_encode(records))
+        by_folder = {folders[split]: records for split, records in settled.records.items()}
+        findings += yield from images_in_the_way(by_folder, options)
+        for records in by_folder.values() if options.images != "none" else ():
+            findings.extend(images_to_encode(records))
         _refuse(findings, options)
         placed: Counter[Placed] = Counter()
         verified = None
         if not options.dry_run:
-            by_folder = {folders[split]: records for split, records in settled.records.items()}
             placed = yield from place_images(by_folder, options)
             verified = yield from _write(settled, targets, options)
     report = replace(

@@ -9,19 +9,46 @@ from sam_annotator.core.datasets.convert_report import ConvertProgress, Finding
 from sam_annotator.core.datasets.images import FrameImage, ImageMode, Placed, place_image, stands_for_another
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
+from sam_annotator.core.errors import ImageError
 from sam_annotator.core.parallel import in_order
 
 
-def images_in_the_way(records: Sequence[VideoRecord], folder: Path) -> Iterator[Finding]:
-    """Files in the dataset that are there already and stand for something else."""
-    for record in records:
-        for image, file_name in zip(record.images, record.file_names(), strict=True):
-            if stands_for_another(image, folder / file_name):
-                text = (
-                    f"{folder / file_name} is there already and is not {image.path}; it is not written over. Remove "
-                    "it, or choose another output."
-                )
-                yield Finding("error", "image-in-the-way", text, record.tree_name, str(folder / file_name))
+def images_in_the_way(
+    records: Mapping[Path, Sequence[VideoRecord]], options: ConvertOptions
+) -> Generator[ConvertProgress, None, list[Finding]]:
+    """Files in the dataset that are there already and hold other pixels; yields a step a video that is there."""
+    if options.images == "none":
+        return []
+    found: list[Finding] = []
+    standing = [(f, record) for f, listed in records.items() for record in listed if (f / record.name).exists()]
+    tasks = [_task(folder, record, options) for folder, record in standing]
+    alone = options.works_alone
+    answers = map(_in_the_way, tasks) if alone else in_order(_in_the_way, tasks, options.jobs, options.scheduler)
+    done, total = 0, sum(len(record.images) for _folder, record in standing)
+    for (_folder, record), files in zip(standing, answers, strict=True):
+        for target, text in files:
+            found.append(Finding("error", "image-in-the-way", text, record.tree_name, str(target)))
+        done += len(record.images)
+        yield ConvertProgress("compare", record.tree_name, done, total)
+    return found
+
+
+def _in_the_way(task: "_Task") -> list[tuple[Path, str]]:
+    """The files of one video that are, and a sentence for each."""
+    found = []
+    for image, target in zip(task.images, task.targets, strict=True):
+        try:
+            if not stands_for_another(image, target):
+                continue
+            why = f"is there already and has other content than {image.path}"
+        except (OSError, ImageError) as error:
+            why = f"is there already and cannot be compared with {image.path} ({error})"
+        text = (
+            f"{target} {why}; it is not written over. If the frames are new, remove the folder {target.parent}, and "
+            "convert again; or choose another output."
+        )
+        found.append((target, text))
+    return found
 
 
 def images_to_encode(records: Sequence[VideoRecord]) -> Iterator[Finding]:
@@ -43,6 +70,10 @@ class _Task:
     mode: ImageMode
 
 
+def _task(folder: Path, record: VideoRecord, options: ConvertOptions) -> _Task:
+    return _Task(record.images, tuple(folder / name for name in record.file_names()), options.images)
+
+
 def place_images(
     records: Mapping[Path, Sequence[VideoRecord]], options: ConvertOptions
 ) -> Generator[ConvertProgress, None, Counter[Placed]]:
@@ -55,10 +86,7 @@ def place_images(
         return placed
     videos = [(folder, record) for folder, listed in records.items() for record in listed]
     total = sum(len(record.images) for _folder, record in videos)
-    tasks = [
-        _Task(record.images, tuple(folder / name for name in record.file_names()), options.images)
-        for folder, record in videos
-    ]
+    tasks = [_task(folder, record, options) for folder, record in videos]
     if not options.works_alone:
         others = in_order(_place, tasks, options.jobs, options.scheduler)
         for (_folder, record), counts in zip(videos, others, strict=True):
