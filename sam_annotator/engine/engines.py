@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.weights.manifest import (
-    Checkpoint,
-    find_checkpoint,
-    has_right_size,
-    load_manifest,
-    search_folders,
-)
+from sam_annotator.core.weights.damage import DamagedError
+from sam_annotator.core.weights.manifest import Checkpoint, find_checkpoint, load_manifest, search_folders
+from sam_annotator.core.weights.published import damage_of, whole_copies
 from sam_annotator.engine.propagator import Propagator
 from sam_annotator.engine.segmenter import Segmenter
 
@@ -31,6 +27,7 @@ _IN_PLACE = {
     "sam": "The embedded segmenter is at work, which needs no weights; Segment Anything is more exact.",
     "stcn": "The embedded propagator is at work, which needs no weights; STCN is more exact.",
 }
+_OTHER_IN_PLACE = "Another Segment Anything, which is there too, is at work."
 _BOTH_IN_PLACE = (
     "The embedded segmenter and propagator are at work, which need no weights; "
     "Segment Anything and STCN are more exact."
@@ -69,17 +66,19 @@ class Missing:
     Attributes:
         text: a sentence or two.
         wanted: published checkpoints that would help.
+        damaged: files that were to be used and cannot be.
     """
 
     text: str
     wanted: tuple[Checkpoint, ...] = ()
+    damaged: tuple[Path, ...] = ()
 
 
 def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter:
     """Make the segmenter that was asked for; takes seconds for a SAM.
 
     `auto` on a CPU takes the fastest SAM that is there (vit_b, vit_l, vit_h), on CUDA the most exact one
-    (vit_h, vit_l, vit_b), and leaves out files of the wrong size.
+    (vit_h, vit_l, vit_b), and leaves out files that are damaged; where none is left, it takes the embedded one.
 
     Raises:
         InputError: no such name, file, folder or device.
@@ -162,19 +161,34 @@ def describe_missing(options: EngineOptions) -> Missing | None:
     if sam is None or stcn is None:
         return sam or stcn
     plain = (sam.text, stcn.text) == (_IN_PLACE["sam"], _IN_PLACE["stcn"])
-    return Missing(_BOTH_IN_PLACE if plain else f"{sam.text} {stcn.text}", sam.wanted + stcn.wanted)
+    return Missing(_BOTH_IN_PLACE if plain else f"{sam.text} {stcn.text}", sam.wanted + stcn.wanted, sam.damaged)
 
 
 def _missing_sam(options: EngineOptions) -> Missing | None:
     if options.segmenter == "embedded":
         return None
     if options.segmenter == "auto":
-        return None if _found_sams(options, ignore) else _embedded_in_place(_smallest_sam(), options)
+        return _missing_best_sam(options)
     try:
-        _named_checkpoint(options)
+        path, checkpoint = _named_checkpoint(options)
     except (InputError, EngineError) as error:
         return Missing(str(error), tuple(known for known in _sams() if known.name == options.segmenter))
-    return None
+    damage = damage_of(path, checkpoint)
+    return None if damage is None else Missing(damage, () if checkpoint is None else (checkpoint,), (path,))
+
+
+def _missing_best_sam(options: EngineOptions) -> Missing | None:
+    is_any_whole = bool(_whole_sams(options))
+    for checkpoint in _sams():
+        path = find_checkpoint(checkpoint, options.models)
+        if path is None or whole_copies(checkpoint, options.models):
+            continue
+        damage = damage_of(path, checkpoint)
+        if damage is not None:
+            return Missing(f"{damage} {_OTHER_IN_PLACE if is_any_whole else _IN_PLACE['sam']}", (checkpoint,), (path,))
+        if not is_any_whole:
+            return Missing(f"{path} has the wrong size. {_IN_PLACE['sam']}", (_smallest_sam(),), (path,))
+    return None if is_any_whole else Missing(_IN_PLACE["sam"], (_smallest_sam(),))
 
 
 def _missing_stcn(options: EngineOptions) -> Missing | None:
@@ -182,14 +196,7 @@ def _missing_stcn(options: EngineOptions) -> Missing | None:
         is_there = options.propagator == "embedded" or _stcn_file(options) is not None
     except (InputError, EngineError) as error:
         return Missing(str(error), (_stcn(),) if options.propagator == _stcn().name else ())
-    return None if is_there else _embedded_in_place(_stcn(), options)
-
-
-def _embedded_in_place(checkpoint: Checkpoint, options: EngineOptions) -> Missing:
-    damaged = next((path for known in _sams() if (path := find_checkpoint(known, options.models))), None)
-    if checkpoint.kind == "sam" and damaged is not None:
-        return Missing(f"{damaged} has the wrong size. {_IN_PLACE[checkpoint.kind]}", (checkpoint,))
-    return Missing(_IN_PLACE[checkpoint.kind], (checkpoint,))
+    return None if is_there else Missing(_IN_PLACE["stcn"], (_stcn(),))
 
 
 def _smallest_sam() -> Checkpoint:
@@ -203,15 +210,18 @@ def _embedded_segmenter() -> Segmenter:
 
 
 def _best_segmenter(options: EngineOptions, report: Report) -> Segmenter:
-    found = _found_sams(options, report)
-    if not found:
-        report("No Segment Anything checkpoint was found; the embedded segmenter is at work.")
-        return _embedded_segmenter()
-    from sam_annotator.engine.device import choose_device
+    _report_left_out(options, report)
+    if found := _whole_sams(options):
+        from sam_annotator.engine.device import choose_device
 
-    order = _BEST_ON_GPU if choose_device(options.device).type == "cuda" else _BEST_ON_CPU
-    path, checkpoint = min(found, key=lambda pair: order.index(str(pair[1].model_type)))
-    return _sam(path, checkpoint, options, report)
+        order = _BEST_ON_GPU if choose_device(options.device).type == "cuda" else _BEST_ON_CPU
+        for path, checkpoint in sorted(found, key=lambda pair: order.index(str(pair[1].model_type))):
+            try:
+                return _sam(path, checkpoint, options, report)
+            except DamagedError as error:
+                report(str(error))
+    report("No Segment Anything checkpoint was found; the embedded segmenter is at work.")
+    return _embedded_segmenter()
 
 
 def _sam(path: Path, checkpoint: Checkpoint | None, options: EngineOptions, report: Report) -> Segmenter:
@@ -228,16 +238,19 @@ def _sams() -> tuple[Checkpoint, ...]:
     return tuple(checkpoint for checkpoint in load_manifest() if checkpoint.kind == "sam")
 
 
-def _found_sams(options: EngineOptions, report: Report) -> list[tuple[Path, Checkpoint]]:
-    """The SAM checkpoints that are there and whole, as far as their size tells."""
-    found = []
+def _whole_sams(options: EngineOptions) -> list[tuple[Path, Checkpoint]]:
+    """The SAM checkpoints that are there and whole, as far as size and earlier readings tell; all copies of each."""
+    return [(path, checkpoint) for checkpoint in _sams() for path in whole_copies(checkpoint, options.models)]
+
+
+def _report_left_out(options: EngineOptions, report: Report) -> None:
     for checkpoint in _sams():
         path = find_checkpoint(checkpoint, options.models)
-        if path is not None and has_right_size(checkpoint, path):
-            found.append((path, checkpoint))
-        elif path is not None:
-            report(f"{path} has the wrong size and is left out; download it again from {checkpoint.url}.")
-    return found
+        if path is not None and not whole_copies(checkpoint, options.models):
+            report(
+                damage_of(path, checkpoint)
+                or f"{path} has the wrong size and is left out; download it again from {checkpoint.url}."
+            )
 
 
 def _named_checkpoint(options: EngineOptions) -> tuple[Path, Checkpoint | None]:
@@ -279,7 +292,7 @@ def _stcn_file(options: EngineOptions) -> tuple[Path, Checkpoint | None] | None:
 
 
 def _checkpoint_file(checkpoint: Checkpoint, options: EngineOptions) -> Path:
-    path = find_checkpoint(checkpoint, options.models)
+    path = next(iter(whole_copies(checkpoint, options.models)), None) or find_checkpoint(checkpoint, options.models)
     if path is None:
         size = "" if checkpoint.bytes is None else f" ({checkpoint.size})"
         raise EngineError(

@@ -11,6 +11,7 @@ from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.weights.download import fetch, fetched_bytes
+from sam_annotator.core.weights.hashing import CHECKING, FETCHING, FetchProgress
 from sam_annotator.core.weights.manifest import (
     Checkpoint,
     choose_fetch_folder,
@@ -19,7 +20,6 @@ from sam_annotator.core.weights.manifest import (
     has_right_size,
     load_manifest,
 )
-from sam_annotator.core.weights.verification import CHECKING, FETCHING, FetchProgress
 from sam_annotator.gui.banner import Choice
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 

@@ -14,9 +14,12 @@ import torch
 
 from sam_annotator.core.errors import EngineError, InputError
 from sam_annotator.core.prompt import Prompt
+from sam_annotator.core.weights import damage, hashing
+from sam_annotator.core.weights import published as published_files
+from sam_annotator.core.weights.damage import DamagedError
+from sam_annotator.core.weights.hashing import FetchProgress, hash_steps
 from sam_annotator.core.weights.manifest import Checkpoint, load_manifest
-from sam_annotator.core.weights.record import sha256
-from sam_annotator.engine import checkpoint_hash
+from sam_annotator.core.weights.published import damage_of
 from sam_annotator.engine.checkpoints import load_sam, read_state
 from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.sam.segmenter import make_sam
@@ -246,11 +249,11 @@ def test_a_published_file_is_read_and_hashed_once_until_it_changes(
 ) -> None:
     hashed: list[Path] = []
 
-    def hash_and_tell(path: Path) -> str:
+    def hash_and_tell(path: Path) -> Iterator[FetchProgress]:
         hashed.append(path)
-        return sha256(path)
+        return hash_steps(path)
 
-    monkeypatch.setattr(checkpoint_hash, "sha256", hash_and_tell)
+    monkeypatch.setattr(published_files, "hash_steps", hash_and_tell)
     checkpoint = published(vit_b)
     for _ in range(3):
         load_sam(vit_b, checkpoint)
@@ -258,7 +261,7 @@ def test_a_published_file_is_read_and_hashed_once_until_it_changes(
     os.utime(vit_b, (0, 0))
     load_sam(vit_b, checkpoint)
     assert len(hashed) == 2
-    checkpoint_hash.record_path().write_text("no JSON")
+    published_files.record_path().write_text("no JSON")
     load_sam(vit_b, checkpoint)
     assert len(hashed) == 3
 
@@ -297,3 +300,46 @@ def test_auto_is_a_device_that_is_there() -> None:
 def test_a_device_that_is_not_there_is_an_error_that_names_it(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}' cannot be used"):
         choose_device(name)
+
+
+def test_what_is_wrong_with_a_file_is_remembered_until_it_changes(
+    small_registry: None, vit_b: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, opened = vit_b.read_bytes(), []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **options: opened.append(path) or load(path, **options))
+    vit_b.write_bytes(good[: len(good) // 2])
+    for _ in range(3):
+        with pytest.raises(DamagedError, match="cannot be read as a file of weights"):
+            load_sam(vit_b)
+    assert len(opened) == 1
+    vit_b.write_bytes(good)
+    load_sam(vit_b)
+    assert len(opened) == 2
+
+
+def test_a_wrong_hash_is_known_without_reading_the_file_again(
+    small_registry: None, vit_b: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = replace(published(vit_b), sha256="0" * 64)
+    assert damage_of(vit_b, checkpoint) is None
+    with pytest.raises(DamagedError):
+        load_sam(vit_b, checkpoint)
+    monkeypatch.setattr(damage, "_noted", {})  # as after a new start
+    monkeypatch.setattr(published_files, "hash_steps", None)
+    assert "is not the published" in str(damage_of(vit_b, checkpoint))
+    with pytest.raises(DamagedError, match="is not the published"):
+        load_sam(vit_b, checkpoint)
+
+
+def test_reading_a_large_file_for_its_hash_can_be_given_up(
+    small_registry: None, vit_b: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_STEP_SECONDS", 0.0)
+
+    def stop(text: str) -> None:
+        if text.startswith("Checking"):
+            raise InputError(text)
+
+    with pytest.raises(InputError, match=r"Checking my own vit_b\.pth: 1 MB of"):
+        load_sam(vit_b, published(vit_b), stop)

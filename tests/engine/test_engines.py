@@ -16,7 +16,9 @@ import torch
 from sam_annotator.core.errors import EngineError, InputError
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.core.weights import manifest
+from sam_annotator.core.weights.damage import DamagedError, damage_noted
 from sam_annotator.core.weights.manifest import load_manifest
+from sam_annotator.core.weights.published import whole_copies
 from sam_annotator.engine.engines import EngineOptions, describe_missing, make_propagator, make_segmenter, tell_kind
 from sam_annotator.engine.sam import segmenter as sam
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
@@ -120,6 +122,59 @@ def test_auto_leaves_out_a_file_of_the_wrong_size_and_says_so(models: Path, load
     assert loaded == [FILES["sam_vit_l"].file]
     assert len(told) == 1
     assert told[0].startswith(f"{short} has the wrong size")
+
+
+def test_auto_goes_on_with_the_next_best_where_a_file_is_not_what_its_name_says(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = put(models, "sam_vit_b")
+    other = put(models, "sam_vit_l")
+    asked: list[Path] = []
+
+    def make(path: Path, **_options: Any) -> Any:
+        asked.append(path)
+        if path == bad:
+            with damage_noted(path, FILES["sam_vit_b"]):
+                raise DamagedError(f"{path} is another file.")
+        return object()
+
+    monkeypatch.setattr(sam, "make_sam", make)
+    told_lines: list[str] = []
+    make_segmenter(EngineOptions(device="cpu"), told_lines.append)
+    assert asked == [bad, other]
+    assert told_lines == [f"{bad} is another file."]
+    missing = describe_missing(EngineOptions(propagator="embedded"))
+    assert missing is not None
+    assert (missing.text.startswith(f"{bad} is another file. Another Seg"), missing.damaged) == (True, (bad,))
+    assert [checkpoint.name for checkpoint in missing.wanted] == ["sam_vit_b"]
+    make_segmenter(EngineOptions(device="cpu"))
+    assert asked == [bad, other, other]  # it is not tried again
+    other.unlink()
+    assert make_segmenter(EngineOptions(device="cpu")).name.startswith("embedded")
+    assert "The embedded segmenter is at work" in told(EngineOptions(propagator="embedded"))
+
+
+def test_a_whole_copy_in_another_folder_is_taken_in_place_of_a_damaged_one(
+    models: Path, tmp_path: Path, loaded: list[str]
+) -> None:
+    bad, checkpoint = put(tmp_path, "sam_vit_b"), FILES["sam_vit_b"]
+    put(models, "sam_vit_b")
+    with pytest.raises(DamagedError), damage_noted(bad, checkpoint):
+        raise DamagedError("It is another file.")
+    assert whole_copies(checkpoint, tmp_path) == [models / checkpoint.file]
+    assert describe_missing(EngineOptions(models=tmp_path, propagator="embedded")) is None
+
+
+def test_a_file_that_was_asked_for_and_is_damaged_stays_asked_for(models: Path) -> None:
+    bad = put(models, "sam_vit_b")
+    with pytest.raises(DamagedError), damage_noted(bad, FILES["sam_vit_b"]):
+        raise DamagedError("It is another file.")
+    options = EngineOptions(segmenter="sam_vit_b", propagator="embedded", device="cpu")
+    with pytest.raises(DamagedError, match="It is another file"):
+        make_segmenter(options)
+    missing = describe_missing(options)
+    assert missing is not None
+    assert (missing.text, missing.damaged) == ("It is another file.", (bad,))
 
 
 def test_a_name_takes_that_checkpoint(models: Path, loaded: list[str]) -> None:

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 from sam_annotator.core.errors import AnnotatorError, SaveError
 from sam_annotator.core.locks import alone
+from sam_annotator.core.weights.hashing import FETCHING, WAITING, FetchProgress, hash_steps
 from sam_annotator.core.weights.http_pieces import Head, HttpPieces, LostError, Patience, RefusedError
 from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes, has_right_size
 from sam_annotator.core.weights.record import record
-from sam_annotator.core.weights.verification import FETCHING, WAITING, FetchProgress, hash_steps
 
 _STEP_SECONDS = 0.1
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -4,37 +4,19 @@ The first use of a file is taken on trust and written down; a file that is anoth
 is a JSON file in the user's configuration folder: path -> name, size, sha256.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
 import platformdirs
 
-from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.errors import SaveError
 from sam_annotator.core.files import write_atomically
-
-_CHUNK = 2**20
+from sam_annotator.core.weights.hashing import sha256
 
 
 def record_path() -> Path:
     """Where the record is kept; the file may not exist."""
     return Path(platformdirs.user_config_dir("sam_annotator")) / "weights.json"
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file, 64 hexadecimal digits; reads it once, a piece at a time.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file's name.") from error
-    return digest.hexdigest()
 
 
 def record(path: Path) -> str:

@@ -1,34 +1,14 @@
 """Whether the checkpoints that are here are the published ones."""
 
-import hashlib
-import time
+import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.weights.hashing import FetchProgress, hash_steps
 from sam_annotator.core.weights.manifest import Checkpoint, has_right_size, search_folders
 from sam_annotator.core.weights.record import record, recorded
-
-FETCHING, CHECKING, WAITING = "fetching", "checking", "waiting"
-
-_STEP_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class FetchProgress:
-    """How far fetching or checking a file is.
-
-    Attributes:
-        doing: FETCHING, CHECKING (reading what is on the disk) or WAITING (for the network).
-        done, total: bytes; `total` is None where nobody says.
-        note: something that people want to know, mostly empty.
-    """
-
-    doing: str
-    done: int
-    total: int | None
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,8 @@ def verify(checkpoint: Checkpoint, path: Path) -> Generator[FetchProgress, None,
     Raises:
         InputError: it cannot be read.
     """
-    again = f"fetch it again: `sam-annotator models fetch {checkpoint.name} --force`"
+    folder = shlex.quote(str(path.absolute().parent))  # another copy may lie where it would be fetched to otherwise
+    again = f"fetch it again: `sam-annotator models fetch {checkpoint.name} --force --models {folder}`"
     if not has_right_size(checkpoint, path):
         return Verdict(False, f"wrong: {path.stat().st_size:,} bytes instead of {checkpoint.bytes:,}; {again}")
     try:
@@ -70,23 +51,6 @@ def verify(checkpoint: Checkpoint, path: Path) -> Generator[FetchProgress, None,
             return Verdict(True, "ok: size and sha256 as published")
         return Verdict(False, f"wrong: sha256 {found} instead of {checkpoint.sha256}; {again}")
     return _compare_with_first_use(path, found, again)
-
-
-def hash_steps(path: Path) -> Generator[FetchProgress, None, str]:
-    """The sha256 of a file, in steps.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest, done, total, told = hashlib.sha256(), 0, path.stat().st_size, time.monotonic()
-    with path.open("rb") as stream:
-        while piece := stream.read(2**20):
-            digest.update(piece)
-            done += len(piece)
-            if time.monotonic() - told > _STEP_SECONDS:
-                yield FetchProgress(CHECKING, done, total)
-                told = time.monotonic()
-    return digest.hexdigest()
 
 
 def _compare_with_first_use(path: Path, found: str, again: str) -> Verdict:

@@ -53,7 +53,7 @@ def make_sam(
     chosen = choose_device(device)
     size = f" ({describe_bytes(path.stat().st_size)})" if path.is_file() else ""
     report(f"Loading Segment Anything from {path.name}{size} ...")
-    model, model_type = load_sam(path, checkpoint)
+    model, model_type = load_sam(path, checkpoint, report)
     rung = Rung(chosen, fastest_precision(chosen))
     with _failures_explained(f"SAM {model_type}, {rung}"):
         key = encoder_key(model)

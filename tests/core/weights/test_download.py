@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from sam_annotator.core.weights import download, verification
+from sam_annotator.core.weights import download, hashing
 from sam_annotator.core.weights.download import DownloadError, fetch, fetched_bytes
+from sam_annotator.core.weights.hashing import CHECKING, FETCHING, FetchProgress
 from sam_annotator.core.weights.http_pieces import Patience
 from sam_annotator.core.weights.manifest import Checkpoint, find_checkpoint
 from sam_annotator.core.weights.record import recorded
-from sam_annotator.core.weights.verification import CHECKING, FETCHING, FetchProgress
 from tests.file_server import FileServer, serve
 
 CONTENT = b"PK\3\4" + bytes(range(256)) * 4096
@@ -396,6 +396,6 @@ def test_a_file_where_the_folder_should_be_is_said(server: FileServer, folder: P
 def test_checking_a_large_file_tells_how_far_it_is(
     server: FileServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "_STEP_SECONDS", 0.0)
+    monkeypatch.setattr(hashing, "_STEP_SECONDS", 0.0)
     told = fetch_all(server, folder)
     assert [step.done for step in told if step.doing == CHECKING][-1] == len(CONTENT)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sam_annotator.core.weights import verification
+from sam_annotator.core.weights import hashing
+from sam_annotator.core.weights.hashing import FetchProgress
 from sam_annotator.core.weights.record import record_path
-from sam_annotator.core.weights.verification import FetchProgress, Verdict, copies, verify
+from sam_annotator.core.weights.verification import Verdict, copies, verify
 from tests.core.weights.test_manifest import SMALL, checkout
 
 __all__ = ["checkout"]
@@ -44,7 +45,7 @@ def test_another_file_is_wrong_and_says_what_to_do(path: Path, content: bytes, w
     verdict = result(verify(PUBLISHED, path))
     assert not verdict.is_good
     assert words in verdict.text
-    assert "`sam-annotator models fetch small --force`" in verdict.text
+    assert f"`sam-annotator models fetch small --force --models {path.parent}`" in verdict.text
 
 
 def test_without_a_published_hash_the_first_one_counts(path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_first_hash_that_cannot_be_noted_is_said(path: Path) -> None:
 
 
 def test_hashing_tells_how_far_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_STEP_SECONDS", 0.0)
+    monkeypatch.setattr(hashing, "_STEP_SECONDS", 0.0)
     path.write_bytes(bytes(3 * 2**20))
     assert [step.done for step in verify(UNPUBLISHED, path)] == [2**20, 2 * 2**20, 3 * 2**20]
 

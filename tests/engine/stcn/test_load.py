@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError, InputError
-from sam_annotator.core.weights.record import recorded, sha256
+from sam_annotator.core.weights.hashing import sha256
+from sam_annotator.core.weights.record import recorded
 from sam_annotator.engine.stcn import load
 from sam_annotator.engine.stcn.load import choose_precision, has_fast_bfloat16, load_network, make_stcn, ready_network
 from sam_annotator.engine.stcn.network import StcnNetwork
