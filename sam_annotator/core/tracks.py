@@ -126,6 +126,10 @@ class VideoTracks:
         """One object; None if no frame shows it."""
         return self._track(object_id) if self._sights.get(object_id) else None
 
+    def mentions(self, object_id: int) -> bool:
+        """True if a frame shows this object, or says that a propagation answered for it."""
+        return any(object_id in ids for ids in self._ids_in.values())
+
     @property
     def annotated(self) -> int:
         """Number of frames that have an annotation, with or without objects, that can be read."""
@@ -188,6 +192,23 @@ def key_frames_around(tracks: Iterable[Track], index: int) -> tuple[int | None, 
     keys = frozenset[int]().union(*(track.key_frames for track in tracks))
     before = max((key for key in keys if key <= index), default=None)
     return before, min((key for key in keys if key > index), default=None)
+
+
+def start_in_range(tracks: Iterable[Track], index: int, first: int, last: int) -> int | None:
+    """Where to carry masks on from, for a person at frame `index`, so that no frame outside `first`..`last` is written.
+
+    Returns:
+        `index`, where it lies in the range. Else, at the end of the range that is nearer: the frame just before the
+        range, if every object is known there, so that there is nothing to write in it; else the range's own end, if
+        it shows one of them. None: neither.
+    """
+    if first <= index <= last:
+        return index
+    end, before = (first, first - 1) if index < first else (last, last + 1)
+    known = list(tracks)
+    if known and all(before in track.frames | track.answered_frames for track in known):
+        return before
+    return end if any(end in track.frames for track in known) else None
 
 
 def relabel_object(

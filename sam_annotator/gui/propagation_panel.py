@@ -9,7 +9,7 @@ from PyQt5 import QtCore, QtWidgets
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.run_journal import can_take_back, take_back_last_run
-from sam_annotator.core.tracks import Track, key_frames_around
+from sam_annotator.core.tracks import Track, key_frames_around, start_in_range
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 from sam_annotator.gui.preferences import remembered_agreement
@@ -123,19 +123,25 @@ class PropagationPanel(QtCore.QObject):
     def _request(self, object_ids: tuple[int, ...]) -> dict[str, Any] | str:
         """What the timeline's choices ask for, or why that cannot be done: fields of the engine's request."""
         index, direction = self._window.session.index, self._timeline.direction.currentData()
-        first, last = self._timeline.frame_range()
-        request = {"object_ids": object_ids, "start": index, "first": min(first, index), "last": max(last, index)}
+        tracks = [track for track in map(self._window.session.tracks.get, object_ids) if track is not None]
         if direction in (TO_NEXT_KEY, BETWEEN_KEYS):
-            tracks = [track for track in map(self._window.session.tracks.get, object_ids) if track is not None]
             before, after = key_frames_around(tracks, index)
             if after is None:
                 return "There is no key frame of the checked objects after this frame."
             if direction == BETWEEN_KEYS and before is None:
                 return "There is no key frame of the checked objects in this frame or before it."
             start = before if direction == BETWEEN_KEYS else index
-            request |= {"start": start, "first": start, "last": after, "direction": "forward"}
+            first, last, way = start, after, "forward"
         else:
-            request["direction"] = direction
+            first, last = self._timeline.frame_range()
+            start, way = start_in_range(tracks, index, first, last), direction
+            if start is None:
+                return (
+                    f"This frame is outside the range {first + 1} to {last + 1}, and the range has no mask to carry on "
+                    "at that end: go to a frame of the range that has one, or change the range."
+                )
+            first, last = min(first, start), max(last, start)
+        request = {"object_ids": object_ids, "start": start, "first": first, "last": last, "direction": way}
         if not _fills_something(**request):
             return "There is no frame to fill in this direction; change the range or the direction."
         if request["last"] - request["start"] == 1 and direction in (TO_NEXT_KEY, BETWEEN_KEYS):

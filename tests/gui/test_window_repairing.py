@@ -9,6 +9,7 @@ import pytest
 from PyQt5 import QtTest
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.run_journal import sole_run
 from sam_annotator.engine.propagator import Forecast, KeyFrame
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO
@@ -247,3 +248,74 @@ def test_how_far_a_repair_goes_is_a_preference(driver: Driver) -> None:
     driver.propagation(60)
     assert driver.window.timeline.progress.text().startswith("Repaired frames 4 to 8, where the masks agree")
     assert {index for index, found in all_shapes(driver).items() if found != before[index]} <= {3, 4, 6, 7}
+
+
+def choose_range(driver: Driver, first: int, last: int) -> None:
+    """Both are indices of frames, inside."""
+    driver.window.timeline.first.setValue(first + 1)
+    driver.window.timeline.last.setValue(last + 1)
+
+
+@pytest.mark.parametrize(("key", "direction"), [(3, "forward"), (8, "backward"), (3, "both")])
+def test_from_a_frame_outside_the_range_it_begins_at_the_mask_beside_the_range(
+    make_annotation_window: Window,
+    output: Path,
+    root: Path,
+    discs: DiscSegmenter,
+    held: HeldPropagator,  # noqa: F811
+    key: int,
+    direction: str,
+) -> None:
+    held.let_all()
+    draw(root, output, (key,), source=PROPAGATED)
+    draw(root, output, (1, 2, 9, 10), source=PROPAGATED)  # of an earlier run: outside the range they stay
+    draw(root, output, (11,))
+    driver = make_annotation_window(root)
+    older = {index: file_of(driver, index).read_bytes() for index in (0, 1, 2, key, 9, 10, 11)}
+    choose(driver, direction)
+    choose_range(driver, 4, 7)
+    driver.go_to(0 if direction != "backward" else 11)
+    propagate(driver)
+    assert answered(driver) == sorted({*older, 4, 5, 6, 7})
+    assert {index: file_of(driver, index).read_bytes() for index in older} == older
+
+
+def test_from_a_frame_outside_the_range_it_begins_at_the_key_frame_at_its_end(
+    make_annotation_window: Window,
+    output: Path,
+    root: Path,
+    discs: DiscSegmenter,
+    held: HeldPropagator,  # noqa: F811
+) -> None:
+    held.let_all()
+    draw(root, output, (4,))
+    driver = make_annotation_window(root)
+    choose_range(driver, 4, 7)
+    propagate(driver)
+    assert answered(driver) == [0, 4, 5, 6, 7]
+
+
+def test_a_range_without_a_mask_to_begin_with_says_where_to_go(driver: Driver) -> None:
+    choose_range(driver, 4, 7)
+    driver.press(Qt.Key_Space)
+    assert not driver.window.propagation.is_running
+    assert "outside the range 5 to 8" in driver.window.statusBar().currentMessage()
+    assert answered(driver) == [0]
+
+
+def test_an_object_that_is_not_known_beside_the_range_is_not_written_there(
+    make_annotation_window: Window,
+    output: Path,
+    root: Path,
+    discs: DiscSegmenter,
+    held: HeldPropagator,  # noqa: F811
+) -> None:
+    held.let_all()
+    draw(root, output, (3,))
+    draw(root, output, (4,), thing=BRICK)
+    driver = make_annotation_window(root)
+    choose_range(driver, 4, 7)
+    before = file_of(driver, 3).read_bytes()
+    propagate(driver)
+    assert answered(driver) == [0, 3, 4, 5, 6, 7]
+    assert file_of(driver, 3).read_bytes() == before
