@@ -31,9 +31,9 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.engine import (
     batch,  # noqa: F401  what a run needs is loaded here, once, so that a kill meets the run and not the imports
-    embedded_propagator,  # noqa: F401
     engines,
 )
+from sam_annotator.engine.embedded import propagator as embedded_propagator  # noqa: F401
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 
 HEIGHT, WIDTH, FRAMES = 48, 72, 9
