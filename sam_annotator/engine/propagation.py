@@ -31,14 +31,15 @@ from sam_annotator.engine.read_ahead import Image, read_ahead
 class Record(Protocol):
     """Is told of a frame that is about to be written."""
 
-    def __call__(
-        self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int], dropped: Iterable[int]
-    ) -> None:
-        """What its file says (None: there is none), the objects answered for, and those whose old answers go."""
+    def __call__(self, index: int, before: FrameAnnotation | None, object_ids: Iterable[int]) -> None:
+        """What its file says (None: there is none), and the objects answered for."""
 
 
 Pending = Callable[[int], frozenset[int]]
-"""The objects whose propagated masks in a frame count for nothing any more: a later request computes them anew."""
+"""The objects whose propagated masks in a frame count for nothing any more: a later request computes them anew.
+
+They stay in the file until it does: where it never comes to that, they are all there is.
+"""
 
 
 def nothing_pending(_index: int) -> frozenset[int]:
@@ -95,7 +96,7 @@ def propagate(
         record: is told of each frame before it is written.
         written: frames that this very run wrote before it was interrupted. They are computed, not written: so the
             propagator remembers what it did then, and the frames after them come out the same.
-        pending: objects whose old masks do not count, frame by frame, and go where a new one is written beside them.
+        pending: objects whose old masks do not count, frame by frame: new ones are made as if they were not there.
 
     Raises:
         InputError: the request does not fit the video, there is no mask to carry on, or the start frame
@@ -263,12 +264,13 @@ class Run:
         def change(current: FrameAnnotation) -> FrameAnnotation:
             nonlocal before
             before = current if self._store.path(self._video, index).exists() else None
-            changed = _without(current, pending) if new else current
+            changed = current
             # A person may have saved this frame while the model was at it: what they drew keeps its pixels.
-            for object_id, parts in (shapes if current == seen else self._shapes(new, changed)).items():
+            answers = shapes if current == seen else self._shapes(new, _without(current, pending))
+            for object_id, parts in answers.items():
                 changed = set_propagated(changed, object_id, parts)
             if self._record is not None and changed != current:
-                self._record(index, before, new, pending)
+                self._record(index, before, new)
             return changed
 
         after = self._store.update(self._video, index, change, self.width, self.height)

@@ -93,6 +93,39 @@ def test_interrupted_anywhere_and_gone_on_with_the_files_are_those_of_an_undistu
     assert results[0] == results[1]
 
 
+def two_objects_from_both_ends(video: Video, store: AnnotationStore) -> None:
+    """The whole video filled: object 1 is carried on from frame 2, object 2, in its way, from frame 5."""
+    draw(store, video, 2, {1: box(6, 10)})
+    draw(store, video, 5, {2: box(10, 12)})
+    list(run_whole_video(video, store, MovingPropagator(), (1, 2)))
+
+
+@pytest.mark.parametrize("taken", range(1, 12, 2))
+def test_a_run_that_is_cancelled_leaves_every_mask_that_it_did_not_replace(
+    video: Video, store: AnnotationStore, taken: int
+) -> None:
+    two_objects_from_both_ends(video, store)
+    before = {index: store.read(video, index) for index in range(FRAMES)}
+    with closing(run_whole_video(video, store, MovingPropagator(), (1, 2))) as steps:
+        frames = (step for step in steps if isinstance(step, FrameDone))
+        done = [frame.index for _, frame in zip(range(taken), frames, strict=False)]
+    for index in range(FRAMES):
+        now = store.read(video, index)
+        assert now.propagated_ids == before[index].propagated_ids
+        if index not in done:
+            assert now == before[index]
+        assert now.shapes_of(2) == before[index].shapes_of(2)
+
+
+def test_masks_that_cannot_be_computed_anew_stay(video: Video, store: AnnotationStore) -> None:
+    two_objects_from_both_ends(video, store)
+    before = {index: store.read(video, index).shapes_of(2) for index in range(FRAMES)}
+    video.frame_paths[5].write_bytes(b"damaged")
+    steps = frames_of(fill_video(video, store, MovingPropagator(), FillOptions("both", again=True)))
+    assert any("Nothing was filled" in (step.problem or "") for step in steps)
+    assert {index: store.read(video, index).shapes_of(2) for index in range(FRAMES)} == before
+
+
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_exactly_the_frames_that_are_asked_for_are_filled(data: st.DataObject) -> None:
