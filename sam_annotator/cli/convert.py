@@ -91,7 +91,8 @@ def _add_categories(parser: argparse.ArgumentParser) -> None:
         "--categories",
         metavar="FILE",
         help="fix names and ids: a text file, one a line, or a JSON with 'categories' such as LV-VIS', whose ids and "
-        "other keys are kept; `present`: the labels that occur, sorted (default)",
+        "other keys are kept; `present`: the labels that occur, sorted (default: as the dataset's other splits have "
+        "them, else the labels that occur, and a note says so)",
     )
     group.add_argument(
         "--map", type=Path, metavar="FILE", help="rename labels: `old -> new` a line, or JSON {old: new}"
@@ -99,7 +100,7 @@ def _add_categories(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--drop-unknown",
         action="store_true",
-        help="leave out objects whose label the category file does not name, and say how many (default: an error)",
+        help="leave out objects whose label the categories do not name, and say how many (default: an error)",
     )
 
 
@@ -252,6 +253,7 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
     return ConvertOptions(
         split=options.split,
         categories=None if options.categories in (None, _PRESENT) else Path(options.categories),
+        present=options.categories == _PRESENT,
         images=options.images,
         force=options.force,
         layout=options.layout,

@@ -91,6 +91,21 @@ def _from_json(path: Path, text: str) -> tuple[Category, ...]:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise InputError(f"The category file {path} is not valid JSON ({error}).") from error
+    return _from_document(path, document)
+
+
+def categories_of(path: Path, document: Any) -> tuple[Category, ...]:
+    """The categories that a JSON file says, which was read already; as `read_categories`.
+
+    Raises:
+        InputError: as `read_categories`.
+    """
+    categories = _from_document(path, document)
+    _check(path, categories)
+    return categories
+
+
+def _from_document(path: Path, document: Any) -> tuple[Category, ...]:
     entries = document.get("categories") if isinstance(document, dict) else document
     if not isinstance(entries, list):
         raise InputError(f"The category file {path} has no list 'categories'.")

@@ -50,6 +50,8 @@ def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: py
         "  images      4 linked",
         "Left out: videos without annotation: 1 (duck)",
         "To know: frames without annotation: 2 of 4, in 1 video (swan); objects count as absent there",
+        "To know: The labels that occur became the categories (1), for want of a file that fixes names and ids "
+        "(--categories FILE).",
     ]
     reader = YoutubeVis(path)
     check_consistency(reader)
@@ -222,3 +224,13 @@ def test_what_an_interrupted_run_kept_is_gone_once_the_dataset_is_written(
     assert main(arguments(folder)) == 0
     assert list(kept.iterdir()) == []
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_present_is_told_from_no_word_of_categories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "names.txt").write_text("duck\nswan\n")
+    assert main(arguments(folder, "--split", "val", "--categories", str(folder / "names.txt"))) == 0
+    assert main(arguments(folder, "--categories", "present")) == 2
+    assert "val_instances.json, a split of the same dataset, has other ids" in capsys.readouterr().err
+    assert main(arguments(folder)) == 0
+    reader = YoutubeVis(folder / "dataset" / "Annotations" / "train_instances.json")
+    assert [category["name"] for category in reader.categories.values()] == ["duck", "swan"]

@@ -67,6 +67,7 @@ class ExportDialog(ExchangeDialog):
         return ConvertOptions(
             split=value["split"] or "train",
             categories=self._categories(),
+            present=value["categories_from"] == "present",
             images=value["images"],
             force=value["force"],
             layout=value["layout"],
@@ -91,7 +92,7 @@ class ExportDialog(ExchangeDialog):
         return path / "annotations.json" if is_coco else path.parent
 
     def _categories(self) -> Path | None:
-        if self.fields["categories_from"].value() == "present":
+        if self.fields["categories_from"].value() != "file":
             return None
         path = cast("Path | None", self.fields["categories"].path())
         if path is None:
@@ -231,7 +232,11 @@ def _split_fields() -> dict[str, Any]:
 
 
 def _category_fields() -> dict[str, Any]:
-    sources = {"present": "the labels that occur, sorted", "file": "those of a file"}
+    sources = {
+        "splits": "as the dataset's other splits, else the labels that occur",
+        "present": "the labels that occur, sorted",
+        "file": "those of a file",
+    }
     return {
         "categories_from": Choice(sources, "--categories"),
         "categories": PathEdit("Categories", files=_LISTS, placeholder="a list, or a JSON with categories (LV-VIS)"),

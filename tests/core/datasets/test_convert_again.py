@@ -1,5 +1,6 @@
 """A dataset made again into a folder that has one: nothing old stands under new masks."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from sam_annotator.core.datasets import images
 from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.errors import InputError
 from tests.dataset_tree import HEIGHT, WIDTH, Tree, polygon
 
 
@@ -88,3 +90,79 @@ def test_a_file_where_the_folder_of_a_video_should_be_is_one_sentence(tree: Tree
     with pytest.raises(ConversionError, match="cannot be compared with"):
         tree.convert()
     assert os.listdir(tree.dataset) == ["JPEGImages"]
+
+
+def categories(tree: Tree, split: str) -> dict[int, str]:
+    return {number: category["name"] for number, category in tree.load(split).categories.items()}
+
+
+def write_names(tree: Tree, *names: str) -> Path:
+    path = tree.videos.parent / "names.txt"
+    path.write_text("\n".join(names))
+    return path
+
+
+@pytest.mark.parametrize("layout", ["lvvis", "split-first", "ytvis2019", "ytvis2021"])
+def test_a_further_split_takes_the_categories_of_the_first_with_ids_and_keys(tree: Tree, layout: str) -> None:
+    listed = [{"id": 7, "name": "swan", "partition": 2}, {"id": 3, "name": "duck", "partition": 1}]
+    names = tree.videos.parent / "names.json"
+    names.write_text(json.dumps({"categories": listed}))
+    path = tree.convert(categories=names, layout=layout).path
+    report = tree.convert(present=False, split="val", layout=layout)
+    val = tree.load("val", layout=layout)
+    assert [(c["id"], c["name"], c["partition"]) for c in val.categories.values()] == [(7, "swan", 2), (3, "duck", 1)]
+    assert f"Categories and ids are those of {path}, a split of the same dataset." in str(report)
+
+
+def test_a_label_that_the_other_split_lacks_is_an_error_that_lists_it(tree: Tree) -> None:
+    path = tree.convert().path
+    tree.annotate("b/00000", polygon(1), polygon(2, "duck"))
+    with pytest.raises(ConversionError, match="'duck'") as caught:
+        tree.convert(present=False, split="val")
+    assert f"{path} counts as a split of the same dataset; --categories FILE" in str(caught.value)
+    report = tree.convert(present=False, split="val", drop_unknown=True)
+    assert (report.objects, report.is_clean) == (2, False)
+
+
+def test_the_labels_that_occur_are_taken_with_a_note_where_nothing_fixes_them(tree: Tree) -> None:
+    tree.annotate("b/00000", polygon(1), polygon(2, "duck"))
+    report = tree.convert(present=False)
+    assert categories(tree, "train") == {1: "duck", 2: "swan"}
+    (note,) = (finding for finding in report.findings if finding.reason == "categories-not-fixed")
+    assert (note.kind, note.count) == ("note", 2)
+    assert "(--categories FILE)" in note.text
+    again = tree.convert(force=True)
+    assert "categories-not-fixed" not in {finding.reason for finding in again.findings}
+    with pytest.raises(InputError, match="needs a category file"):
+        tree.convert(present=False, force=True, drop_unknown=True)
+
+
+def test_labels_that_occur_are_an_error_where_another_split_has_other_ids(tree: Tree) -> None:
+    path = tree.convert().path
+    tree.convert(split="same")
+    tree.annotate("b/00000", polygon(1), polygon(2, "duck"))
+    with pytest.raises(ConversionError) as caught:
+        tree.convert(split="val")
+    assert caught.value.problems[0].startswith(f"{path.with_name('same_instances.json')}, a split of the same dataset")
+    assert "1 is 'duck' here and 'swan' there, 'swan' has 2 here and 1 there" in caught.value.problems[0]
+    assert len(caught.value.problems) == 2
+
+
+def test_a_file_that_another_split_contradicts_is_taken_with_a_note(tree: Tree) -> None:
+    tree.convert()
+    report = tree.convert(split="val", categories=write_names(tree, "duck", "swan"))
+    assert categories(tree, "val") == {1: "duck", 2: "swan"}
+    assert [f.kind for f in report.findings if f.reason == "categories-differ"] == ["note"]
+    with pytest.raises(ConversionError, match="has other ids for its categories"):
+        tree.convert(present=False, split="test")
+
+
+def test_json_that_is_no_split_fixes_nothing_and_broken_json_is_told(tree: Tree) -> None:
+    tree.dataset.mkdir()
+    (tree.dataset / "report.json").write_text('{"result": "clean"}')
+    (tree.dataset / "names.json").write_text('{"categories": [{"id": 9, "name": "swan"}]}')
+    tree.convert(present=False, layout="ytvis2019")
+    assert list(tree.load(layout="ytvis2019").categories) == [1]
+    (tree.dataset / "val.json").write_text("{")
+    with pytest.raises(InputError, match=r"val\.json, a split of the same dataset, is not valid JSON"):
+        tree.convert(layout="ytvis2019", force=True)

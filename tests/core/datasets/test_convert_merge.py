@@ -71,7 +71,7 @@ def test_two_trees_over_the_same_videos_count_each_video_once(tmp_path: Path) ->
     second.annotate("hill/00000", polygon(1, "goat"))
     report = merged(first, second)
     assert (report.videos, report.objects) == (2, 2)
-    assert {f.reason for f in report.findings} == {"frame-not-annotated"}
+    assert {f.reason for f in report.findings} == {"categories-not-fixed", "frame-not-annotated"}
 
 
 def test_a_video_that_two_trees_annotated_is_an_error_that_names_both(tmp_path: Path) -> None:

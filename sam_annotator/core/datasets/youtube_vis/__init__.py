@@ -7,7 +7,7 @@ In the layout of LV-VIS (`layout.py` has the others):
 
 The JSON is what the YouTube-VIS API and LV-VIS' code read: one annotation per object and video, three lists with one
 entry per frame (RLE, box [x, y, width, height], area in pixels), null in all three where the object is absent. The same
-annotations always give the same bytes, however many processes made them.
+annotations and categories always give the same bytes, however many processes made them.
 
 For whoever shows it to people
 ------------------------------

@@ -32,6 +32,13 @@ def images_folder(output: Path, split: str, layout: Layout = "lvvis") -> Path:
     return output / _PLACES[layout][1].format(split)
 
 
+def other_splits(output: Path, splits: Iterable[str], layout: Layout = "lvvis") -> list[Path]:
+    """The JSON files of splits that the dataset `output` has besides `splits`, sorted; some may be of another kind."""
+    own = {annotations_path(output, split, layout) for split in splits}
+    pattern = _PLACES[layout][0].format("*")
+    return [path for path in sorted(output.glob(pattern)) if path not in own and path.is_file()]
+
+
 def dataset_names(videos: Iterable[Video]) -> dict[str, str]:
     """The name of each video in the dataset, by its name in the tree.
 

@@ -27,7 +27,9 @@ class ConvertOptions:
 
     Attributes:
         split: name of the part of the dataset that is made: `train`, `val`, ...
-        categories: a category file that fixes names and ids; None: the labels that occur.
+        categories: a category file that fixes names and ids; None: as the dataset's other splits have them, else the
+            labels that occur.
+        present: the labels that occur, whatever other splits have; `categories` is None then.
         images: `link` (hard links, copies between file systems), `copy`, or `none`.
         force: write over the JSON of the same split.
         layout: where JSON and images stand in the dataset.
@@ -49,6 +51,7 @@ class ConvertOptions:
 
     split: str = "train"
     categories: Path | None = None
+    present: bool = False
     images: ImageMode = "link"
     force: bool = False
     layout: Layout = "lvvis"
@@ -90,5 +93,5 @@ def check_options(options: ConvertOptions) -> None:
         if getattr(options, name) not in _CHOICES[name]:
             raise InputError(f"{getattr(options, name)!r} is no {name}; use {', '.join(_CHOICES[name])}.")
     check_jobs(options.jobs)
-    if options.drop_unknown and options.categories is None:
-        raise InputError("--drop-unknown needs a category file (--categories FILE): without one every label is known.")
+    if options.present and options.categories is not None:
+        raise InputError("Categories are those of a file or those that occur, not both; choose one.")

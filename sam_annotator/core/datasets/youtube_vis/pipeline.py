@@ -14,9 +14,10 @@ from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, che
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, check_options
 from sam_annotator.core.datasets.youtube_vis.placing import images_in_the_way, images_to_encode, place_images
 from sam_annotator.core.datasets.youtube_vis.reading import Laid, read_videos
-from sam_annotator.core.datasets.youtube_vis.settling import Settled, Vocabulary, settle
+from sam_annotator.core.datasets.youtube_vis.settling import Settled, settle
 from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
 from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, describe_nothing, find_strays
+from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import check_split, write_split
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import replacing
@@ -55,7 +56,7 @@ def convert(
     check_options(options)
     targets = {split: annotations_path(output, split, options.layout) for split in options.splits}
     check_output(output, targets.values(), options.force)
-    vocabulary = Vocabulary.read(options)
+    vocabulary = Vocabulary.read(output, options)
     names = dataset_names(videos)
     survey = yield from _look(videos, store, names, options)
     strays = find_strays(videos, store, output)

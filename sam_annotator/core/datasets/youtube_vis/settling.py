@@ -6,43 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam_annotator.core.categories import (
-    Category,
-    categories_from_labels,
-    describe_unknown_labels,
-    read_categories,
-)
+from sam_annotator.core.categories import Category, categories_from_labels, describe_unknown_labels
 from sam_annotator.core.datasets.convert_report import Finding
-from sam_annotator.core.datasets.label_renames import read_renames, unused_renames
+from sam_annotator.core.datasets.label_renames import unused_renames
 from sam_annotator.core.datasets.records import ReadObject, ReadVideo, describe_conflict
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.reading import Laid
+from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 
 _LISTED = 3
 
 _LARGEST = 2**53
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What labels mean: read from files before anything else is, so that a slip in them shows at once."""
-
-    renames: Mapping[str, str]
-    fixed: tuple[Category, ...] | None
-    source: Path | None
-
-    @classmethod
-    def read(cls, options: ConvertOptions) -> "Vocabulary":
-        """Raises InputError for a file that cannot be used."""
-        renames = {} if options.renames is None else read_renames(options.renames)
-        fixed = None if options.categories is None else read_categories(options.categories)
-        return cls(renames, fixed, options.categories)
-
-    def label_of(self, found: ReadObject) -> str:
-        """The label of an object, renamed."""
-        label = found.labels[0].label
-        return self.renames.get(label, label)
 
 
 @dataclass(frozen=True)
@@ -67,8 +42,8 @@ class Settled:
 def settle(laid: Sequence[Laid], names: Mapping[str, str], vocabulary: Vocabulary, options: ConvertOptions) -> Settled:
     """Share out videos and give objects their categories. `names`: in the dataset, by those in the tree."""
     counts = Counter(vocabulary.label_of(found) for read, _path in laid for found in _kept(read))
-    findings = list(_labels_findings(laid, counts, vocabulary, options))
     categories = categories_from_labels(counts) if vocabulary.fixed is None else vocabulary.fixed
+    findings = [*_labels_findings(laid, counts, vocabulary, options), *vocabulary.findings(categories)]
     ids = {category.name: category.id for category in categories}
     splits = _assign(laid, names, vocabulary, options)
     records: dict[str, list[VideoRecord]] = {split: [] for split in options.splits}
@@ -149,16 +124,19 @@ def _unknown(
 ) -> Iterator[Finding]:
     known = {category.name for category in fixed}
     unknown = {label: count for label, count in counts.items() if label not in known}
-    if not unknown or options.categories is None:
+    source = vocabulary.source
+    if not unknown or source is None:
         return
     if not options.drop_unknown:
-        text = describe_unknown_labels(unknown, fixed, options.categories)
-        yield Finding("error", "unknown-label", text, file=str(options.categories), count=sum(unknown.values()))
+        text = describe_unknown_labels(unknown, fixed, source)
+        if vocabulary.is_adopted:
+            text += f"\n    ({source} counts as a split of the same dataset; --categories FILE names another file)"
+        yield Finding("error", "unknown-label", text, file=str(source), count=sum(unknown.values()))
         return
     for read, _path in laid:
         gone = Counter(label for label in map(vocabulary.label_of, _kept(read)) if label in unknown)
         for label, count in sorted(gone.items()):
-            text = f"{_objects(count)} labelled {label!r} in video {read.name}: {options.categories} has no such name."
+            text = f"{_objects(count)} labelled {label!r} in video {read.name}: {source} has no such name."
             yield Finding("dropped", "unknown-label", text, read.name, count=count)
 
 

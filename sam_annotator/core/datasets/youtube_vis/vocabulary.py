@@ -1,0 +1,123 @@
+"""What labels mean: renames, and categories fixed by a file or by what the dataset has of other splits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from sam_annotator.core.categories import Category, categories_of, read_categories
+from sam_annotator.core.datasets.convert_report import Finding, Kind
+from sam_annotator.core.datasets.label_renames import read_renames
+from sam_annotator.core.datasets.records import ReadObject
+from sam_annotator.core.datasets.youtube_vis.layout import other_splits
+from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
+from sam_annotator.core.errors import InputError
+
+_LISTED: Final = 3
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What labels mean: read from files before anything else is, so that a slip in them shows at once.
+
+    Attributes:
+        renames: new labels by old ones.
+        fixed: the categories; None: the labels that occur.
+        source: the file that fixes them.
+        siblings: the categories of the dataset's other splits, by their files.
+        is_present: the labels that occur were asked for.
+    """
+
+    renames: Mapping[str, str]
+    fixed: tuple[Category, ...] | None
+    source: Path | None
+    siblings: Mapping[Path, tuple[Category, ...]] = field(default_factory=dict)
+    is_present: bool = False
+
+    @classmethod
+    def read(cls, output: Path, options: ConvertOptions) -> "Vocabulary":
+        """Raises InputError for a file that cannot be used."""
+        renames = {} if options.renames is None else read_renames(options.renames)
+        siblings = {}
+        for path in other_splits(output, options.splits, options.layout):
+            if categories := _categories_of_split(path):
+                siblings[path] = categories
+        source = options.categories
+        if source is None and not options.present:
+            source = next(iter(siblings), None)
+        if options.drop_unknown and source is None:
+            raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
+        fixed = None if source is None else siblings.get(source) or read_categories(source)
+        return cls(renames, fixed, source, siblings, options.present)
+
+    @property
+    def is_adopted(self) -> bool:
+        """True if another split of the dataset fixes the categories."""
+        return self.source in self.siblings
+
+    def label_of(self, found: ReadObject) -> str:
+        """The label of an object, renamed."""
+        label = found.labels[0].label
+        return self.renames.get(label, label)
+
+    def findings(self, categories: Sequence[Category]) -> Iterator[Finding]:
+        """Where `categories`, which are to be written, come from if nobody said so, and whom they contradict."""
+        if self.is_adopted:
+            text = f"Categories and ids are those of {self.source}, a split of the same dataset."
+            yield Finding("note", "categories-of-split", text, file=str(self.source), count=len(categories))
+        elif self.fixed is None and not self.is_present:
+            text = (
+                f"The labels that occur became the categories ({len(categories)}), for want of a file that fixes names "
+                "and ids (--categories FILE)."
+            )
+            yield Finding("note", "categories-not-fixed", text, count=len(categories))
+        for path, others in self.siblings.items():
+            differing = _differing(categories, others)
+            if differing:
+                listed = ", ".join(differing[:_LISTED]) + (", ..." if len(differing) > _LISTED else "")
+                text = (
+                    f"{path}, a split of the same dataset, has other ids for its categories: {listed}. Give all splits "
+                    "the same with --categories FILE (that JSON, for one), or make them in one run (--split-list)."
+                )
+                is_wanted = self.fixed is not None and not self.is_adopted
+                kind: Kind = "note" if is_wanted else "error"
+                yield Finding(kind, "categories-differ", text, file=str(path), count=len(differing))
+
+
+def _differing(ours: Sequence[Category], theirs: Sequence[Category]) -> list[str]:
+    """One id for two names, or two ids for one name, in words."""
+    ids = {category.name: category.id for category in theirs}
+    names = {category.id: category.name for category in theirs}
+    return [
+        f"{other.name!r} has {other.id} here and {ids[other.name]} there"
+        if other.name in ids
+        else f"{other.id} is {other.name!r} here and {names[other.id]!r} there"
+        for other in ours
+        if ids.get(other.name, other.id) != other.id or names.get(other.id, other.name) != other.name
+    ]
+
+
+def _categories_of_split(path: Path) -> tuple[Category, ...]:
+    """The categories of a dataset's JSON; none if it is not one, or has none."""
+    try:
+        document = _head(path)
+    except OSError as error:
+        raise InputError(f"{path}, a split of the same dataset, cannot be read ({error.strerror}).") from error
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path}, a split of the same dataset, is not valid JSON ({error}); remove it.") from error
+    if not isinstance(document, dict) or not isinstance(document.get("videos"), list):
+        return ()
+    return categories_of(path, document) if document.get("categories") else ()
+
+
+def _head(path: Path) -> Any:
+    """What a dataset's JSON says before its annotations, where a line begins with them: the rest may be gigabytes."""
+    lines: list[bytes] = []
+    with path.open("rb") as stream:
+        for line in stream:
+            if line.startswith(b'"annotations":['):
+                return orjson.loads(b"".join(lines).rstrip().removesuffix(b",") + b"}")
+            lines.append(line)
+    return orjson.loads(b"".join(lines))
