@@ -1,7 +1,7 @@
 """Between a frame's annotation and what stands on the canvas and in labelme's lists."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt5 import QtCore, QtGui
 
-from sam_annotator.core.annotation import FrameAnnotation
+from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.masks import Mask, object_mask
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.session import LoadedFrame
@@ -17,6 +17,9 @@ from sam_annotator.gui.shapes import from_labelme, to_labelme
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
+
+State = list[LabelmeShape]  # what stood on the canvas once
+Change = Callable[[State], State | None]  # None: the state makes no sense any more
 
 
 class FrameView:
@@ -47,6 +50,29 @@ class FrameView:
         shapes = () if annotation is None else annotation.shapes
         self._window.load_shapes([to_labelme(shape) for shape in shapes])
         self._window.load_flags({} if annotation is None else dict(annotation.flags))
+
+    def reload(self, annotation: FrameAnnotation | None, change: Change | None = None) -> bool:
+        """Show what the file says now, after others wrote it. What the person did before can be undone still where it
+        means something: where nothing has changed here, or the `change` can be made to the earlier states as well.
+
+        Returns:
+            False if edits that could be undone are forgotten.
+        """
+        canvas = self._window.canvas
+        earlier = list(canvas.shape_backups)[:-1]
+        shown = () if annotation is None else annotation.shapes
+        if change is not None:
+            changed = [change(state) for state in earlier]
+            lost = max((number for number, state in enumerate(changed) if state is None), default=-1)
+            kept = changed[lost + 1 :]
+        else:
+            kept = earlier if _frozen(self._window.listed_shapes()) == shown else []
+        self.show_annotation(annotation)
+        states = _without_repeats([*kept, *canvas.shape_backups])
+        canvas.shape_backups.clear()
+        canvas.shape_backups.extend(states)
+        self._window.refresh_undo()
+        return len(kept) == len(earlier)
 
     def collect(self, start: FrameAnnotation) -> FrameAnnotation:
         """What stands on the canvas now; everything else is as in `start`."""
@@ -90,6 +116,16 @@ class FrameView:
         else:
             self._size = size
             self._window.fit_image()
+
+
+def _frozen(state: Iterable[LabelmeShape]) -> tuple[Shape, ...]:
+    return tuple(from_labelme(shape) for shape in state)
+
+
+def _without_repeats(states: Sequence[State]) -> list[State]:
+    """States of undo, each other than the one before it; of equal ones the last."""
+    frozen = [_frozen(state) for state in states]
+    return [state for number, state in enumerate(states) if frozen[number] not in frozen[number + 1 : number + 2]]
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QtGui.QImage:

@@ -1,6 +1,6 @@
 """Naming what was segmented or drawn, and renaming it: the dialog and what follows from its answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from PyQt5 import QtGui
 from sam_annotator.core.annotation import SAM
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.prompt import Proposal
+from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.name_dialog import KnownObject, Name, NameDialog, center_on
@@ -32,7 +33,8 @@ class Naming:
     def __init__(self, window: "AnnotationWindow", categories: CategoryList) -> None:
         self._window = window
         self.categories = categories
-        self._offered: tuple[object, int] | None = None
+        self._spare: set[int] = set()  # ids that were offered, or whose first mask was undone
+        self._spare_in: VideoTracks | None = None
         self.dialog: NameDialog | None = None
 
     def name_proposal(self, proposal: Proposal, then: Callable[[int], None] = lambda _object_id: None) -> None:
@@ -186,11 +188,18 @@ class Naming:
 
     def _next_id(self) -> int:
         """An id nobody has; the same one again while it was offered but not used."""
-        tracks = self._window.session.tracks
-        used = self._offered is None or self._offered[0] is not tracks
-        if used or tracks.get(self._offered[1]) is not None:
-            self._offered = (tracks, tracks.next_object_id())
-        return self._offered[1]
+        tracks: VideoTracks = self._window.session.tracks
+        if self._spare_in is not tracks:
+            self._spare_in, self._spare = tracks, set()
+        self._spare = {object_id for object_id in self._spare if not tracks.mentions(object_id)}
+        if not self._spare:
+            self._spare.add(tracks.next_object_id())
+        return min(self._spare)
+
+    def take_ids_back(self, object_ids: Iterable[int]) -> None:
+        """Objects were undone in this frame: those that no other frame knows are as if they had never been."""
+        if self._spare_in is not None and self._spare_in is self._window.session.tracks:
+            self._spare.update(object_ids)
 
     def _known_objects(self) -> list[KnownObject]:
         here = self._window.view.object_ids()

@@ -12,6 +12,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import IMAGE_SUFFIXES, Video, find_videos
 from sam_annotator.gui.docks.videos import VideoCounts
+from sam_annotator.gui.frame_view import Change
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.video_opener import VideoOpener
 
@@ -248,11 +249,12 @@ class Navigator(QtCore.QObject):
             window.mark_dirty()
         window.refresh_panels()
 
-    def reload_frame(self) -> None:
-        """Show what the current frame's file says now."""
+    def reload_frame(self, change: Change | None = None) -> None:
+        """Show what the current frame's file says now; `change`: how others came to write it, if that is known."""
         window = self._window
         try:
-            window.view.show_annotation(self._session.reload_annotation())
+            if not window.view.reload(self._session.reload_annotation(), change):
+                window.show_hint("This frame has changed: earlier edits of it cannot be undone any more.")
         except AnnotatorError as error:
             window.show_error("This frame cannot be read", str(error))
             return

@@ -11,6 +11,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks, change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.engine_thread import Priority
+from sam_annotator.gui.frame_view import Change, State
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -40,7 +41,8 @@ class ObjectCommands(QtCore.QObject):
 
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category in all frames: a track has one."""
-        self._start(f"renaming object {object_id}", partial(self._change, relabel_object, object_id, label))
+        work = partial(self._change, relabel_object, object_id, label)
+        self._start(f"renaming object {object_id}", work, partial(_relabelled, {object_id: label}))
 
     def rename_categories(self, renamed: Mapping[str, str]) -> None:
         """Give all objects of some categories other ones; `renamed` is old to new."""
@@ -51,7 +53,7 @@ class ObjectCommands(QtCore.QObject):
             for object_id, label in wanted:
                 yield from self._change(relabel_object, object_id, label)
 
-        self._start("renaming objects", change)
+        self._start("renaming objects", change, partial(_relabelled, dict(wanted)))
 
     def ask_renumber(self, object_id: int) -> None:
         """Ask for another object id, for all frames."""
@@ -68,7 +70,7 @@ class ObjectCommands(QtCore.QObject):
         """Give an object another id in all frames; refused where that id is taken."""
         if new_id != object_id:
             work = partial(self._change, change_object_id, object_id, new_id)
-            self._start(f"changing object {object_id} to {new_id}", work)
+            self._start(f"changing object {object_id} to {new_id}", work, partial(_renumbered, object_id, new_id))
 
     def delete(self, object_id: int, where: str) -> None:
         """Delete an object: in this `frame`, from it `onward`, or in the whole `video`."""
@@ -80,6 +82,7 @@ class ObjectCommands(QtCore.QObject):
         self._start(
             f"deleting object {object_id}",
             partial(self._change, delete_object, object_id, first=index if where == "onward" else 0),
+            lambda state: [shape for shape in state if shape.group_id != object_id],
         )
 
     def take_back(self, steps: Callable[[], Iterator[int]]) -> None:
@@ -97,7 +100,8 @@ class ObjectCommands(QtCore.QObject):
         known = () if track is None else track.frames | track.answered_frames
         return [index for index in sorted(known) if index >= first]
 
-    def _start(self, doing: str, work: Callable[[], Iterator[int]]) -> None:
+    def _start(self, doing: str, work: Callable[[], Iterator[int]], change: Change | None = None) -> None:
+        """Do it; `change` is what it means to the shapes of one frame, if that can be said."""
         window = self._window
         if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
             return
@@ -107,7 +111,7 @@ class ObjectCommands(QtCore.QObject):
         window.status.show_doing(doing)
         job = window.files.submit(lambda: steps, Priority.CLICK)
         job.progressed.connect(partial(self._on_frame, window.session.tracks))
-        job.succeeded.connect(lambda _result: self._end(None))
+        job.succeeded.connect(lambda _result: self._end(None, change))
         job.cancelled.connect(lambda: self._end(None))
         job.failed.connect(self._end)
 
@@ -116,17 +120,32 @@ class ObjectCommands(QtCore.QObject):
         tracks.set_frame(index, annotation)
         self._window.mark_file_annotated(index, annotation is not None)
 
-    def _end(self, message: str | None) -> None:
+    def _end(self, message: str | None, change: Change | None = None) -> None:
         window = self._window
         self.is_busy = False
         window.setEnabled(True)
         window.status.show_doing("")
         window.canvas.setFocus()
-        window.navigator.reload_frame()
+        window.navigator.reload_frame(change)
         window.refresh_panels()
         if message:
             window.navigator.reread_video()
             window.show_error("Not everything could be changed", message)
+
+
+def _relabelled(labels: Mapping[int, str], state: State) -> State:
+    for shape in state:
+        shape.label = labels.get(shape.group_id, shape.label)
+    return state
+
+
+def _renumbered(old: int, new: int, state: State) -> State | None:
+    """None where another object had the new id then."""
+    if any(shape.group_id == new for shape in state):
+        return None
+    for shape in state:
+        shape.group_id = new if shape.group_id == old else shape.group_id
+    return state
 
 
 def _with_annotations(

@@ -121,18 +121,25 @@ class Session:
         self.base = annotation
         return annotation
 
-    def save(self, mine: FrameAnnotation) -> FrameAnnotation:
+    def save(self, mine: FrameAnnotation, is_as_found: bool = False) -> FrameAnnotation:
         """Save the current frame; returns what its file says now, which may be more than `mine`.
+
+        Args:
+            is_as_found: all that the person did since the frame was shown is undone: where there was no file then,
+                there is none again, unless somebody else has something to say there (`base` is None then).
 
         Raises:
             SaveError, AnnotationError: nothing was changed.
         """
         assert self.video is not None
+        assert self.frame is not None
         self.base = self.store.save(self.video, self.index, mine, self.base)
+        if is_as_found and self.frame.annotation is None:
+            self.base = self.store.take_back(self.video, self.index, None, ())
         self.saved_frames.add(self.index)
         if self.tracks is not None:
             self.tracks.set_frame(self.index, self.base)
-        return self.base
+        return self.base or mine
 
     def starting_point(self) -> FrameAnnotation:
         """The current frame's annotation, or an empty one."""

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +124,6 @@ class AnnotationWindow(LabelmeWindow):
         self.sam_tool.busy.connect(self.show_doing)
         self.sam_tool.prefetch.changed.connect(self.status.show_encoded)
         self.sam_tool.prefetch.changed.connect(self.timeline.slider.show_encoded)
-        self.sam_tool.failed.connect(partial(self.show_error, "The segmenter failed"))
         self.proposals_panel.chosen.connect(self.sam_tool.choose)
         self.proposals_panel.accepted.connect(self.accept_proposal)
         self.proposals_panel.rejected.connect(self.hand.reject)
@@ -188,7 +186,7 @@ class AnnotationWindow(LabelmeWindow):
             return False
         mine = self.view.collect(self.session.starting_point())
         try:
-            stands = self.session.save(mine)
+            stands = self.session.save(mine, is_as_found=not self.canvas.can_restore_shape)
         except AnnotatorError as error:
             self.status.show_saved("NOT SAVED", good=False)
             if str(error) != self._last_error:  # once, not at every stroke
@@ -198,7 +196,7 @@ class AnnotationWindow(LabelmeWindow):
         self._last_error = ""
         if stands.shapes != mine.shapes:
             self.view.show_annotation(stands)
-        self.mark_file_annotated(self.session.index, True)
+        self.mark_file_annotated(self.session.index, self.session.base is not None)
         self.show_saved()
         self.schedule_refresh()
         return True
@@ -280,7 +278,9 @@ class AnnotationWindow(LabelmeWindow):
         if self.canvas.has_prompt:
             self.canvas.undo_prompt()
         elif self.can_undo():
+            before = self.view.object_ids()
             super().undo()
+            self.naming.take_ids_back(before - self.view.object_ids())
 
     def can_undo(self) -> bool:
         return self.canvas.has_prompt or super().can_undo()

@@ -3,16 +3,29 @@
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PyQt5 import QtWidgets
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.annotation import SAM
 from sam_annotator.gui.driver import Driver
-from tests.gui.scene import BALL, DiscSegmenter, ball_centre, brick_centre
-from tests.gui.steps import annotate, answer_when_asked, corner_of, document, draw, facts, file_of, shapes
+from tests.gui.scene import BALL, HEIGHT, WIDTH, DiscSegmenter, ball_centre, brick_centre
+from tests.gui.steps import (
+    annotate,
+    answer_when_asked,
+    choose_in_menu,
+    corner_of,
+    document,
+    draw,
+    facts,
+    file_of,
+    settled,
+    shapes,
+)
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
@@ -298,3 +311,132 @@ def test_what_another_program_saved_meanwhile_to_other_objects_is_kept(
     annotate(driver, brick_centre(0), "brick")
     assert {number for number, _, _ in facts(driver)} == {1, 2, 9}
     assert {shape.group_id for shape in driver.window.listed_shapes()} == {1, 2, 9}
+
+
+# --- undone, down to no file -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blank(make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter) -> Driver:
+    """A window on a video without annotations."""
+    return make_annotation_window(make_videos(frames=4))
+
+
+def test_undoing_the_first_mask_of_a_frame_leaves_no_file_and_offers_its_id_again(blank: Driver) -> None:
+    annotate(blank, ball_centre(0), "ball")
+    annotate(blank, brick_centre(0), "brick")
+    assert facts(blank) == {(1, "ball", SAM), (2, "brick", SAM)}
+    blank.press(Qt.Key_Z, Qt.ControlModifier)
+    assert facts(blank) == {(1, "ball", SAM)}
+    blank.press(Qt.Key_Z, Qt.ControlModifier)
+    assert not file_of(blank).exists()
+    assert blank.window.status.saved.text() == "not annotated"
+    assert blank.window.session.tracks.annotated == 0
+    annotate(blank, brick_centre(0), "brick")
+    assert facts(blank) == {(1, "brick", SAM)}
+
+
+def test_a_frame_that_was_emptied_by_hand_keeps_its_file_until_that_is_undone_too(blank: Driver) -> None:
+    annotate(blank, ball_centre(0), "ball")
+    blank.window.commands.delete(1, "frame")
+    assert shapes(blank) == []
+    assert file_of(blank).exists()  # looked at, nothing here
+    blank.press(Qt.Key_Z, Qt.ControlModifier)
+    assert facts(blank) == {(1, "ball", SAM)}
+    blank.press(Qt.Key_Z, Qt.ControlModifier)
+    assert not file_of(blank).exists()
+
+
+def test_a_frame_that_had_a_file_keeps_it_when_all_is_undone(driver: Driver) -> None:
+    before = shapes(driver)
+    annotate(driver, brick_centre(0), "brick")
+    driver.press(Qt.Key_Z, Qt.ControlModifier)
+    assert shapes(driver) == before
+
+
+def test_what_a_propagation_said_meanwhile_stays_when_the_first_mask_is_undone(blank: Driver, output: Path) -> None:
+    annotate(blank, ball_centre(0), "ball")
+    session = blank.window.session
+    session.store.update(session.video, 0, lambda frame: replace(frame, propagated_ids=frozenset({7})), WIDTH, HEIGHT)
+    blank.press(Qt.Key_Z, Qt.ControlModifier)
+    assert file_of(blank).exists()
+    assert session.store.read(session.video, 0).propagated_ids == {7}
+
+
+# --- undo after many frames were changed -------------------------------------------------------------------------
+
+
+def undo(driver: Driver) -> None:
+    driver.press(Qt.Key_Z, Qt.ControlModifier)
+
+
+@pytest.fixture
+def two(blank: Driver) -> Driver:
+    """The ball, then the brick were accepted in the first frame."""
+    annotate(blank, ball_centre(0), "ball")
+    annotate(blank, brick_centre(0), "brick")
+    return blank
+
+
+def test_after_a_rename_earlier_edits_are_undone_under_the_new_name(two: Driver) -> None:
+    two.window.commands.rename(1, "globe")
+    settled(two)
+    assert facts(two) == {(1, "globe", SAM), (2, "brick", SAM)}
+    undo(two)
+    assert facts(two) == {(1, "globe", SAM)}
+    undo(two)
+    assert not file_of(two).exists()
+
+
+def test_after_renaming_by_the_dialog_each_undo_takes_something_back(two: Driver) -> None:
+    choose_in_menu(two, 1, "Rename…")
+    two.name("globe")
+    settled(two)
+    undo(two)
+    assert facts(two) == {(1, "globe", SAM)}
+
+
+def test_after_a_new_id_earlier_edits_are_undone_under_that_id(two: Driver) -> None:
+    two.window.commands.renumber(1, 9)
+    settled(two)
+    undo(two)
+    assert facts(two) == {(9, "ball", SAM)}
+
+
+def test_a_state_in_which_the_new_id_was_another_objects_cannot_be_gone_back_to_and_that_is_said(two: Driver) -> None:
+    two.window.commands.delete(2, "frame")
+    two.window.commands.renumber(1, 2)
+    settled(two)
+    assert facts(two) == {(2, "ball", SAM)}
+    assert "earlier edits of it cannot be undone" in two.window.statusBar().currentMessage()
+    undo(two)
+    assert facts(two) == {(2, "ball", SAM)}
+
+
+def test_what_was_deleted_in_the_video_does_not_come_back_by_undoing_another_edit(two: Driver) -> None:
+    two.window.commands.delete(1, "video")
+    settled(two)
+    undo(two)
+    assert shapes(two) == []
+
+
+def test_a_change_of_other_frames_keeps_every_step_of_undo(two: Driver) -> None:
+    two.window.commands.take_back(lambda: iter(()))
+    settled(two)
+    assert two.window.statusBar().currentMessage() == ""
+    undo(two)
+    assert facts(two) == {(1, "ball", SAM)}
+
+
+def test_a_change_of_this_frame_by_others_is_said_to_end_undo(two: Driver) -> None:
+    session = two.window.session
+
+    def steps() -> Iterator[int]:
+        session.store.update(session.video, 0, lambda frame: frame.with_object(2, ()), WIDTH, HEIGHT)
+        yield 0
+
+    two.window.commands.take_back(steps)
+    settled(two)
+    assert facts(two) == {(1, "ball", SAM)}
+    assert "earlier edits of it cannot be undone" in two.window.statusBar().currentMessage()
+    assert not two.window.can_undo()
