@@ -1,6 +1,6 @@
 """The one module of the window that reaches the engine. Everything here but the names runs in the engine thread."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ class EngineJobs:
         encoding: the image that is being encoded.
         frames_ahead: how many frames are to be encoded before the person gets there.
         keeps_embeddings: whether they are kept in files.
+        told: is told, in the engine thread, what is loaded and where a model goes on when memory is short; what it
+            raises ends the loading.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -50,6 +52,7 @@ class EngineJobs:
         self._view: tuple[Mapping[Path, int], int] = ({}, 0)
         self.encoding: Path | None = None
         self.propagator_name = ""
+        self.told: Callable[[str], None] = _ignore
 
     @property
     def segmenter_name(self) -> str:
@@ -77,9 +80,9 @@ class EngineJobs:
         yield f"loading the {option}"
         chosen = replace(self._engine_options(), **{option: choice})
         if option == "segmenter":
-            self._take_segmenter(engines.make_segmenter(chosen))
+            self._take_segmenter(engines.make_segmenter(chosen, self._tell))
         else:
-            self._take_propagator(engines.make_propagator(chosen))
+            self._take_propagator(engines.make_propagator(chosen, self._tell))
         self._options[option] = choice
         return option, self.segmenter_name if option == "segmenter" else self.propagator_name
 
@@ -176,7 +179,7 @@ class EngineJobs:
         if self._segmenter is None:
             from sam_annotator.engine.engines import make_segmenter
 
-            self._take_segmenter(make_segmenter(self._engine_options()))
+            self._take_segmenter(make_segmenter(self._engine_options(), self._tell))
         return self._segmenter
 
     def _take_segmenter(self, segmenter: "Segmenter") -> None:
@@ -197,13 +200,20 @@ class EngineJobs:
         if self._propagator is None:
             from sam_annotator.engine.engines import make_propagator
 
-            self._take_propagator(make_propagator(self._engine_options()))
+            self._take_propagator(make_propagator(self._engine_options(), self._tell))
         return self._propagator
 
     def _take_propagator(self, propagator: "Propagator") -> None:
         self._propagator, self.propagator_name = propagator, propagator.name
 
+    def _tell(self, text: str) -> None:
+        self.told(text)
+
     def _engine_options(self) -> "EngineOptions":
         from sam_annotator.engine.engines import EngineOptions
 
         return EngineOptions(**self._options)
+
+
+def _ignore(_text: str) -> None:
+    """What nobody listens to."""

@@ -122,6 +122,11 @@ class SamTool(QtCore.QObject):
         self._canvas.clear_prompt()
         self._show()
 
+    def ask_again(self) -> None:
+        """Another segmenter is at work: it is asked for the current prompt, what the one before answered is dropped."""
+        self._answers, self._choices = {}, {}
+        self._on_prompt(self._canvas.prompt)
+
     def choose(self, index: int) -> None:
         """Choose a proposal by its index; one that is not there is ignored."""
         if index < len(self.proposals):

@@ -1,7 +1,7 @@
 """Weights in the window: what is missing is offered, fetched, checked and put to work, all without a restart."""
 
 import html
-import time
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,11 @@ from sam_annotator.core.weights.manifest import (
     has_right_size,
     load_manifest,
 )
+from sam_annotator.core.weights.published import damage_of, whole_copies
 from sam_annotator.gui.banner import Choice
+from sam_annotator.gui.engine_news import EngineNews
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
+from sam_annotator.gui.fetch_words import Speed, describe_amount
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 _KEYS = {"segmenter": "weights/segmenter", "propagator": "weights/propagator"}
 _PUT_AWAY = "weights/put_away"
 _OPTION_OF = {"sam": "segmenter", "stcn": "propagator"}
-_SPEED_SECONDS = 5.0
 
 
 def with_remembered(engines: Mapping[str, Any], memory: QtCore.QSettings) -> dict[str, Any]:
@@ -58,6 +60,9 @@ class Weights(QtCore.QObject):
         self._fetching: Checkpoint | None = None
         self._speed = Speed()
         self._when_free: list[Callable[[], None]] = []
+        self._told: tuple[Path, ...] = ()
+        self._failure = ""
+        self.news = EngineNews(window, self)
         self._banner.put_away.connect(self._on_put_away)
         window.sam_tool.changed.connect(self._look_for_a_pause)
 
@@ -74,8 +79,8 @@ class Weights(QtCore.QObject):
     def offer(self) -> None:
         """At the start: tell what is missing, unless the person has put just that away before."""
         missing, gone = self._jobs.missing(), self._gone()
-        names = ",".join(checkpoint.name for checkpoint in missing.wanted) if missing else ""
-        if gone or (missing and (not names or names != self._memory.value(_PUT_AWAY, ""))):
+        topic = _topic(missing)
+        if gone or (missing and (not topic or topic != self._memory.value(_PUT_AWAY, ""))):
             self._show_offer(gone)
 
     def show(self) -> None:
@@ -85,8 +90,25 @@ class Weights(QtCore.QObject):
         else:
             self._show_offer(self._gone())
 
+    def tell_damage(self) -> None:
+        """Say which files cannot be used and offer others, if that was not said yet."""
+        missing = self._jobs.missing()
+        if missing is not None and missing.damaged and missing.damaged != self._told and not self.is_fetching:
+            self._show_offer()
+
+    def tell_failure(self, message: str) -> None:
+        """No segmenter could be loaded: say so once, and offer others."""
+        if message == self._failure or self.is_fetching:
+            return
+        self._failure, missing = message, self._jobs.missing()
+        if missing is not None and message in missing.text:
+            self._show_offer()
+        else:
+            self._banner.show_text(message, self._choices(missing.wanted if missing else ()))
+
     def _show_offer(self, first: str = "") -> None:
         missing = self._jobs.missing()
+        self._told = missing.damaged if missing else ()
         text = missing.text if missing else self._describe_what_works()
         self._banner.show_text(f"{first} {text}".strip(), self._choices(missing.wanted if missing else ()))
 
@@ -106,12 +128,15 @@ class Weights(QtCore.QObject):
             others = [known for known in self._to_fetch() if known.kind == checkpoint.kind and known != checkpoint]
         kept = self._kept(checkpoint)
         verb = "Go on fetching" if kept else "Fetch"
+        again = " again" if not kept and _stands_in_the_way(checkpoint, self._folder_to_fetch(checkpoint)) else ""
         facts = [checkpoint.licence] if checkpoint.bytes is None else [checkpoint.size, checkpoint.licence]
         if kept and checkpoint.bytes is not None:
             facts = [f"{describe_bytes(checkpoint.bytes - kept)} left"]
         name = "Segment Anything" if checkpoint.kind == "sam" and not kept else checkpoint.title
         entries = tuple((f"{one.about} ({one.size})…", partial(self.ask, one)) for one in others)
-        return Choice(f"{verb} {name} ({', '.join(facts)})…", partial(self.ask, checkpoint), checkpoint.about, entries)
+        return Choice(
+            f"{verb} {name}{again} ({', '.join(facts)})…", partial(self.ask, checkpoint), checkpoint.about, entries
+        )
 
     def _to_fetch(self) -> list[Checkpoint]:
         return [known for known in load_manifest() if not _is_there(known, self._folder_given)]
@@ -128,14 +153,14 @@ class Weights(QtCore.QObject):
     def _on_put_away(self) -> None:
         missing = self._jobs.missing()
         if missing is not None and not self.is_fetching:
-            self._memory.setValue(_PUT_AWAY, ",".join(checkpoint.name for checkpoint in missing.wanted))
+            self._memory.setValue(_PUT_AWAY, _topic(missing))
 
     # --- fetching ------------------------------------------------------------------------------------------
 
     def ask(self, checkpoint: Checkpoint) -> None:
         """Say what would be fetched, from where and where to; fetch it when that is confirmed."""
         try:
-            folder = choose_fetch_folder(self._folder_given)
+            folder = self._folder_to_fetch(checkpoint) or choose_fetch_folder(self._folder_given)
         except AnnotatorError as error:
             self._window.show_error("Nothing can be fetched", str(error))
             return
@@ -181,9 +206,9 @@ class Weights(QtCore.QObject):
         name = self._fetching.title
         if step.doing == FETCHING:
             self._speed.add(step.done)
-            text = f"Fetching {name}: {_describe_amount(step)}{self._speed.describe(step)}"
+            text = f"Fetching {name}: {describe_amount(step)}{self._speed.describe(step)}"
         elif step.doing == CHECKING:
-            text = f"Checking {name}: {_describe_amount(step)}"
+            text = f"Checking {name}: {describe_amount(step)}"
         else:
             text = f"Fetching {name} … {step.note}".strip()
         self._banner.show_progress(text, step.done, step.total)
@@ -245,7 +270,7 @@ class Weights(QtCore.QObject):
 
     def _put_to_work(self, name: str, work: Callable[[], Any], path: Path | None = None) -> None:
         """Load it as soon as no clicks are waiting for their mask: they belong to the segmenter that they asked."""
-        self._when_free.append(partial(self._load, work, path))
+        self._when_free.append(partial(self._load, name, work, path))
         if self._window.canvas.has_prompt:
             self._banner.show_text(f"{name} is ready; it takes over when this mask is accepted or rejected.")
         self._look_for_a_pause()
@@ -254,7 +279,9 @@ class Weights(QtCore.QObject):
         while self._when_free and not self._window.canvas.has_prompt:
             self._when_free.pop(0)()
 
-    def _load(self, work: Callable[[], Any], path: Path | None) -> None:
+    def _load(self, name: str, work: Callable[[], Any], path: Path | None) -> None:
+        if not self._banner.isHidden():  # what it said of waiting is over
+            self._banner.show_text(f"Loading {name} …")
         job = self._window.engine.submit(work, Priority.CLICK)
         job.progressed.connect(self._window.show_doing)
         job.succeeded.connect(partial(self._on_at_work, path))
@@ -267,7 +294,7 @@ class Weights(QtCore.QObject):
         self._window.show_doing("")
         self._window.show_hint(f"{name} is at work now.")
         if option == "segmenter":
-            self._window.sam_tool.forget()
+            self._window.sam_tool.ask_again()  # a click may have come while it was being loaded
             self._window.sam_tool.prefetch.begin_anew()
         missing = self._jobs.missing()
         if missing is None:
@@ -291,50 +318,26 @@ class Weights(QtCore.QObject):
         folder: Path | None = self._jobs.models_folder
         return folder
 
-    def _kept(self, checkpoint: Checkpoint) -> int:
+    def _folder_to_fetch(self, checkpoint: Checkpoint) -> Path | None:
+        """Where a damaged file would be replaced, else the first place for it; None: nothing can be written."""
+        there = find_checkpoint(checkpoint, self._folder_given)
+        if there is not None and _stands_in_the_way(checkpoint, there.parent) and os.access(there.parent, os.W_OK):
+            return there.parent
         try:
-            return fetched_bytes(checkpoint, choose_fetch_folder(self._folder_given))
+            return choose_fetch_folder(self._folder_given)
         except AnnotatorError:
-            return 0
+            return None
+
+    def _kept(self, checkpoint: Checkpoint) -> int:
+        folder = self._folder_to_fetch(checkpoint)
+        return 0 if folder is None else fetched_bytes(checkpoint, folder)
 
 
-class Speed:
-    """Bytes a second, over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, int]] = []
-
-    def add(self, done: int) -> None:
-        """Note how far it is now."""
-        now = time.monotonic()
-        self._seen = [*(item for item in self._seen if now - item[0] < _SPEED_SECONDS), (now, done)]
-
-    @property
-    def per_second(self) -> float:
-        """0 while nothing is known."""
-        (start, before), (now, done) = self._seen[0], self._seen[-1]
-        return (done - before) / (now - start) if now > start and done > before else 0.0
-
-    def describe(self, step: FetchProgress) -> str:
-        """`, 8.2 MB/s, 31 s left`; empty while nothing is known."""
-        speed = self.per_second
-        if not speed:
-            return ""
-        left = f", {_describe_seconds((step.total - step.done) / speed)} left" if step.total else ""
-        return f", {describe_bytes(int(speed))}/s{left}"
-
-
-def _describe_seconds(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _describe_amount(step: FetchProgress) -> str:
-    done = describe_bytes(step.done)
-    if step.total is None:
-        return done
-    total = describe_bytes(step.total)
-    same_unit = done.split()[-1] == total.split()[-1]
-    return f"{done.split()[0] if same_unit else done} of {total}"
+def _topic(missing: Any) -> str:
+    """What an offer is about: it may be put away for good, and another one is shown."""
+    if missing is None:
+        return ""
+    return ",".join([*(checkpoint.name for checkpoint in missing.wanted), *map(str, missing.damaged)])
 
 
 def _describe_fetch(checkpoint: Checkpoint, folder: Path) -> str:
@@ -352,11 +355,12 @@ def _describe_fetch(checkpoint: Checkpoint, folder: Path) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def _stands_in_the_way(checkpoint: Checkpoint, folder: Path) -> bool:
-    path = folder / checkpoint.file
-    return path.exists() and not has_right_size(checkpoint, path)
+def _stands_in_the_way(checkpoint: Checkpoint, folder: Path | None) -> bool:
+    """Whether there is a file of that name that is known not to be the published one."""
+    if folder is None or not (path := folder / checkpoint.file).exists():
+        return False
+    return not has_right_size(checkpoint, path) or damage_of(path, checkpoint) is not None
 
 
 def _is_there(checkpoint: Checkpoint, extra: Path | None) -> bool:
-    path = find_checkpoint(checkpoint, extra)
-    return path is not None and has_right_size(checkpoint, path)
+    return bool(whole_copies(checkpoint, extra))

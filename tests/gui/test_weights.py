@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import torch
 from PyQt5 import QtCore, QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.core.weights import download, manifest
+from sam_annotator.core.errors import EngineError
+from sam_annotator.core.weights import damage, download, manifest, published
 from sam_annotator.core.weights.http_pieces import Patience
+from sam_annotator.engine import engines
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
 from sam_annotator.engine.stcn import load
 from sam_annotator.gui.driver import Driver
@@ -364,3 +367,106 @@ def test_what_is_put_away_while_it_is_fetched_goes_on_and_says_how_it_ended(
     confirm(driver)
     QtTest.QTest.mouseClick(driver.window.banner.close_button, Qt.LeftButton)
     assert f"is not the published {VIT_B}" in take_dialog(driver)
+
+
+@pytest.fixture
+def damaged(server: FileServer, checkout: Path) -> Path:
+    """A vit_b of the right size in which a few bytes are wrong."""
+    path = checkout / VIT_B
+    path.write_bytes(b"wrong" + server.content[5:])
+    return path
+
+
+def test_with_a_damaged_sam_clicks_are_answered_and_the_banner_offers_it_again(
+    server: FileServer, damaged: Path, open_window: Make
+) -> None:
+    driver = open_window()
+    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    assert says(driver).startswith(str(damaged))
+    assert "The embedded segmenter is at work" in says(driver)
+    assert buttons(driver)[0].startswith("Fetch Segment Anything again (")
+    assert "Use a file…" in buttons(driver)
+    driver.click(*ball_centre(0))
+    driver.proposals()
+    assert not driver.dialog_text()
+    driver.window.hand.reject()
+    press(driver, "Fetch Segment Anything again")
+    assert "which is not the published one" in question(driver).informativeText()
+    assert not server.asked  # nothing is replaced before the question is answered
+    confirm(driver)
+    at_work(driver, "SAM vit_b")
+    assert damaged.read_bytes() == server.content
+
+
+def test_a_damaged_sam_is_known_at_the_next_start_and_read_once(
+    server: FileServer, damaged: Path, open_window: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = open_window()
+    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    driver.window.close()
+    monkeypatch.setattr(published, "hash_steps", None)
+    monkeypatch.setattr(damage, "_noted", {})
+    again = open_window()
+    assert says(again).startswith(str(damaged))
+    again.click(*ball_centre(0))
+    again.proposals()
+
+
+def test_a_damaged_file_that_was_asked_for_is_said_once_in_the_banner_and_by_clicks_in_the_status_line(
+    damaged: Path, open_window: Make
+) -> None:
+    driver = open_window(engines={**AUTO, "segmenter": "sam_vit_b"})
+    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    for x in (0, 4):
+        driver.window.statusBar().clearMessage()
+        driver.click(ball_centre(0)[0] + x, ball_centre(0)[1])
+        driver.wait(lambda: str(damaged) in driver.window.statusBar().currentMessage(), "the status line", 10)
+    assert not driver.dialog_text()
+    assert not driver.window.jobs.segmenter_name
+    QtTest.QTest.mouseClick(driver.window.banner.close_button, Qt.LeftButton)
+    driver.click(*ball_centre(0))
+    driver.wait(lambda: not driver.window.sam_tool._job, "the answer", 10)
+    assert not says(driver)
+
+
+def test_a_click_made_while_weights_are_loaded_is_answered_by_them(
+    server: FileServer, checkout: Path, open_window: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = open_window()
+    driver.click(*ball_centre(0))
+    driver.proposals()
+    (checkout / VIT_B).write_bytes(server.content)
+    began, go_on, make = threading.Event(), threading.Event(), engines.make_segmenter
+
+    def make_slowly(*arguments: Any) -> Any:
+        began.set()
+        assert go_on.wait(20)
+        return make(*arguments)
+
+    monkeypatch.setattr(engines, "make_segmenter", make_slowly)
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getOpenFileName", lambda *_: (str(checkout / VIT_B), ""))
+    press(driver, "Use a file")
+    assert "takes over when this mask is accepted or rejected" in says(driver)
+    driver.window.hand.reject()
+    driver.wait(began.is_set, "the loading to begin", 10)
+    assert says(driver) == f"Loading {VIT_B} …"
+    driver.click(*ball_centre(0))
+    go_on.set()
+    at_work(driver, "SAM vit_b")
+    driver.proposals()
+    assert driver.window.sam_tool.proposals[0].state.shape == (32, 32)  # of that SAM
+
+
+def test_a_window_that_closes_does_not_wait_until_a_large_file_is_read(open_window: Make) -> None:
+    driver = open_window()
+    driver.window.engine.stop()
+    with pytest.raises(EngineError):
+        driver.window.jobs.told("Checking sam_vit_h_4b8939.pth: 1 MB of 2.6 GB ...")
+
+
+def test_where_memory_is_short_the_status_line_says_where_sam_goes_on(open_window: Make) -> None:
+    driver = open_window()
+    driver.click(*ball_centre(0))
+    driver.proposals()
+    driver.window.jobs.told("Segment Anything goes on with cpu float32, for cuda:0 bfloat16 is out of memory.")
+    assert "goes on with cpu float32" in driver.window.statusBar().currentMessage()
