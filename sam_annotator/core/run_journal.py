@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
@@ -20,6 +20,7 @@ from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, en
 from sam_annotator.core.errors import InputError, SaveError
 from sam_annotator.core.files import write_atomically
 from sam_annotator.core.locks import alone
+from sam_annotator.core.renamed import Renamed, ids_after, renamed_from
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -44,6 +45,7 @@ class Entry:
         dropped: objects whose earlier answers it took out of the frame.
         part: which of the run's requests it belongs to, from 0.
         before: what the file said, as bytes of JSON; None: there was none.
+        since: what objects were renamed and renumbered after it was written down, in order.
     """
 
     index: int
@@ -51,6 +53,7 @@ class Entry:
     dropped: tuple[int, ...]
     part: int
     before: bytes | None
+    since: tuple[Renamed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,15 @@ class RecordedRun:
         path: the file.
         plan: what the run was about, as `RunJournal` was told.
         entries: the frames it wrote, in order. The last one may not have been written any more.
-        has_ended: False: it was killed or interrupted.
+        has_ended: False: it was killed or interrupted, and can be gone on with: no object was renumbered since.
+        is_complete: False: it may have been killed between writing the last entry down and writing the frame.
     """
 
     path: Path
     plan: Mapping[str, Any]
     entries: tuple[Entry, ...]
     has_ended: bool
+    is_complete: bool
 
 
 class RunJournal:
@@ -186,13 +191,86 @@ def take_back_last_run(video: Video, store: AnnotationStore) -> Iterator[int]:
         run = last_run(video, store)
         if run is None:
             raise InputError(f"There is no propagation of {video.name} to take back.")
-        for entry in reversed(run.entries):
-            before = None if entry.before is None else decode_annotation(entry.before)
-            store.take_back(video, entry.index, before, entry.object_ids, entry.dropped)
-            yield entry.index
-        forget_repairs(video, store, [(frame, i) for frame, ids in run.plan.get("repairs", ()) for i in ids])
+        for index, entries in _by_frame(run).items():
+            _take_back(video, store, index, entries, run)
+            yield index
+        forget_repairs(video, store, _repairs_of(run))
         with _saving(run.path):
             run.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def noting_renamed(video: Video, store: AnnotationStore, change: Renamed) -> Iterator[None]:
+    """While in this block an object is renamed or renumbered; runs that are taken back later follow.
+
+    Raises:
+        InputError: a run is at work just now.
+        SaveError: it could not be written down; then nothing may be changed.
+    """
+    paths = _numbered(runs_folder(video, store))
+    if not paths:
+        yield
+        return
+    with sole_run(video, store):
+        for path in paths:
+            with _saving(path):
+                _cut_torn_end(path)
+                with path.open("ab", buffering=0) as stream:
+                    stream.write(_packed(change.document()))
+        _rename_repairs(video, store, change)
+        yield
+
+
+def _rename_repairs(video: Video, store: AnnotationStore, change: Renamed) -> None:
+    known = repaired(video, store)
+    now = {(i, change.id_of(number) if i in change.frames else number): d for (i, number), d in known.items()}
+    if now != known:
+        _write_repairs(video, store, now)
+
+
+def _by_frame(run: RecordedRun) -> dict[int, list[Entry]]:
+    """The entries of each frame in order; the frame that was written last comes first."""
+    frames: dict[int, list[Entry]] = {}
+    for entry in reversed(run.entries):
+        frames.setdefault(entry.index, []).insert(0, entry)
+    return frames
+
+
+def _take_back(video: Video, store: AnnotationStore, index: int, entries: list[Entry], run: RecordedRun) -> None:
+    """Undo all that a run wrote to one frame.
+
+    What it took out of the frame and then answered for itself counts as answered: so it stays away where a person
+    deleted that answer.
+    """
+    now = store.read(video, index)
+    first = entries[0]
+    if not run.is_complete and entries[-1] is run.entries[-1] and now == _before(entries[-1], now):
+        entries = entries[:-1]  # the frame was not written any more
+    object_ids, dropped = frozenset[int](), frozenset[int]()
+    for entry in entries:
+        changes = [change for change in entry.since if change.counts_in(index, now)]
+        object_ids |= ids_after(changes, entry.object_ids)
+        dropped |= ids_after(changes, entry.dropped)
+    store.take_back(video, index, _before(first, now), object_ids, dropped - object_ids)
+
+
+def _before(entry: Entry, now: FrameAnnotation | None) -> FrameAnnotation | None:
+    """What a frame said before an entry, under the names of today."""
+    old = None if entry.before is None else decode_annotation(entry.before)
+    for change in entry.since:
+        if old is not None and change.counts_in(entry.index, now):
+            old = change.apply(old)
+    return old
+
+
+def _repairs_of(run: RecordedRun) -> list[tuple[int, int]]:
+    """The corrections that a run carried on: (frame, object), under the ids of today."""
+    since = run.entries[0].since
+    return [
+        (frame, object_id)
+        for frame, ids in run.plan.get("repairs", ())
+        for object_id in ids_after((change for change in since if frame in change.frames), ids)
+    ]
 
 
 def repaired(video: Video, store: AnnotationStore) -> dict[tuple[int, int], str]:
@@ -255,14 +333,18 @@ def _read(path: Path) -> RecordedRun | None:
         return None
     if not records or "plan" not in records[0][1]:
         return None
-    entries = [
-        Entry(
-            head["frame"], tuple(head["objects"]), tuple(head["dropped"]), head["part"], data if head["was"] else None
-        )
-        for _, head, data in records
-        if "frame" in head
-    ]
-    return RecordedRun(path, records[0][1]["plan"], tuple(entries), "ended" in records[-1][1])
+    entries: list[Entry] = []
+    renumbered = False
+    for _, head, data in records:
+        if "renamed" in head:
+            change = renamed_from(head)
+            renumbered |= change.new_id != change.object_id
+            entries = [replace(entry, since=(*entry.since, change)) for entry in entries]
+        elif "frame" in head:
+            ids, dropped = tuple(head["objects"]), tuple(head["dropped"])
+            entries.append(Entry(head["frame"], ids, dropped, head["part"], data if head["was"] else None))
+    has_ended = any("ended" in head for _, head, _ in records)
+    return RecordedRun(path, records[0][1]["plan"], tuple(entries), has_ended or renumbered, has_ended)
 
 
 def _packed(head: Mapping[str, Any], data: bytes = b"") -> bytes:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, InputError
+from sam_annotator.core.renamed import Renamed
+from sam_annotator.core.run_journal import noting_renamed
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -220,7 +222,7 @@ def relabel_object(
     not keep the others from being changed.
 
     Raises:
-        InputError: there is no text in `label`.
+        InputError: there is no text in `label`, or a propagation is at work on the video.
         AnnotationError: after the last frame, for the first one that could not be read.
         SaveError: a frame could not be written; those before it are.
     """
@@ -230,7 +232,9 @@ def relabel_object(
     def change(annotation: FrameAnnotation) -> FrameAnnotation:
         return replace(annotation, shapes=_mapped(annotation, object_id, label=label))
 
-    yield from _change_frames(video, store, frames, change)
+    chosen = list(frames)
+    with noting_renamed(video, store, Renamed(object_id, object_id, label, frozenset(chosen))):
+        yield from _change_frames(video, store, chosen, change)
 
 
 def delete_object(video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int]) -> Iterator[int]:
@@ -252,7 +256,7 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
     Nothing is changed before all frames have been looked at. Yields as `relabel_object` does.
 
     Raises:
-        InputError: a frame shows `new` already.
+        InputError: a frame shows `new` already, or a propagation is at work on the video.
         AnnotationError: a frame cannot be read; nothing was changed.
         SaveError: a frame could not be written; those before it are.
     """
@@ -268,7 +272,8 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
                 f"{store.path(video, index)} shows object {new} already, so object {old} cannot become {new} there. "
                 f"Delete one of them in that frame, or choose other frames."
             )
-    yield from _change_frames(video, store, chosen, change)
+    with noting_renamed(video, store, Renamed(old, new, None, frozenset(chosen))):
+        yield from _change_frames(video, store, chosen, change)
 
 
 def _with_id_changed(annotation: FrameAnnotation, old: int, new: int) -> FrameAnnotation:

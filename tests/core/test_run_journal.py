@@ -24,6 +24,7 @@ from sam_annotator.core.run_journal import (
     take_back_last_run,
 )
 from sam_annotator.core.store import AnnotationStore, set_propagated
+from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video, find_videos
 from tests.engine.moving_propagator import FRAMES, all_files, box, draw, make_video
 
@@ -212,3 +213,121 @@ def test_the_hidden_folder_is_no_video_and_holds_no_frames(video: Video, store: 
     assert (video.folder / FOLDER).is_dir()
     assert [found.name for found in find_videos(video.folder.parent)] == ["clip"]
     assert len(find_videos(video.folder)[0]) == FRAMES
+
+
+def labels(video: Video, store: AnnotationStore, index: int) -> dict[int | None, str]:
+    return {shape.object_id: shape.label for shape in store.read(video, index).shapes}
+
+
+def replaced(video: Video, store: AnnotationStore) -> None:
+    """Two runs over two objects: the second replaced what the first wrote, as a run over the whole video does.
+
+    It takes out what is still to come, answers for the one object, and later for the other.
+    """
+    draw(store, video, 0, {1: box(4, 10), 2: box(30, 10)})
+    with RunJournal(video, store) as journal:
+        for index in (1, 2, 3):
+            write(journal, video, store, index, (1, 2), 4)
+    with RunJournal(video, store) as journal:
+        for index in (1, 2, 3):
+            journal.add(index, store.read(video, index), (1,), (2,))
+            store.update(video, index, lambda frame: without(frame, 2), 64, 40)
+            store.update(video, index, lambda frame: set_propagated(frame, 1, [carried(1, 20)]), 64, 40)
+        journal.part = 1
+        for index in (1, 2, 3):
+            write(journal, video, store, index, (2,), 20)
+
+
+def without(frame: FrameAnnotation, object_id: int) -> FrameAnnotation:
+    return replace(frame.with_object(object_id, ()), propagated_ids=frame.propagated_ids - {object_id})
+
+
+def test_masks_come_back_under_the_name_that_the_object_has_now(video: Video, store: AnnotationStore) -> None:
+    replaced(video, store)
+    list(relabel_object(video, store, 1, "goose", range(4)))
+    older = store.read(video, 2).shapes_of(2)
+    list(take_back_last_run(video, store))
+    assert [labels(video, store, index)[1] for index in range(4)] == ["goose"] * 4
+    assert store.read(video, 2).shapes_of(1)[0].points == carried(1, 4).points
+    assert labels(video, store, 2)[2] == "swan"
+    assert store.read(video, 2).shapes_of(2) != older
+
+
+def test_masks_that_an_interrupted_run_took_out_come_back_under_the_name_of_now(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 0, {2: box(30, 10)})
+    draw(store, video, 1, {2: box(30, 10)}, source=PROPAGATED)
+    journal = RunJournal(video, store)
+    journal.add(1, store.read(video, 1), (1,), (2,))
+    store.update(video, 1, lambda frame: set_propagated(without(frame, 2), 1, [carried(1, 4)]), 64, 40)
+    journal.close(has_ended=False)
+    list(relabel_object(video, store, 2, "goose", [0]))
+    list(take_back_last_run(video, store))
+    assert labels(video, store, 1) == {2: "goose"}
+
+
+def test_what_a_person_deleted_stays_deleted_though_the_run_had_taken_it_out_itself(
+    video: Video, store: AnnotationStore
+) -> None:
+    replaced(video, store)
+    list(delete_object(video, store, 2, [2]))
+    list(take_back_last_run(video, store))
+    assert [set(labels(video, store, index)) for index in range(4)] == [{1, 2}, {1, 2}, {1}, {1, 2}]
+    assert store.read(video, 2).propagated_ids == {1}
+
+
+def test_what_a_killed_run_took_out_and_had_not_written_again_comes_back(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 0, {1: box(4, 10), 2: box(30, 10)})
+    draw(store, video, 1, {1: box(4, 10), 2: box(30, 10)}, source=PROPAGATED)
+    before = all_files(video)
+    journal = RunJournal(video, store)
+    journal.add(1, store.read(video, 1), (1,), (2,))
+    store.update(video, 1, lambda frame: set_propagated(without(frame, 2), 1, [carried(1, 9)]), 64, 40)
+    journal.add(1, store.read(video, 1), (2,))  # and killed before it is written
+    list(take_back_last_run(video, store))
+    assert all_files(video) == before
+
+
+def test_a_renumbered_object_is_taken_back_under_its_new_number(video: Video, store: AnnotationStore) -> None:
+    replaced(video, store)
+    list(change_object_id(video, store, 1, 3, range(4)))
+    list(take_back_last_run(video, store))
+    assert [set(labels(video, store, index)) for index in range(4)] == [{2, 3}] * 4
+    assert store.read(video, 2).shapes_of(3)[0].points == carried(1, 4).points
+    list(take_back_last_run(video, store))
+    assert set(labels(video, store, 0)) == {2, 3}
+    assert store.annotated_frames(video) == {0}
+
+
+def test_objects_that_swapped_their_numbers_are_taken_back_each_under_its_own(
+    video: Video, store: AnnotationStore
+) -> None:
+    replaced(video, store)
+    for old, new in ((1, 9), (2, 1), (9, 2)):
+        list(change_object_id(video, store, old, new, range(4)))
+    list(take_back_last_run(video, store))
+    first, second = (store.read(video, 2).shapes_of(number)[0].points for number in (2, 1))
+    assert (first, second) == (carried(1, 4).points, carried(2, 4).points)
+    list(take_back_last_run(video, store))
+    assert store.annotated_frames(video) == {0}
+
+
+def test_an_interrupted_run_over_an_object_that_was_renumbered_is_not_gone_on_with(
+    video: Video, store: AnnotationStore
+) -> None:
+    journal = RunJournal(video, store)
+    write(journal, video, store, 1, (1,), 4)
+    journal.close(has_ended=False)
+    list(relabel_object(video, store, 1, "goose", [1]))
+    assert not last_run(video, store).has_ended
+    list(change_object_id(video, store, 1, 3, [1]))
+    assert last_run(video, store).has_ended
+
+
+def test_an_object_is_not_renamed_under_the_hands_of_a_run(video: Video, store: AnnotationStore) -> None:
+    run_over(video, store, [1])
+    before = all_files(video)
+    with sole_run(video, store), pytest.raises(InputError, match="Another propagation is at work on clip"):
+        list(relabel_object(video, store, 1, "goose", [1]))
+    assert all_files(video) == before

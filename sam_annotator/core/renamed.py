@@ -1,0 +1,66 @@
+"""An object that a person gave another category or another id: what was written down before follows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sam_annotator.core.annotation import FrameAnnotation, Shape
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """One such change.
+
+    Attributes:
+        object_id: what it was.
+        new_id: what it is now; the same, where only the category changed.
+        label: its category now; None: as it was.
+        frames: where it was changed.
+    """
+
+    object_id: int
+    new_id: int
+    label: str | None
+    frames: frozenset[int]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, for `renamed_from`."""
+        return {"renamed": [self.object_id, self.new_id], "label": self.label, "frames": sorted(self.frames)}
+
+    def counts_in(self, index: int, now: FrameAnnotation | None) -> bool:
+        """Whether an older state of this frame has to follow: it was changed, or had nothing of it to change.
+
+        Args:
+            now: what the frame says; None: it has no annotation.
+        """
+        return index in self.frames or now is None or self.object_id not in now.propagated_ids.union(now.object_ids())
+
+    def id_of(self, object_id: int) -> int:
+        """What an object's id is now."""
+        return self.new_id if object_id == self.object_id else object_id
+
+    def apply(self, old: FrameAnnotation) -> FrameAnnotation:
+        """An older state of a frame as it would be, had the change been made then."""
+        if self.new_id != self.object_id:  # the new id was free
+            answered = old.propagated_ids - {self.new_id}
+            old = replace(old.with_object(self.new_id, ()), propagated_ids=frozenset(map(self.id_of, answered)))
+        return replace(old, shapes=tuple(map(self._shape, old.shapes)))
+
+    def _shape(self, shape: Shape) -> Shape:
+        if shape.object_id != self.object_id:
+            return shape
+        return replace(shape, object_id=self.new_id, label=shape.label if self.label is None else self.label)
+
+
+def renamed_from(document: dict[str, Any]) -> Renamed:
+    """The change that `Renamed.document` tells."""
+    old, new = document["renamed"]
+    return Renamed(old, new, document["label"], frozenset(document["frames"]))
+
+
+def ids_after(changes: Iterable[Renamed], object_ids: Iterable[int]) -> frozenset[int]:
+    """What these ids are after the changes, in order."""
+    ids = frozenset(object_ids)
+    for change in changes:
+        ids = frozenset(map(change.id_of, ids))
+    return ids
