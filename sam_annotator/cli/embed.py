@@ -57,11 +57,15 @@ def run(options: argparse.Namespace) -> int:
 
     report = Report()
     frames = _frames([video for path in options.videos for video in find_videos(path)], options.every, report)
+    if options.embeddings is not None:
+        _check_folder(options.embeddings)
     engines = EngineOptions(segmenter=options.sam, models=options.models, device=options.device)
     segmenter = make_segmenter(engines, _say)
     _say(f"Segmenter: {segmenter.name}")
+    files = _files(options, segmenter)
+    plan = _plan(frames, segmenter, files, report)
     try:
-        _embed(frames, segmenter, _files(options, segmenter), report)
+        _embed(plan, segmenter, files, report)
     finally:  # what an interruption or a full disk leaves is worth knowing, too
         report.print()
     return 1 if report.problems or report.too_many or report.not_unpacked else 0
@@ -74,6 +78,7 @@ class Report:
     Attributes:
         encoded, known: frames that were encoded now, and before.
         too_many: frames for which there is no room.
+        way_out: what can be done about that.
         problems: sentences on frames and videos that could not be encoded.
         not_unpacked: video files without frames.
     """
@@ -81,6 +86,7 @@ class Report:
     encoded: int = 0
     known: int = 0
     too_many: int = 0
+    way_out: str = "choose a larger --budget"
     problems: list[str] = field(default_factory=list)
     not_unpacked: list[Path] = field(default_factory=list)
 
@@ -88,7 +94,7 @@ class Report:
         """The summary, on stdout."""
         print(f"{_count(self.encoded, 'frame')} encoded, {self.known:,} encoded before.")
         if self.too_many:
-            print(f"{_count(self.too_many, 'frame')} left out; choose a larger --budget, or fewer frames: --every N.")
+            print(f"{_count(self.too_many, 'frame')} left out; {self.way_out}, or fewer frames: --every N.")
         if self.not_unpacked:
             names = ", ".join(path.name for path in self.not_unpacked)
             print(f"Left out, as they were never unpacked; open them in the window first: {names}.")
@@ -148,17 +154,37 @@ def _files(options: argparse.Namespace, segmenter: "Segmenter") -> "EmbeddingFil
     return EmbeddingFiles(folder, segmenter.key)
 
 
-def _embed(frames: list[tuple[str, Path]], segmenter: "Segmenter", files: "EmbeddingFiles", report: Report) -> None:
-    from tqdm import tqdm
+def _check_folder(folder: Path) -> None:
+    """Refuse at once what embeddings cannot be kept in. Raises InputError."""
+    from sam_annotator.core.errors import InputError
 
-    from sam_annotator.engine.embed_ahead import bytes_of_a_frame, embed_frames
+    folder = folder.expanduser().absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is no folder, so embeddings cannot be kept in {folder}; name one: --embeddings DIR.")
+
+
+def _plan(
+    frames: list[tuple[str, Path]], segmenter: "Segmenter", files: "EmbeddingFiles", report: Report
+) -> list[tuple[str, Path]]:
+    """The frames that there is room for."""
+    from sam_annotator.engine.embed_ahead import bytes_of_a_frame
 
     fitting = _fitting(len(frames), bytes_of_a_frame(segmenter, files), files)
     report.too_many = len(frames) - fitting
+    if report.too_many and files.is_disk_short:
+        report.way_out = f"make room on the disk of {files.folder}, keep them on another one with --embeddings DIR"
+    return frames[:fitting]
+
+
+def _embed(wanted: list[tuple[str, Path]], segmenter: "Segmenter", files: "EmbeddingFiles", report: Report) -> None:
+    from tqdm import tqdm
+
+    from sam_annotator.engine.embed_ahead import embed_frames
+
     interval = 0.1 if sys.stderr.isatty() else 10  # in a log file it moves every ten seconds
-    wanted = frames[:fitting]
     with (
-        tqdm(total=fitting, unit="frame", mininterval=interval, file=sys.stderr) as bar,
+        tqdm(total=len(wanted), unit="frame", mininterval=interval, file=sys.stderr) as bar,
         closing(embed_frames([path for _, path in wanted], segmenter, files)) as done,
     ):
         for (video, _), frame in zip(wanted, done, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,10 +76,21 @@ def _found(checkpoint: Checkpoint, extra: Path | None) -> str:
 
     path = find_checkpoint(checkpoint, extra)
     if path is None:
-        return "not found"
+        return _describe_part(checkpoint, extra) or "not found"
     if _is_there(checkpoint, extra):
         return str(path)
     return f"wrong size: {path} has {path.stat().st_size:,} bytes instead of {checkpoint.bytes:,}"
+
+
+def _describe_part(checkpoint: Checkpoint, extra: Path | None) -> str:
+    """How much of it was fetched before that was interrupted; empty: nothing was."""
+    from sam_annotator.core.weights.download import fetched_bytes
+    from sam_annotator.core.weights.manifest import describe_bytes, search_folders
+
+    kept, folder = max((fetched_bytes(checkpoint, folder), folder) for folder in search_folders(extra))
+    whole = "" if checkpoint.bytes is None else f" of {checkpoint.size}"
+    go_on = f"models fetch {checkpoint.name} --models {shlex.quote(str(folder))}"
+    return f"{describe_bytes(kept)}{whole} fetched; `sam-annotator {go_on}` goes on" if kept else ""
 
 
 def _is_there(checkpoint: Checkpoint, extra: Path | None) -> bool:
@@ -161,7 +173,8 @@ def _verify(options: argparse.Namespace) -> int:
     for checkpoint in _named(options.names):
         found = copies(checkpoint, options.models)
         if not found and options.names:
-            print(f"{checkpoint.name}  not found: `sam-annotator models fetch {checkpoint.name}` fetches it")
+            where = f" --models {shlex.quote(str(options.models))}" if options.models else ""
+            print(f"{checkpoint.name}  not found: `sam-annotator models fetch {checkpoint.name}{where}` fetches it")
             findings += 1
         for path in found:
             verdict = _show_steps(verify(checkpoint, path), checkpoint.name)

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -107,7 +107,7 @@ class EmbeddingFiles:
             raise SaveError(
                 f"{self.folder} cannot be used ({error.strerror or error}); name another folder."
             ) from error
-        with replacing(path, flush=False) as stream:
+        with _advising(self.folder), replacing(path, flush=False) as stream:
             stream.write(data)
         self._used += more
         return True
@@ -118,10 +118,18 @@ class EmbeddingFiles:
 
     def room(self) -> int:
         """Bytes that all files together may take: the budget, or less where the disk is nearly full."""
+        return max(min(self.budget, self._room_on_disk()), 0)
+
+    @property
+    def is_disk_short(self) -> bool:
+        """Whether the disk leaves less room than the budget."""
+        return self._room_on_disk() < self.budget
+
+    def _room_on_disk(self) -> int:
         if self._until_recount <= 0:
             self._count()
         existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
-        return max(min(self.budget, self._used + shutil.disk_usage(existing).free - LEAST_FREE), 0)
+        return self._used + shutil.disk_usage(existing).free - LEAST_FREE
 
     def trim(self) -> None:
         """Keep a budget that has become smaller: what was not used for the longest time goes."""
@@ -163,7 +171,21 @@ def read_budget(folder: Path) -> int:
 
 def write_budget(folder: Path, budget: int) -> None:
     """Choose the budget of a folder, in bytes, for all who use it. Raises SaveError."""
-    write_atomically(folder / _BUDGET_FILE, f"{budget}\n".encode("ascii"))
+    with _advising(folder):
+        write_atomically(folder / _BUDGET_FILE, f"{budget}\n".encode("ascii"))
+
+
+@contextmanager
+def _advising(folder: Path) -> Iterator[None]:
+    """Say of what cannot be saved what can be done about it here."""
+    try:
+        yield
+    except SaveError as error:
+        reason = getattr(error.__cause__, "strerror", None) or str(error)
+        raise SaveError(
+            f"Embeddings cannot be kept in {folder} ({reason}); free some space, or name another folder with "
+            "--embeddings DIR."
+        ) from error
 
 
 def packed_size(embedding: Embedding) -> int:

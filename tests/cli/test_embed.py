@@ -1,5 +1,6 @@
 """`sam-annotator embed VIDEOS`: what it says, what it keeps, and that it goes on where it was stopped."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -210,9 +211,48 @@ def test_a_video_file_that_was_never_unpacked_is_named(
     assert "open them in the window first: film.mp4." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("budget", [(), ("--budget", "1GB")])
+def test_a_file_in_place_of_the_folder_is_refused_with_what_to_do_before_anything_is_loaded(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], budget: tuple[str, ...]
+) -> None:
+    (tmp_path / "hostname").write_text("a file")
+    assert main(["embed", str(videos), "--embeddings", str(tmp_path / "hostname"), *budget]) == 2
+    said = capsys.readouterr()
+    assert f"{tmp_path / 'hostname'} is no folder" in said.err
+    assert "--embeddings DIR" in said.err
+    assert "--output" not in said.err
+    assert not said.out
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_this_commands_own_option(
+    sam: CountingSam, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / sam.key).write_text("where a folder should be made")
+    assert main(["embed", str(videos), "--embeddings", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert f"Embeddings cannot be kept in {folder}" in said
+    assert "--embeddings DIR" in said
+    assert "--output" not in said
+
+
+def test_a_full_disk_is_not_blamed_on_the_budget(
+    sam: CountingSam, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=1000))
+    assert main(["embed", str(videos), "--embeddings", str(tmp_path / "kept")]) == 1
+    said = capsys.readouterr().out
+    assert f"7 frames left out; make room on the disk of {tmp_path / 'kept'}" in said
+    assert "--budget" not in said
+
+
 def test_the_embedded_segmenter_has_nothing_worth_storing(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["embed", str(videos), "--sam", "embedded"]) == 2
-    said = capsys.readouterr().err
+    captured = capsys.readouterr()
+    said = captured.err
+    assert not captured.out  # no summary of what never began
     assert "nothing worth storing" in said
     assert "--sam" in said
     assert not default_folder().exists()

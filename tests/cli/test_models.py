@@ -245,3 +245,19 @@ def test_verifying_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
     assert "No checkpoint is there" in capsys.readouterr().out
     assert main(["models", "verify", "stcn"]) == 1
     assert "stcn  not found: `sam-annotator models fetch stcn`" in capsys.readouterr().out
+
+
+def test_an_interrupted_download_is_listed_with_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _make_file(tmp_path / f"{VIT_B}.part", 10_000_000)
+    assert main(["models", "list", "--models", str(tmp_path)]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sam_vit_b "))
+    assert row.endswith(f"10 MB of 375 MB fetched; `sam-annotator models fetch sam_vit_b --models {tmp_path}` goes on")
+
+
+def test_a_bad_copy_is_fetched_again_where_it_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my models").mkdir()
+    _make_file(tmp_path / "my models" / VIT_B, 5)
+    assert main(["models", "verify", "--models", str(tmp_path / "my models")]) == 1
+    assert f"models fetch sam_vit_b --force --models '{tmp_path}/my models'`" in capsys.readouterr().out
