@@ -38,7 +38,7 @@ def save_names(path: Path, names: Sequence[ListedName]) -> None:
         SaveError: the file cannot be written; it is unchanged.
     """
     names = [ListedName(normal_label(item.name), item.was) for item in names]
-    _check(names)
+    check_names(names)
     old = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     if path.suffix.lower() == ".json" or old.lstrip()[:1] in ("{", "["):
         write_atomically(path, _as_json(path, old, names))
@@ -61,7 +61,12 @@ def holds_a_dataset(path: Path) -> bool:
     return any(key in orjson.loads(text) for key in _OF_A_DATASET)
 
 
-def _check(names: Sequence[ListedName]) -> None:
+def check_names(names: Sequence[ListedName]) -> None:
+    """Make sure that a list of categories can be kept.
+
+    Raises:
+        InputError: an empty list, a name without letters or twice.
+    """
     if not names:
         raise InputError("A list of categories needs at least one; add a category, or cancel.")
     known: set[str] = set()

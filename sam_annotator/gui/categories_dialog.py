@@ -16,7 +16,7 @@ from sam_annotator.gui.category_list import CategoryList
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
 
-_WAS = Qt.UserRole
+_WAS, _NOW = Qt.UserRole, Qt.UserRole + 1  # the name when the dialog was opened, and the last one that was taken
 _FILES = "Categories (*.txt *.json);;All files (*)"
 
 
@@ -31,19 +31,26 @@ class CategoriesDialog(QtWidgets.QDialog):
     renamed = QtCore.pyqtSignal(dict)
 
     def __init__(
-        self, categories: CategoryList, used: Mapping[str, int], parent: QtWidgets.QWidget | None = None
+        self,
+        categories: CategoryList,
+        used: Mapping[str, int],
+        parent: QtWidgets.QWidget | None = None,
+        why_not_now: Callable[[], str] = str,
     ) -> None:
         """
         Args:
             used: categories of the video that is open, to how many objects have them.
+            why_not_now: says in a sentence why no object can be renamed at the moment; empty: they can.
         """
         super().__init__(parent)
         self.setWindowTitle("Categories")
-        self._categories, self._used = categories, used
+        self._categories, self._used, self._why_not_now = categories, used, why_not_now
+        self._is_refused = False  # a new name, and the person has not heard of it yet
         self.list = QtWidgets.QListWidget(uniformItemSizes=True)
         self.list.setDragDropMode(QtWidgets.QAbstractItemView.InternalMove)
         self.list.setSelectionMode(QtWidgets.QAbstractItemView.ExtendedSelection)
         self.list.itemChanged.connect(self._on_changed)
+        self.list.itemDelegate().closeEditor.connect(self._on_editor_closed)
         self.entry = QtWidgets.QLineEdit(placeholderText="find or add a category", clearButtonEnabled=True)
         self.entry.textChanged.connect(self._filter)
         self.entry.returnPressed.connect(self.add)
@@ -78,9 +85,10 @@ class CategoriesDialog(QtWidgets.QDialog):
         self.message.clear()
 
     def remove(self) -> None:
-        """Remove the chosen lines; what is annotated keeps its category."""
+        """Remove the chosen lines that are seen; what is annotated keeps its category."""
         for item in self.list.selectedItems():
-            self.list.takeItem(self.list.row(item))
+            if not item.isHidden():
+                self.list.takeItem(self.list.row(item))
         self._say_what_follows()
 
     def move(self, by: int) -> None:
@@ -113,13 +121,21 @@ class CategoriesDialog(QtWidgets.QDialog):
 
     def save(self, path: Path | None = None) -> None:
         """Save to a file: the list's own, if none is named; close."""
+        if self._is_refused:  # the line lost the focus to this button; what is wrong with it stands below the list
+            self._is_refused = False
+            return
         renamed = {item.was: item.name for item in self.names() if item.was in self._used and item.was != item.name}
+        follows = bool(renamed) and self.follow.isChecked()
+        problem = self._why_not_now() if follows else ""
+        if problem:
+            self.message.setText(f"{problem} Or save without renaming the objects.")
+            return
         try:
             self._categories.save(self.names(), path or self._categories.path)
         except AnnotatorError as error:
             self.message.setText(str(error))
             return
-        if renamed and self.follow.isChecked():
+        if follows:
             self.renamed.emit(renamed)
         self.accept()
 
@@ -169,6 +185,7 @@ class CategoriesDialog(QtWidgets.QDialog):
     def _new_item(self, name: str, was: str | None, row: int | None = None) -> QtWidgets.QListWidgetItem:
         item = QtWidgets.QListWidgetItem(name)
         item.setData(_WAS, was)
+        item.setData(_NOW, name)
         item.setFlags((item.flags() | Qt.ItemIsEditable) & ~Qt.ItemIsDropEnabled)
         with QtCore.QSignalBlocker(self.list):
             self.list.insertItem(self.list.count() if row is None else row, item)
@@ -177,18 +194,38 @@ class CategoriesDialog(QtWidgets.QDialog):
     def _texts(self) -> list[str]:
         return [self.list.item(row).text() for row in range(self.list.count())]
 
-    def _edit(self) -> None:
-        if self.list.currentItem() is not None:
-            self.list.editItem(self.list.currentItem())
+    def _edit(self, text: str | None = None) -> None:
+        """Let the person write a line anew, from its name or from a `text`."""
+        item = self.list.currentItem()
+        if item is None or not self.isVisible():
+            return
+        self.list.editItem(item)
+        editors = self.list.findChildren(QtWidgets.QLineEdit)
+        if text is not None and editors:
+            editors[-1].setText(text)
+            editors[-1].selectAll()
+
+    def _on_editor_closed(self, _editor: QtWidgets.QWidget, how: int) -> None:
+        if how == QtWidgets.QAbstractItemDelegate.RevertModelCache:  # Esc: the name is the old one again
+            self._is_refused = False
+            self.message.clear()
 
     def _on_changed(self, item: QtWidgets.QListWidgetItem) -> None:
         """A line was renamed in place."""
         name = normal_label(item.text())
-        refused = not name or self._texts().count(name) > (1 if name == item.text() else 0)
+        others = (self.list.item(row) for row in range(self.list.count()))
+        refusal = "" if name else "A category needs a name."
+        if any(other.text() == name for other in others if other is not item):
+            refusal = f"{name} is in the list already."
+        self._is_refused = bool(refusal)
         with QtCore.QSignalBlocker(self.list):
-            item.setText(item.data(_WAS) or "new category" if refused else name)
-        self.message.setText(f"{name or 'Nothing'} cannot be the new name: it is in the list." if refused else "")
+            item.setText(item.data(_NOW) if refusal else name)
+            item.setData(_NOW, item.text())
+        self.message.setText(refusal)
         self._say_what_follows()
+        if refusal:
+            self.list.setCurrentItem(item)
+            QtCore.QTimer.singleShot(0, partial(self._edit, name or None))  # what was typed is not lost
 
     def _filter(self, text: str) -> None:
         """Show the lines that hold what is typed."""
@@ -220,7 +257,7 @@ def edit_categories(window: "AnnotationWindow") -> None:
     used: dict[str, int] = {}
     for track in window.session.tracks.tracks() if window.session.tracks is not None else ():
         used[track.label] = used.get(track.label, 0) + 1
-    dialog = CategoriesDialog(window.naming.categories, used, window)
+    dialog = CategoriesDialog(window.naming.categories, used, window, window.commands.why_not_now)
     dialog.setAttribute(Qt.WA_DeleteOnClose)
     dialog.renamed.connect(window.commands.rename_categories)
     dialog.open()

@@ -6,7 +6,7 @@ from pathlib import Path
 from PyQt5 import QtCore
 
 from sam_annotator.core.categories import read_categories
-from sam_annotator.core.category_files import ListedName, save_names
+from sam_annotator.core.category_files import ListedName, check_names, save_names
 
 _KEY = "categories"
 
@@ -41,6 +41,8 @@ class CategoryList:
             InputError, SaveError: nothing was changed.
         """
         if path is None:
+            if names:
+                check_names(names)
             self.names = tuple(item.name for item in names)
             self._memory.setValue(_KEY, list(self.names))
         else:

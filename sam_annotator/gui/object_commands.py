@@ -39,6 +39,17 @@ class ObjectCommands(QtCore.QObject):
             return True
         return not self._window.hand.settle()
 
+    def why_not_now(self) -> str:
+        """What keeps frames from being changed, a sentence; empty: nothing. A correction that is open is accepted."""
+        window = self._window
+        if window.propagation.is_running:
+            return RUNNING
+        if window.session.tracks is None:
+            return "The annotations of this video are still being read; try again in a moment."
+        if not window.hand.settle():
+            return "A proposal is open; accept or reject it, then try again."
+        return "" if window.navigator.leave_frame() else "The frame is not saved."
+
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category in all frames: a track has one."""
         work = partial(self._change, relabel_object, object_id, label)

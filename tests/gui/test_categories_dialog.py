@@ -5,10 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PyQt5 import QtTest, QtWidgets
+from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 
+from sam_annotator.core.category_files import ListedName
+from sam_annotator.core.errors import InputError
 from sam_annotator.gui.categories_dialog import CategoriesDialog
+from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BRICK, DiscSegmenter, brick_centre
 from tests.gui.steps import annotate, draw, facts, listed, settled
@@ -202,3 +205,98 @@ def test_letters_find_a_category_among_many(make_annotation_window: Window, tmp_
     shown = [row for row in range(1196) if not edited.dialog.list.item(row).isHidden()]
     assert shown == [1195]
     edited.press("Cancel")
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+
+def editor(edited: Edited) -> QtWidgets.QLineEdit:
+    """The line that is being written in the list."""
+    edited.driver.wait(lambda: _editors(edited), "the editor", 10)
+    return _editors(edited)[-1]
+
+
+def _editors(edited: Edited) -> list[QtWidgets.QLineEdit]:
+    return [one for one in edited.dialog.list.findChildren(QtWidgets.QLineEdit) if one.isVisible()]
+
+
+def test_a_refused_name_goes_back_to_the_last_one_so_that_no_two_are_alike(driver: Driver) -> None:
+    edited = Edited(driver)
+    edited.rename("ball", "zz")
+    edited.add("ball")
+    edited.choose("zz")
+    edited.press("Rename")
+    editor(edited).clear()
+    QtTest.QTest.keyClick(editor(edited), Qt.Key_Return)
+    QtWidgets.QApplication.processEvents()
+    assert sorted(edited.texts) == ["ball", "brick", "cart", "zz"]
+    assert edited.dialog.message.text() == "A category needs a name."
+    QtTest.QTest.keyClick(editor(edited), Qt.Key_Escape)
+    edited.press("Save")
+    assert sorted(driver.window.naming.categories.names) == ["ball", "brick", "cart", "zz"]
+
+
+def test_a_new_line_that_is_refused_keeps_its_name_and_what_was_typed_is_in_the_editor(driver: Driver) -> None:
+    edited = Edited(driver)
+    edited.add("heron")
+    edited.rename("heron", "cart")
+    assert edited.dialog.message.text() == "cart is in the list already."
+    assert "heron" in edited.texts
+    assert editor(edited).text() == "cart"
+    QtTest.QTest.keyClicks(editor(edited), "carts")  # over what is selected
+    QtTest.QTest.keyClick(editor(edited), Qt.Key_Return)
+    QtWidgets.QApplication.processEvents()
+    assert edited.texts == ["ball", "brick", "cart", "carts"]
+    edited.press("Save")
+    assert not edited.dialog.isVisible()
+
+
+def test_save_does_not_hide_that_the_line_in_the_editor_was_refused(driver: Driver) -> None:
+    edited = Edited(driver)
+    edited.choose("brick")
+    edited.press("Rename")
+    editor(edited).setText("cart")
+    QtWidgets.QApplication.sendEvent(editor(edited), QtGui.QFocusEvent(QtCore.QEvent.FocusOut))  # to the button
+    edited.press("Save")
+    assert edited.dialog.isVisible()
+    assert edited.dialog.message.text() == "cart is in the list already."
+    QtTest.QTest.keyClick(editor(edited), Qt.Key_Escape)
+    edited.press("Save")
+    assert not edited.dialog.isVisible()
+    assert driver.window.naming.categories.names == ("ball", "brick", "cart")
+
+
+def test_remove_takes_only_lines_that_are_seen(driver: Driver) -> None:
+    edited = Edited(driver)
+    edited.choose("ball")
+    QtTest.QTest.keyClicks(edited.dialog.entry, "cart")
+    edited.press("Remove")
+    edited.press("Save")
+    assert driver.window.naming.categories.names == ("ball", "brick", "cart")
+
+
+def test_the_settings_list_refuses_two_alike_as_a_file_does() -> None:
+    categories = CategoryList(QtCore.QSettings(), ["a"])
+    with pytest.raises(InputError, match="twice"):
+        categories.save([ListedName("a", "a"), ListedName("a")], None)
+    assert categories.names == ("a",)
+
+
+def test_during_a_propagation_a_rename_of_objects_is_refused_before_anything_is_stored(
+    make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, labels: Path
+) -> None:
+    driver = make_annotation_window(make_videos(frames=40), labels=labels)
+    annotate(driver, brick_centre(0), "brick")
+    edited = Edited(driver)
+    edited.rename("brick", "stone")
+    driver.window.propagation_panel._begin(lambda: iter(range(0)), (0, 39))
+    edited.press("Save")
+    assert edited.dialog.isVisible()
+    assert "A propagation is running" in edited.dialog.message.text()
+    assert driver.window.naming.categories.names == ("ball", "brick", "cart")
+    assert labels.read_text(encoding="utf-8").split() == ["ball", "brick", "cart"]
+    driver.propagation(20)
+    edited.press("Save")
+    settled(driver)
+    assert facts(driver, 0) == {(1, "stone", "sam")}
+    assert driver.window.naming.categories.names == ("ball", "stone", "cart")
