@@ -127,6 +127,20 @@ class MemoryBound(Propagator, Protocol):
         """
 
 
+@runtime_checkable
+class Identified(Propagator, Protocol):
+    """A propagator whose name does not say all that its answers depend on."""
+
+    @property
+    def identity(self) -> str:
+        """The same for propagators that give the same answers: weights, settings, device and precision are in it."""
+
+
+def identity_of(propagator: Propagator) -> str:
+    """What tells a propagator from others that answer otherwise."""
+    return propagator.identity if isinstance(propagator, Identified) else propagator.name
+
+
 def notice_of(propagator: Propagator) -> str | None:
     """What a propagator has to say since the last time, a sentence for people; None: nothing."""
     return propagator.notice() if isinstance(propagator, MemoryBound) else None

@@ -6,7 +6,7 @@ No farther than halfway to the object's other key frames: beyond, what was carri
 import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,6 +92,23 @@ def note_repaired(video: Video, store: AnnotationStore, correction: Correction) 
     if annotation is not None:
         ids = correction.object_ids
         note_repairs(video, store, {(correction.frame, i): _digest(annotation.shapes_of(i)) for i in ids})
+
+
+def digests_of_key_masks(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> dict[str, str]:
+    """Object id -> the digest of its masks in all its key frames. Frames that cannot be read are left out."""
+    frames: dict[int, list[int]] = {}
+    for track in tracks:
+        for index in track.key_frames:
+            frames.setdefault(index, []).append(track.object_id)
+    digests: dict[str, str] = {}
+    for index in sorted(frames):
+        with suppress(AnnotationError):
+            annotation = store.read(video, index)
+            for object_id in frames[index]:
+                mask = _digest(() if annotation is None else annotation.shapes_of(object_id))
+                so_far = f"{digests.get(str(object_id), '')} {index} {mask}"
+                digests[str(object_id)] = hashlib.sha256(so_far.encode()).hexdigest()[:16]
+    return digests
 
 
 def _digest(shapes: Iterable[Shape]) -> str:

@@ -5,7 +5,7 @@ through. So who goes on with it computes again what it had computed of the reque
 then where it was: the files come out as if nothing had happened.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -15,12 +15,20 @@ from sam_annotator.core.annotation import FrameAnnotation, decode_annotation
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.run_journal import Entry, RecordedRun, RunJournal, last_run, sole_run
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import PropagationRequest, Reach, plan_unfilled
 from sam_annotator.engine.propagation import FrameDone, propagation_steps, read_tracks
-from sam_annotator.engine.propagator import Propagator
-from sam_annotator.engine.repair import AGREEMENT, Agreement, Correction, find_corrections, note_repaired, repair_steps
+from sam_annotator.engine.propagator import Propagator, identity_of
+from sam_annotator.engine.repair import (
+    AGREEMENT,
+    Agreement,
+    Correction,
+    digests_of_key_masks,
+    find_corrections,
+    note_repaired,
+    repair_steps,
+)
 
 Steps = Generator[str | FrameDone, None, str]
 """What is being done, then each frame; returns what came of it, a sentence, where there is more to say than frames."""
@@ -109,29 +117,52 @@ def fill_video(video: Video, store: AnnotationStore, propagator: Propagator, opt
     with sole_run(video, store):
         store.sweep(video)
         known = yield from read_tracks(video, store)
-        plan = plan_video(video, store, known, options)
+        plan = plan_video(video, store, known, options, propagator)
         said = yield from _carry_out(video, store, propagator, plan, options.agreement)
         if plan.interrupted is not None and not options.again:  # what else was missing
             known = yield from read_tracks(video, store)
-            rest = replace(plan_video(video, store, known, options), repairs=())
+            rest = replace(plan_video(video, store, known, options, propagator), repairs=())
             yield from _carry_out(video, store, propagator, rest, options.agreement)
     return said
 
 
-def plan_video(video: Video, store: AnnotationStore, known: VideoTracks, options: FillOptions) -> Plan:
-    """What there is to do in a video; what is left of a run that was interrupted, where the key frames are the same."""
+def plan_video(
+    video: Video, store: AnnotationStore, known: VideoTracks, options: FillOptions, propagator: Propagator | None = None
+) -> Plan:
+    """What there is to do in a video; what is left of a run that was interrupted, where it would come out the same.
+
+    Args:
+        propagator: that will do it; None: not known yet, so that of the interrupted run.
+    """
     tracks = [track for track in known.tracks() if track.key_frames]
     repairs = find_corrections(video, store, tracks) if options.repair else []
     facts = {
         "options": {**asdict(options), "within": list(options.within) if options.within else None},
-        "frames": len(video),
-        "key_frames": {str(track.object_id): sorted(track.key_frames) for track in tracks},
+        **_facts(video, store, tracks, propagator),
     }
     run = last_run(video, store)
-    if run is not None and not run.has_ended and run.plan.get("facts") == facts:
+    if run is not None and not run.has_ended and _are_same(run.plan.get("facts"), facts):
         return _plan_from(run)
     requests = plan_unfilled(video, tracks, direction=options.direction, again=options.again, within=options.within)
     return Plan(tuple(repairs), tuple(requests), facts)
+
+
+def _facts(
+    video: Video, store: AnnotationStore, tracks: Iterable[Track], propagator: Propagator | None
+) -> dict[str, Any]:
+    """What the answers of a run depend on, as JSON."""
+    return {
+        "frames": len(video),
+        "key_masks": digests_of_key_masks(video, store, tracks),
+        "propagator": None if propagator is None else identity_of(propagator),
+    }
+
+
+def _are_same(recorded: Mapping[str, Any] | None, facts: Mapping[str, Any]) -> bool:
+    """Whether a run was begun from the same facts; a propagator that is not known yet is no other."""
+    if recorded is None or facts["propagator"] is not None:
+        return recorded == facts
+    return {**recorded, "propagator": None} == facts
 
 
 def _plan_from(run: RecordedRun) -> Plan:

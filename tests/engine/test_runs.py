@@ -1,6 +1,6 @@
 """Whole runs: interrupted anywhere they come out the same, they are one step to take back, and tell what they do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,15 @@ from sam_annotator.engine.planning import REACHES, PropagationRequest, plan_unfi
 from sam_annotator.engine.propagation import FrameDone
 from sam_annotator.engine.propagator import Forecast, KeyFrame, Masks, PropagatedMask
 from sam_annotator.engine.runs import FillOptions, fill_video, run_request, run_whole_video
-from tests.engine.moving_propagator import FRAMES, MovingPropagator, all_files, box, draw, make_video, tracks_of
+from tests.engine.moving_propagator import (
+    FRAMES,
+    MovingPropagator,
+    all_files,
+    box,
+    draw,
+    make_video,
+    tracks_of,
+)
 
 
 class RememberingPropagator(MovingPropagator):
@@ -50,8 +58,12 @@ def video(tmp_path: Path) -> Video:
     return make_video(tmp_path)
 
 
-def frames_of(steps: Iterable[Any]) -> list[FrameDone]:
-    return [step for step in steps if isinstance(step, FrameDone)]
+def frames(steps: Iterable[Any]) -> Iterator[FrameDone]:
+    return (step for step in steps if isinstance(step, FrameDone))
+
+
+def every_frame(steps: Iterable[Any]) -> list[FrameDone]:
+    return list(frames(steps))
 
 
 def scenery(data: st.DataObject) -> list[tuple[int, dict[int, Any], str]]:
@@ -107,8 +119,7 @@ def test_a_run_that_is_cancelled_leaves_every_mask_that_it_did_not_replace(
     two_objects_from_both_ends(video, store)
     before = {index: store.read(video, index) for index in range(FRAMES)}
     with closing(run_whole_video(video, store, MovingPropagator(), (1, 2))) as steps:
-        frames = (step for step in steps if isinstance(step, FrameDone))
-        done = [frame.index for _, frame in zip(range(taken), frames, strict=False)]
+        done = [frame.index for _, frame in zip(range(taken), frames(steps), strict=False)]
     for index in range(FRAMES):
         now = store.read(video, index)
         assert now.propagated_ids == before[index].propagated_ids
@@ -121,9 +132,41 @@ def test_masks_that_cannot_be_computed_anew_stay(video: Video, store: Annotation
     two_objects_from_both_ends(video, store)
     before = {index: store.read(video, index).shapes_of(2) for index in range(FRAMES)}
     video.frame_paths[5].write_bytes(b"damaged")
-    steps = frames_of(fill_video(video, store, MovingPropagator(), FillOptions("both", again=True)))
+    steps = every_frame(fill_video(video, store, MovingPropagator(), FillOptions("both", again=True)))
     assert any("Nothing was filled" in (step.problem or "") for step in steps)
     assert {index: store.read(video, index).shapes_of(2) for index in range(FRAMES)} == before
+
+
+class Named(RememberingPropagator):
+    """Another propagator than the one its name tells of, with other answers."""
+
+    def __init__(self, identity: str, pixels: int = 0) -> None:
+        super().__init__()
+        self.identity, self.pixels = identity, pixels
+
+    def step(
+        self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
+    ) -> dict[int, PropagatedMask]:
+        answers = super().step(index, image, given, wanted)
+        return {i: PropagatedMask(np.roll(a.mask, self.pixels, 0), a.score) for i, a in answers.items()}
+
+
+@pytest.mark.parametrize("differs", ["propagator", "key mask"])
+def test_a_run_is_not_gone_on_with_where_it_would_have_come_out_otherwise(tmp_path: Path, differs: str) -> None:
+    """Interrupted, then begun again with other weights, or after the mask in the key frame was drawn anew."""
+    store, options, results = AnnotationStore(), FillOptions(again=True), []
+    for name in ("interrupted", "undisturbed"):
+        video = make_video(tmp_path / name)
+        draw(store, video, 0, {1: box(4, 10)})
+        list(fill_video(video, store, Named("before", 3), options))
+        if name == "interrupted":
+            with closing(fill_video(video, store, Named("one"), options)) as steps:
+                assert [s.index for _, s in zip(range(4), frames(steps), strict=False)] == [0, 1, 2, 3]
+        if differs == "key mask":
+            draw(store, video, 0, {1: box(4, 20)})
+        list(fill_video(video, store, Named("other", 1) if differs == "propagator" else Named("one"), options))
+        results.append(all_files(video))
+    assert results[0] == results[1]
 
 
 @settings(max_examples=25, deadline=None)
@@ -168,7 +211,7 @@ def test_the_whole_video_is_carried_from_each_objects_own_key_frames(video: Vide
     draw(store, video, 6, {2: box(4, 30)})
     draw(store, video, 1, {9: box(50, 0)})
     before = all_files(video)
-    done = frames_of(run_whole_video(video, store, MovingPropagator(), (1, 2)))
+    done = every_frame(run_whole_video(video, store, MovingPropagator(), (1, 2)))
     assert done[-1].done == done[-1].total
     assert all(store.read(video, i).object_ids()[:2] == (1, 2) for i in range(3, FRAMES))
     assert {1, 2} <= store.read(video, 0).propagated_ids
@@ -219,7 +262,7 @@ def test_memory_is_forecast_and_what_is_given_up_is_told_with_the_frame(video: V
     draw(store, video, 0, {1: box(4, 10), 2: box(4, 30)})
     steps = list(run_request(video, store, Bounded(), PropagationRequest((1, 2), 0, 0, 4)))
     forecast = next(step for step in steps if isinstance(step, str) and step.startswith("Memory for 2 objects"))
-    notices = {step.index: step.notice for step in frames_of(steps) if step.notice}
+    notices = {step.index: step.notice for step in every_frame(steps) if step.notice}
     assert notices == {0: forecast, 2: "Frames are seen smaller."}
 
 

@@ -1,5 +1,6 @@
 """STCN behind the propagator contract."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -61,6 +62,11 @@ class StcnPropagator:
         self._watch = MotionWatch()
         self._first_notice = notice
         self._forget()
+
+    @property
+    def identity(self) -> str:
+        """Name, short side, and a digest of the weights. See `Identified`."""
+        return f"{self.name}, {self._short_side} pixels, weights {digest_of_weights(self._sparing.network)}"
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
         """Forget everything, then learn these key frames. See the contract.
@@ -181,6 +187,14 @@ class StcnPropagator:
                     f"The mask of object {object_id} in frame {index} is of another size than its image, {mask.shape} "
                     f"instead of {(height, width)} (height, width): check the annotation of that frame."
                 )
+
+
+def digest_of_weights(network: StcnNetwork) -> str:
+    """16 hex digits, of the first thousand numbers of every tensor: others are never alike in all of them."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode() + tensor.flatten()[:1000].float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from sam_annotator.engine.stcn.memory import Kind, MemoryPlan
 from sam_annotator.engine.stcn.propagator import StcnPropagator
-from tests.engine.stcn.small import LEFT, RIGHT, SIZE, TWO, box, frame, small_propagator
+from tests.engine.stcn.small import LEFT, RIGHT, SIZE, TWO, box, frame, small_network, small_propagator
 
 BOTH = frozenset({1, 2})
 NOTHING: Masks = {}
@@ -233,3 +233,14 @@ def test_a_failure_of_the_model_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(propagator._tracker._network, "encode_frame", fail)
     with pytest.raises(EngineError, match=r"STCN, small failed: CUDA error: an illegal.*--propagator embedded"):
         go(propagator, range(1, 2))
+
+
+def test_the_identity_tells_weights_and_sizes_apart() -> None:
+    network, others = small_network(), small_network()
+    same = [StcnPropagator(network, name="STCN, small").identity for _ in "12"]
+    assert same[0] == same[1]
+    with torch.no_grad():
+        next(others.parameters()).view(-1)[0] += 0.001
+    changed = StcnPropagator(others, name="STCN, small").identity
+    smaller = StcnPropagator(network, name="STCN, small", short_side=240).identity
+    assert len({same[0], changed, smaller}) == 3
