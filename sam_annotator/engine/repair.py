@@ -68,13 +68,15 @@ class Repaired:
 def find_corrections(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> list[Correction]:
     """Where a person changed what a propagation had made, in the order of the frames.
 
-    Approving a mask is no correction, and one that was repaired before, and is as it was then, is none any more. Frames
-    that cannot be read are left out.
+    Approving a mask is no correction, and one that was repaired before, and is as it was then, is none any more; nor is
+    one beside which nothing is left to repair. Frames that cannot be read are left out.
     """
     known = repaired(video, store)
     found: dict[int, list[int]] = {}
     for track in tracks:
         for index in track.key_frames & track.answered_frames:
+            if not _ends(video, track, index):
+                continue
             try:
                 annotation = store.read(video, index)
             except AnnotationError:
@@ -213,19 +215,25 @@ def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[t
         raise AnnotationError(known.problems[frame])
     reaches = {}
     for track in filter(None, map(known.get, correction.object_ids)):
-        if frame not in track.key_frames:
-            continue
-        answered = (track.answered_frames | track.propagated_frames) - track.key_frames
-        after = min((key for key in track.key_frames if key > frame), default=2 * len(video))
-        before = max((key for key in track.key_frames if key < frame), default=-2 * len(video))
-        near = range(max(-((-frame - before) // 2), 0), min((frame + after) // 2, len(video) - 1) + 1)
-        for way, beside in ((1, range(frame + 1, near.stop)), (-1, range(frame - 1, near.start - 1, -1))):
-            carried = [index for index in beside if index in answered]
-            if carried:
-                reaches[way, track.object_id] = carried[-1]
+        if frame in track.key_frames:
+            reaches.update({(way, track.object_id): end for way, end in _ends(video, track, frame).items()})
     if not reaches:
         raise InputError(_nothing_to_repair(video, correction))
     return reaches
+
+
+def _ends(video: Video, track: Track, frame: int) -> dict[int, int]:
+    """Direction (1, -1) -> the last frame that a key frame may be carried on to; none where nothing is to be done."""
+    answered = (track.answered_frames | track.propagated_frames) - track.key_frames
+    after = min((key for key in track.key_frames if key > frame), default=2 * len(video))
+    before = max((key for key in track.key_frames if key < frame), default=-2 * len(video))
+    near = range(max(-((-frame - before) // 2), 0), min((frame + after) // 2, len(video) - 1) + 1)
+    ends = {}
+    for way, beside in ((1, range(frame + 1, near.stop)), (-1, range(frame - 1, near.start - 1, -1))):
+        carried = [index for index in beside if index in answered]
+        if carried:
+            ends[way] = carried[-1]
+    return ends
 
 
 def _nothing_to_repair(video: Video, correction: Correction) -> str:

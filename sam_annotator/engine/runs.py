@@ -175,7 +175,7 @@ def _plan_from(run: RecordedRun) -> Plan:
 
 
 def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, plan: Plan, agreement: Agreement) -> Steps:
-    """All parts of a plan, in order; where a request cannot be carried out, that is said, and the next one is."""
+    """All parts of a plan, in order; where one cannot be carried out, that is said, and the next one is."""
     entries = () if plan.interrupted is None else plan.interrupted.entries
     at = entries[-1].part if entries else 0
     before = [entry for entry in entries if entry.part == at]
@@ -186,11 +186,17 @@ def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, pla
                 continue
             journal.part = part
             old = _old(before) if part == at else {}
-            repaired = yield from repair_steps(
-                video, store, propagator, correction, agreement, record=journal.add, old=old
-            )
-            note_repaired(video, store, correction)
-            said.append(str(repaired))
+            try:
+                repaired = yield from repair_steps(
+                    video, store, propagator, correction, agreement, record=journal.add, old=old
+                )
+                note_repaired(video, store, correction)
+                said.append(str(repaired))
+            except InputError as error:  # of the frame that was corrected; others may do
+                if len(plan.repairs) + len(plan.requests) == 1:
+                    raise
+                problem = f"{error} What was corrected there was not carried on."
+                yield FrameDone(correction.frame, {}, 0, plan.total, problem)
         done = 0
         for part, request in enumerate(plan.requests, start=len(plan.repairs)):
             if part >= at:

@@ -19,7 +19,7 @@ from sam_annotator.engine.planning import PropagationRequest
 from sam_annotator.engine.propagation import FrameDone, propagate
 from sam_annotator.engine.propagator import Masks, PropagatedMask
 from sam_annotator.engine.repair import Agreement, Correction, Repaired, find_corrections, repair_steps
-from sam_annotator.engine.runs import run_repair
+from sam_annotator.engine.runs import FillOptions, fill_video, run_repair
 from tests.engine.moving_propagator import (
     HEIGHT,
     WIDTH,
@@ -58,6 +58,11 @@ class HealingPropagator(MovingPropagator):
 
 def usual(object_id: int) -> NDArray[np.bool_]:
     return box(20 * object_id, 10)
+
+
+def corrected_anew(store: AnnotationStore, video: Video, *frames: int) -> None:
+    for frame in frames:
+        draw(store, video, frame, {1: box(30, 20)})
 
 
 @pytest.fixture
@@ -218,3 +223,45 @@ def test_whatever_is_repaired_protected_shapes_and_all_out_of_range_stay(data: s
         else:
             assert [s for s in old.shapes if s.object_id != 1] == [s for s in after[index].shapes if s.object_id != 1]
     assert HEIGHT
+
+
+REPAIR = FillOptions(repair=True)
+
+
+def test_corrections_beside_each_other_with_nothing_between_are_no_work_left(
+    video: Video, store: AnnotationStore
+) -> None:
+    """The last two frames that were propagated: beyond the last there is nothing, between them neither."""
+    draw(store, video, 21, {1: usual(1), 2: usual(2)})
+    corrected_anew(store, video, 19, 20)
+    found = find_corrections(video, store, tracks_of(video, store))
+    assert found == [Correction(19, (1,))]
+    for correction in found:
+        list(repair_steps(video, store, HealingPropagator(), correction))
+    with pytest.raises(InputError, match="Nothing to repair"):
+        list(repair_steps(video, store, HealingPropagator(), Correction(20, (1,))))
+
+
+def test_a_correction_whose_run_was_taken_back_is_filled_from_like_any_key_frame(
+    video: Video, store: AnnotationStore
+) -> None:
+    corrected_anew(store, video, 10)
+    for index in (*range(1, 10), *range(11, 21)):
+        store.remove(video, index)
+    list(fill_video(video, store, HealingPropagator(), REPAIR))
+    assert store.annotated_frames(video) == set(range(LENGTH))
+
+
+def test_a_correction_whose_image_is_damaged_is_said_and_the_others_are_carried_on(
+    video: Video, store: AnnotationStore
+) -> None:
+    corrected_anew(store, video, 5, 12)
+    video.frame_paths[5].write_bytes(b"damaged")
+    steps = list(fill_video(video, store, HealingPropagator(), REPAIR))
+    (problem,) = (step.problem for step in steps if isinstance(step, FrameDone) and step.problem)
+    assert "00005.png" in problem
+    assert "not carried on" in problem
+    assert [c.frame for c in find_corrections(video, store, tracks_of(video, store))] == [5]
+    assert store.annotated_frames(video) == set(range(LENGTH))
+    with pytest.raises(InputError, match=r"00005\.png"):  # where there is nothing else to do
+        list(fill_video(video, store, HealingPropagator(), REPAIR))
