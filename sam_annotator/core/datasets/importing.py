@@ -1,7 +1,8 @@
 """A published dataset becomes a tree of annotations, to be looked at and mended in the window, and exported again.
 
 Every frame that the dataset answers for gets its labelme JSON: shapes with the source `imported`, which no propagation
-changes, and for the objects that the dataset says are absent the note that this is answered.
+changes, and for the objects that the dataset says are absent the note that this is answered. The dataset's own ids of
+videos and annotations are noted as keys of their own, for the way back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
+from sam_annotator.core.datasets.json_source import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
+from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
@@ -213,6 +216,7 @@ class _VideoImport:
         self.masked, self.video, self.store, self.options, self.report = masked, video, store, options, report
         self.indices = {path.stem: index for index, path in enumerate(video.frame_paths)}
         self.ids = frozenset(masked.labels)
+        self.video_id, self.annotation_ids = _ids_of(masked)
         self.with_mask: set[int] = set()
         self.unused: set[int] = set()
 
@@ -269,16 +273,20 @@ class _VideoImport:
             return None
         shapes = tuple(shape for object_id in found.masks for shape in self._shapes(object_id, found))
         answered = self.ids - found.masks.keys() - found.unknown_ids
-        return replace(self.store.blank(self.video, index, *size), shapes=shapes, propagated_ids=frozenset(answered))
+        blank = self.store.blank(self.video, index, *size)
+        extra = {} if self.video_id is None else {VIDEO_ID: self.video_id}
+        return replace(blank, shapes=shapes, propagated_ids=frozenset(answered), extra=extra)
 
     def _shapes(self, object_id: int, found: FrameMasks) -> tuple[Shape, ...]:
-        return mask_to_shapes(
+        shapes = mask_to_shapes(
             found.masks[object_id],
             label=self.masked.labels[object_id],
             object_id=object_id,
             source=IMPORTED,
             style=self.options.style,
         )
+        number = self.annotation_ids.get(object_id)
+        return shapes if number is None else tuple(replace(shape, extra={ANNOTATION_ID: number}) for shape in shapes)
 
     def _write(self, index: int, annotation: FrameAnnotation) -> str | None:
         """Write a frame unless it stands or is another's; what was done, None: left."""
@@ -296,6 +304,13 @@ class _VideoImport:
         if not self.options.dry_run:
             write_annotation(path, annotation)
         return "replaced" if is_there else "written"
+
+
+def _ids_of(masked: MaskedVideo) -> tuple[int | None, dict[int, int | None]]:
+    """The dataset's own id of a video, and by object id those of its annotations; where it has such."""
+    if not isinstance(masked, JsonVideo):
+        return None, {}
+    return masked.video_id, {object_id: found.annotation_id for object_id, found in masked.objects.items()}
 
 
 def _count(number: int, word: str) -> str:

@@ -7,7 +7,7 @@ and the rest is read. Masks are decoded one frame at a time, with the geometry o
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,10 +35,14 @@ class _Parts(tuple[Any, ...]):
 
 @dataclass(frozen=True)
 class JsonObject:
-    """One object: its category, and by position of the frame what the file says of its mask."""
+    """One object: its category, and by position of the frame what the file says of its mask.
+
+    `annotation_id`: its id in the file, where that is one annotation with a whole number.
+    """
 
     label: str
     segmentations: Mapping[int, Any]
+    annotation_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class JsonVideo:
         name, frames: as `MaskedVideo` has them.
         width, height: in pixels.
         objects: by object id.
+        video_id: its id in the file, where that has videos with whole numbers.
     """
 
     name: str
@@ -56,6 +61,7 @@ class JsonVideo:
     width: int
     height: int
     objects: Mapping[int, JsonObject]
+    video_id: int | None = None
 
     @property
     def labels(self) -> Mapping[int, str]:
@@ -135,7 +141,25 @@ def read_dataset_json(path: Path) -> MaskedVideos:
     if not document.get("annotations"):
         raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
     reader = _Coco(document) if _is_per_frame(document) else _YoutubeVis(document)
-    return MaskedVideos(tuple(reader.videos()), tuple(reader.problems))
+    videos = tuple(reader.videos())
+    return MaskedVideos(_without_idle_ids(videos), tuple(reader.problems))
+
+
+def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
+    """Without the ids of videos and annotations where numbering them from 1 gives the same: nobody need note them."""
+    ordered = natsorted(videos, key=lambda video: video.name)
+    objects = [video.objects[object_id] for video in ordered for object_id in sorted(video.objects)]
+    is_idle = (
+        all(video.video_id == number for number, video in enumerate(ordered, start=1))
+        and all(found.annotation_id == number for number, found in enumerate(objects, start=1))
+        and all(found.segmentations for found in objects)  # else some are not imported, and the numbers move up
+    )
+    if not is_idle:
+        return videos
+    return tuple(
+        replace(video, video_id=None, objects={i: replace(o, annotation_id=None) for i, o in video.objects.items()})
+        for video in videos
+    )
 
 
 def _is_per_frame(document: Mapping[str, Any]) -> bool:
@@ -236,7 +260,7 @@ class _YoutubeVis(_Reader):
                 self._drop(annotations, f"Video {folders[0] or video_id} has frames of several folders or one twice")
             else:
                 objects = self._objects(annotations, folders[0], stems)
-                yield JsonVideo(folders[0], stems, *size, objects)
+                yield JsonVideo(folders[0], stems, *size, objects, video_id if type(video_id) is int else None)
 
     def _objects(
         self, annotations: Sequence[Mapping[str, Any]], name: str, stems: Sequence[str]
@@ -257,7 +281,8 @@ class _YoutubeVis(_Reader):
                     f"{len(stems)} frames; those that have a frame are taken."
                 )
             present = {at: found for at, found in enumerate(segmentations[: len(stems)]) if found is not None}
-            objects[object_id] = JsonObject(label, present)
+            identity = entry.get("id")
+            objects[object_id] = JsonObject(label, present, identity if type(identity) is int else None)
         return objects
 
 

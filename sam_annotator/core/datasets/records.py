@@ -1,9 +1,9 @@
 """What is known of a video on its way into a dataset: objects, masks as run lengths, what came up while reading."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,13 @@ Box = tuple[int, int, int, int]
 
 _TOGETHER: Final = 24
 """So many masks of an object are encoded at once: enough to be fast, and few enough to need no memory."""
+
+VIDEO_ID: Final = "video_id"
+ANNOTATION_ID: Final = "annotation_id"
+"""Keys of a frame and of a shape: the ids in the dataset that they were imported from."""
+
+LARGEST_ID: Final = 2**53
+"""Some readers of JSON round larger numbers."""
 
 LISTED: Final = 3
 """How many names or frames a sentence lists."""
@@ -91,11 +98,15 @@ class LabelUse:
 
 @dataclass(frozen=True)
 class ReadObject:
-    """One object of a video; `object_id` is None for shapes that were joined by label. `masks`: frames it is in."""
+    """One object of a video; `object_id` is None for shapes that were joined by label. `masks`: frames it is in.
+
+    `annotation_id`: the one that its shapes carry from an import; None: none, or several.
+    """
 
     object_id: int | None
     labels: tuple[LabelUse, ...]
     masks: int
+    annotation_id: int | None = None
 
     def __str__(self) -> str:
         name = self.labels[0].label
@@ -115,6 +126,7 @@ class ReadVideo:
         empty_masks: objects in a frame whose shapes cover no pixel of it.
         empty_objects: objects that cover no pixel in any frame, named.
         is_annotated: a frame has an annotation file.
+        video_id: the one that its frames carry from an import; None: none, or several.
     """
 
     name: str
@@ -125,6 +137,7 @@ class ReadVideo:
     empty_masks: int = 0
     empty_objects: tuple[str, ...] = ()
     is_annotated: bool = True
+    video_id: int | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -149,6 +162,7 @@ class ReadVideo:
                     None if o.object_id is None else str(o.object_id),  # may be larger than JSON's numbers
                     [(use.label, use.frames, use.stems) for use in o.labels],
                     o.masks,
+                    o.annotation_id,
                 )
                 for o in self.objects
             ],
@@ -157,6 +171,7 @@ class ReadVideo:
             "empty_masks": self.empty_masks,
             "empty_objects": self.empty_objects,
             "is_annotated": self.is_annotated,
+            "video_id": self.video_id,
         }
 
     @classmethod
@@ -170,15 +185,27 @@ class ReadVideo:
                     None if number is None else int(number),
                     tuple(LabelUse(label, frames, tuple(stems)) for label, frames, stems in uses),
                     masks,
+                    annotation_id,
                 )
-                for number, uses, masks in document["objects"]
+                for number, uses, masks, annotation_id in document["objects"]
             ),
             tuple(Finding(**finding) for finding in document["findings"]),
             document["ignored_shapes"],
             document["empty_masks"],
             tuple(document["empty_objects"]),
             document["is_annotated"],
+            document["video_id"],
         )
+
+
+def only_id(found: Collection[int]) -> int | None:
+    """The one id that was found; None if that is none, or several."""
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def is_id(value: Any) -> TypeGuard[int]:
+    """True for what can be the id of a video or an annotation."""
+    return type(value) is int and 1 <= value <= LARGEST_ID
 
 
 def describe_conflict(video: str, found: ReadObject, renames: Mapping[str, str]) -> str | None:

@@ -14,13 +14,17 @@ from sam_annotator.core.categories import normal_label
 from sam_annotator.core.datasets.convert_report import Finding, Kind
 from sam_annotator.core.datasets.images import FrameImage, examine_image
 from sam_annotator.core.datasets.records import (
+    ANNOTATION_ID,
     LISTED,
+    VIDEO_ID,
     Box,
     DrawOptions,
     LabelUse,
     ReadObject,
     ReadVideo,
     TrackMasks,
+    is_id,
+    only_id,
 )
 from sam_annotator.core.errors import AnnotationError, ImageError
 from sam_annotator.core.raster import AREA_TYPES, covers_nothing, object_patch
@@ -42,6 +46,7 @@ _Key = tuple[int, int, str]
 class _OpenObject:
     masks: TrackMasks
     frames_by_label: dict[str, list[str]] = field(default_factory=dict)
+    annotation_ids: set[int] = field(default_factory=set)
 
 
 _normal: Final = lru_cache(4096)(normal_label)
@@ -70,6 +75,7 @@ class VideoReader:
         self._findings: list[Finding] = []
         self._ignored_shapes = Counter[str]()
         self._empty_masks = 0
+        self._video_ids: set[int] = set()
 
     def read_frame(self, index: int) -> None:
         """Read one frame's image and annotation."""
@@ -85,7 +91,8 @@ class VideoReader:
             uses = tuple(
                 LabelUse(label, len(stems), tuple(stems[:LISTED])) for label, stems in found.frames_by_label.items()
             )
-            record = ReadObject(None if key[0] else key[1], uses, len(found.masks))
+            number = only_id(found.annotation_ids)
+            record = ReadObject(None if key[0] else key[1], uses, len(found.masks), number)
             if len(found.masks):
                 masks = found.masks.all()
                 bodies.append(self._body(masks))
@@ -106,6 +113,7 @@ class VideoReader:
             self._empty_masks,
             tuple(empty),
             bool(self._annotated),
+            only_id(self._video_ids),
         )
         return read, bodies
 
@@ -169,6 +177,8 @@ class VideoReader:
             return self._store.read(self._video, index)  # which says it with the name of the file
 
     def _shapes_by_key(self, index: int, annotation: FrameAnnotation) -> Mapping[_Key, list[Shape]]:
+        if is_id(number := annotation.extra.get(VIDEO_ID)):
+            self._video_ids.add(number)
         covering = [shape for shape in annotation.shapes if shape.shape_type in AREA_TYPES]
         if len(covering) < len(annotation.shapes):
             self._note_ignored(index, [s.shape_type for s in annotation.shapes if s.shape_type not in AREA_TYPES])
@@ -178,7 +188,10 @@ class VideoReader:
             label = _normal(shape.label)
             key = (1, 0, label) if shape.object_id is None else (0, shape.object_id, "")
             shapes_by_key.setdefault(key, []).append(shape)
-            frames = self._object(key).frames_by_label.setdefault(label, [])
+            found = self._object(key)
+            if is_id(number := shape.extra.get(ANNOTATION_ID)):
+                found.annotation_ids.add(number)
+            frames = found.frames_by_label.setdefault(label, [])
             if not frames or frames[-1] != stem:
                 frames.append(stem)
         return shapes_by_key

@@ -233,6 +233,54 @@ def test_what_is_imported_and_exported_is_the_same_dataset(videos: dict[str, tup
         )
 
 
+@settings(max_examples=12, deadline=None)
+@given(
+    videos=contents(),
+    numbers=st.permutations([30, 10, 20]),
+    more=st.lists(st.integers(1, 2**53), unique=True, min_size=9, max_size=9),
+    order=st.randoms(use_true_random=False),
+)
+def test_ids_of_videos_and_annotations_come_back_however_a_dataset_numbers_them(
+    videos: Any, numbers: list[int], more: list[int], order: Any
+) -> None:
+    content = document(videos)
+    for entry, number in zip(content["videos"], numbers, strict=False):
+        entry["id"] = number
+    for annotation, number in zip(content["annotations"], more, strict=False):
+        annotation |= {"id": number, "video_id": numbers[annotation["video_id"] - 1]}
+    order.shuffle(content["videos"])
+    order.shuffle(content["annotations"])
+    with new_place({name: length for name, (length, _) in videos.items()}) as place:
+        assert place.load(content).is_clean
+        written = place.convert(categories=place.json).dataset
+        by_id = {entry["id"]: entry for entry in content["videos"]}
+        assert [entry["id"] for entry in written["videos"]] == sorted(by_id)
+        assert_same(written["videos"], [by_id[entry["id"]] for entry in written["videos"]], "file_names")
+        by_id = {annotation["id"]: annotation for annotation in content["annotations"]}
+        assert sorted(annotation["id"] for annotation in written["annotations"]) == sorted(by_id)
+        expected = [by_id[annotation["id"]] for annotation in written["annotations"]]
+        assert_same(written["annotations"], expected, "id", "video_id", "category_id", "segmentations")
+
+
+def test_ids_are_numbered_anew_with_a_note_where_not_all_have_one(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_frames(place.videos, "hill", 1)
+    content = document({"lake": (3, [(3, [blob(0, 0)] * 3), (8, [ring()] * 3)])})
+    content["videos"][0]["id"] = 50
+    for annotation, number in zip(content["annotations"], (900, 700), strict=True):
+        annotation |= {"id": number, "video_id": 50}
+    place.load(content)
+    written = place.convert().dataset
+    assert [(a["id"], a["video_id"]) for a in written["annotations"]] == [(900, 50), (700, 50)]
+    shape = Shape("dog", ((1.0, 1.0), (5.0, 1.0), (5.0, 5.0)), object_id=1)
+    write_annotation(place.annotations / "hill/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, (shape,)))
+    capsys.readouterr()
+    written = place.convert().dataset
+    assert [(a["id"], a["video_id"]) for a in written["annotations"]] == [(1, 1), (2, 2), (3, 2)]
+    assert "The videos of the split train are numbered from 1: 1 of 2 have an id" in capsys.readouterr().out
+
+
 def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], *keys: str) -> None:
     assert [[entry[key] for key in keys] for entry in found] == [[entry[key] for key in keys] for entry in expected]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from sam_annotator.core.categories import Category, categories_from_labels, describe_unknown_labels
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.label_renames import unused_renames
-from sam_annotator.core.datasets.records import ReadObject, ReadVideo, describe_conflict
+from sam_annotator.core.datasets.records import LARGEST_ID, ReadObject, ReadVideo, describe_conflict
+from sam_annotator.core.datasets.youtube_vis.numbering import number_records
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.reading import Laid
 from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
@@ -17,15 +18,13 @@ from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 
 _LISTED = 3
 
-_LARGEST = 2**53
-
 
 @dataclass(frozen=True)
 class Settled:
     """What is to be written.
 
     Attributes:
-        records: the videos of each split, in natural order.
+        records: the videos of each split in natural order, or that of the ids that they came with.
         categories: of all splits.
         in_no_split: names of videos that the list of splits does not name.
         without_annotation: names of videos that have none, and were read in vain.
@@ -58,8 +57,11 @@ def settle(laid: Sequence[Laid], names: Mapping[str, str], vocabulary: Vocabular
             records[split].append(_record(read, path, names[read.name], ids, vocabulary))
     findings.extend(_split_findings(records, names, options))
     in_no_split = tuple(read.name for read, _path in laid if read.name not in splits)
-    fixed = {split: tuple(videos) for split, videos in records.items()}
-    return Settled(fixed, categories, in_no_split, tuple(without_annotation), tuple(findings))
+    numbered = {}
+    for split, videos in records.items():
+        numbered[split], notes = number_records(split, videos)
+        findings.extend(notes)
+    return Settled(numbered, categories, in_no_split, tuple(without_annotation), tuple(findings))
 
 
 def _kept(read: ReadVideo) -> Iterator[ReadObject]:
@@ -69,7 +71,8 @@ def _kept(read: ReadVideo) -> Iterator[ReadObject]:
 def _record(read: ReadVideo, path: Path, name: str, ids: Mapping[str, int], vocabulary: Vocabulary) -> VideoRecord:
     categories = tuple(ids.get(vocabulary.label_of(found)) if found.masks else None for found in read.objects)
     masks = sum(found.masks for found, category in zip(read.objects, categories, strict=True) if category is not None)
-    return VideoRecord(read.name, name, read.images, categories, _object_ids(read), masks, path)
+    numbers = tuple(found.annotation_id for found in read.objects)
+    return VideoRecord(read.name, name, read.images, categories, _object_ids(read), masks, path, read.video_id, numbers)
 
 
 def _object_ids(read: ReadVideo) -> tuple[int, ...]:
@@ -78,7 +81,7 @@ def _object_ids(read: ReadVideo) -> tuple[int, ...]:
     fresh = itertools.count(1)
     taken = set(own)
     return tuple(
-        number if number is not None and abs(number) <= _LARGEST else next(i for i in fresh if i not in taken)
+        number if number is not None and abs(number) <= LARGEST_ID else next(i for i in fresh if i not in taken)
         for number in own
     )
 

@@ -33,6 +33,8 @@ class VideoRecord:
         object_ids: of each object of the spool file, in its order: the id it has in the annotations.
         masks: how many those have that go in.
         spool: where the objects' lists are; None: there are no objects.
+        number: its id in the split; before `number_records`: the one that it came with, if any.
+        numbers: likewise of the annotations, for each object of the spool file; None where the object does not go in.
     """
 
     tree_name: str
@@ -42,6 +44,8 @@ class VideoRecord:
     object_ids: tuple[int, ...]
     masks: int
     spool: Path | None
+    number: int | None = None
+    numbers: tuple[int | None, ...] = ()
 
     @property
     def objects(self) -> int:
@@ -52,11 +56,15 @@ class VideoRecord:
         """Where the frames lie below the image root: VIDEO/FRAME.jpg."""
         return [f"{self.name}/{image.path.stem}.jpg" for image in self.images]
 
-    def to_document(self, number: int) -> dict[str, Any]:
+    def numbers_that_go_in(self) -> list[int | None]:
+        """The ids of the annotations that go in, in their order."""
+        return [n for n, category in zip(self.numbers, self.category_ids, strict=True) if category is not None]
+
+    def to_document(self) -> dict[str, Any]:
         """The video as YouTube-VIS writes it."""
         width, height = self.images[0].size
         names = self.file_names()
-        return {"id": number, "width": width, "height": height, "length": len(names), "file_names": names}
+        return {"id": self.number, "width": width, "height": height, "length": len(names), "file_names": names}
 
 
 def write_split(
@@ -71,7 +79,7 @@ def write_split(
     stream.write(b'{"info":')
     stream.write(_ascii({"description": f"{split} split, made with sam_annotator", "version": __version__}))
     stream.write(b',\n"licenses":[],\n"videos":[')
-    _write_list(stream, (_ascii(video.to_document(number)) for number, video in enumerate(records, start=1)))
+    _write_list(stream, (_ascii(video.to_document()) for video in records))
     stream.write(b'],\n"categories":[')
     _write_list(stream, (_ascii(category.to_document()) for category in categories))
     if with_annotations:
@@ -93,15 +101,14 @@ def _write_list(stream: BinaryIO, documents: Iterable[bytes]) -> None:
 
 
 def _annotations(records: Sequence[VideoRecord]) -> Iterator[bytes]:
-    number = 0
-    for video_number, record in enumerate(records, start=1):
+    for record in records:
         if not record.objects or record.spool is None:
             continue
         bodies = spool.bodies(record.spool)
-        for category, object_id, body in zip(record.category_ids, record.object_ids, bodies, strict=True):
+        facts = zip(record.numbers, record.category_ids, record.object_ids, bodies, strict=True)
+        for number, category, object_id, body in facts:
             if category is not None:
-                number += 1
-                yield _HEAD % (number, video_number, category, object_id) + body
+                yield _HEAD % (number, record.number, category, object_id) + body
 
 
 def check_split(
@@ -115,20 +122,20 @@ def check_split(
     Raises:
         SaveError: something is not as it was meant; the sentence says what and where.
     """
-    owners = [number for number, record in enumerate(records, start=1) for _ in range(record.objects)]
+    expected = [(number, record) for record in records for number in record.numbers_that_go_in()]
     ids = {category.id for category in categories}
     count = 0
     try:
         for count, line in enumerate(_annotation_lines(stream, with_annotations), start=1):
             annotation = orjson.loads(line)
-            record = records[annotation["video_id"] - 1]
-            _check(annotation["id"] == count and annotation["video_id"] == owners[count - 1], count, "ids")
+            number, record = expected[count - 1]
+            _check((annotation["id"], annotation["video_id"]) == (number, record.number), count, "ids")
             _check(annotation["category_id"] in ids, count, "the category")
             yield _check_annotation(annotation, record, count)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise _disagreement(f"annotation {count}: {error}") from error
-    if count != (len(owners) if with_annotations else 0):
-        raise _disagreement(f"{count} annotations instead of {len(owners)}")
+    if count != (len(expected) if with_annotations else 0):
+        raise _disagreement(f"{count} annotations instead of {len(expected)}")
 
 
 def _annotation_lines(stream: BinaryIO, with_annotations: bool) -> Iterator[bytes]:
