@@ -5,6 +5,7 @@ file gets what the frame said before; so a run that is killed can be taken back,
 """
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ KEPT_RUNS: Final = 5
 """Runs of one video that can be taken back; older ones are forgotten."""
 
 _SUFFIX: Final = ".run"
+_NAME: Final = re.compile(r"[0-9]{6,}\.run")
 _REPAIRS: Final = "repaired"
 _RECORD: Final = struct.Struct("<II")  # length and checksum of what follows
 
@@ -313,6 +315,9 @@ def sole_run(video: Video, store: AnnotationStore) -> Iterator[None]:
                 f"Another propagation is at work on {video.name} (in {store.folder(video)}); "
                 "wait until it has ended, or cancel it."
             )
+        for left in runs_folder(video, store).glob(f".{_REPAIRS}.*.part"):  # of a process that was killed
+            with suppress(OSError):
+                left.unlink()
         yield
 
 
@@ -321,8 +326,8 @@ def _numbered(folder: Path) -> list[Path]:
         names = os.listdir(folder)
     except OSError:
         return []
-    stems = sorted(int(name.removesuffix(_SUFFIX)) for name in names if name.endswith(_SUFFIX) and name[:-4].isdigit())
-    return [folder / f"{stem:06}{_SUFFIX}" for stem in stems]
+    ours = [name for name in names if _NAME.fullmatch(name)]
+    return [folder / name for name in sorted(ours, key=lambda name: (len(name), name))]
 
 
 def _read(path: Path) -> RecordedRun | None:

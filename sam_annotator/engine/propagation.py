@@ -19,6 +19,7 @@ from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size, read_image
 from sam_annotator.core.masks import Mask, object_mask
+from sam_annotator.core.remarks import Remark
 from sam_annotator.core.store import AnnotationStore, check_size, set_propagated
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -187,7 +188,7 @@ class Run:
         forecast = forecast_of(self._propagator, self.height, self.width, objects, learned)
         if forecast is not None:
             self._notices += [str(forecast)] if forecast.is_short else []
-            yield str(forecast)
+            yield Remark(forecast)
 
     def begin(self, frames: range) -> Iterator[str]:
         """Teach the propagator what is known before a pass; yields what is being done."""

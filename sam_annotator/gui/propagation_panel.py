@@ -33,7 +33,7 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.repair_wanted.connect(self.repair)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
-        self._run.busy.connect(self._show_busy)
+        self._run.busy.connect(window.status.show_doing)
         self._run.frame_done.connect(self._on_frame)
         self._run.noticed.connect(self._show_notice)
         self._run.changed.connect(self._show_run)
@@ -194,13 +194,6 @@ class PropagationPanel(QtCore.QObject):
         if QtWidgets.QApplication.activeModalWidget() is not None or window.naming.dialog is not None:
             return True
         return canvas.has_prompt or canvas.is_drawing or canvas.is_dragging_shape or window.is_dirty
-
-    def _show_busy(self, text: str) -> None:
-        """What is done before the first frame; a whole sentence, such as a forecast of memory, stays for a while."""
-        if text.endswith("."):
-            self._window.statusBar().showMessage(text, 20_000)
-        else:
-            self._window.status.show_doing(text)
 
     def _show_notice(self, text: str) -> None:
         self._window.statusBar().showMessage(text, 20_000)

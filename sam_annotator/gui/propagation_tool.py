@@ -6,6 +6,7 @@ from typing import Any
 
 from PyQt5 import QtCore
 
+from sam_annotator.core.remarks import Remark
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 
 _WARM_UP_FRAMES = 2
@@ -17,7 +18,7 @@ class PropagationTool(QtCore.QObject):
     Signals:
         busy(str): what is being done before the first frame.
         frame_done(object): a FrameDone of the engine: that frame is saved.
-        noticed(str): what changed in how the run goes on, one sentence.
+        noticed(str): what is to be expected of the run, or changed in how it goes on, one sentence.
         changed(): progress or paused.
         ended(str): how it ended, one sentence.
         failed(str): it could not go on, one sentence; comes after `ended`.
@@ -92,6 +93,9 @@ class PropagationTool(QtCore.QObject):
         return f"{self.done}/{self.total}   {speed:.1f} fps, {_duration((self.total - self.done) / speed)} left"
 
     def _on_progress(self, step: object) -> None:
+        if isinstance(step, Remark):
+            self.noticed.emit(step)
+            return
         if isinstance(step, str):
             self.busy.emit(step)
             return

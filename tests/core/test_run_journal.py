@@ -331,3 +331,22 @@ def test_an_object_is_not_renamed_under_the_hands_of_a_run(video: Video, store: 
     with sole_run(video, store), pytest.raises(InputError, match="Another propagation is at work on clip"):
         list(relabel_object(video, store, 1, "goose", [1]))
     assert all_files(video) == before
+
+
+def test_files_of_others_among_the_runs_do_no_harm(video: Video, store: AnnotationStore) -> None:
+    run_over(video, store, [1])
+    strange = [runs_folder(video, store) / name for name in ("\u00b2.run", "2.run", "copy of 000001.run", "\u0663.run")]
+    for path in strange:
+        path.write_bytes(b"")
+    run_over(video, store, [2])
+    assert list(take_back_last_run(video, store)) == [2]
+    assert list(take_back_last_run(video, store)) == [1]
+    assert all(path.exists() for path in strange)
+
+
+def test_what_was_left_of_a_killed_write_is_swept_by_the_next_run(video: Video, store: AnnotationStore) -> None:
+    run_over(video, store, [1])
+    left = runs_folder(video, store) / ".repaired.k2j3.part"
+    left.write_bytes(b"[[1,")
+    with sole_run(video, store):
+        assert not left.exists()

@@ -9,6 +9,7 @@ from PyQt5.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from sam_annotator.core.errors import EngineError
+from sam_annotator.core.remarks import Remark
 from sam_annotator.engine.propagation import FrameDone
 from sam_annotator.gui import propagation_tool
 from sam_annotator.gui.engine_thread import EngineThread
@@ -81,6 +82,17 @@ def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
     ended()
     assert told == ["Frames are seen smaller."]
     assert heard.named("ended") == ["Done: 2 of 2 frames. Frames are seen smaller."]
+
+
+def test_a_remark_is_told_as_one_however_it_ends_and_progress_is_not(
+    tool: PropagationTool, heard: Heard, ended: Callable[[], None]
+) -> None:
+    told: list[str] = []
+    tool.noticed.connect(told.append)
+    tool.start(lambda: iter(["loading stcn.", Remark("Memory for 1 object: 2 GB of 8 GB")]))
+    ended()
+    assert told == ["Memory for 1 object: 2 GB of 8 GB"]
+    assert heard.named("busy") == ["loading stcn."]
 
 
 def test_what_a_run_came_to_is_said_in_the_place_of_frames(
