@@ -2,13 +2,13 @@
 
 import argparse
 import sys
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
+    from sam_annotator.core.datasets.mask_export import ExportReport, MaskOptions
 
 DESCRIPTION = "Make indexed PNG masks (DAVIS, YouTube-VOS), or COCO per frame, from annotations or a dataset."
 
@@ -20,9 +20,11 @@ or, where OUTPUT ends in .json:
   OUTPUT                                   COCO: one image <video>/<frame>.jpg per frame, track_id tells objects
 
 Frames without an annotation are left out. Where ids do not fit in a byte (1 to 254), the objects of that video are
-numbered anew in PNGs, and meta.json tells their own ids; a pixel of two objects goes to the higher id.
+numbered anew in PNGs, and meta.json tells their own ids; a pixel of two objects goes to the higher id. Annotations are
+read as `convert` reads them: what it refuses is refused, what it leaves out or repairs is told.
 
-ends with 0 if all was written, 1 if something was lost (it is listed), 2 if nothing could be done.
+ends with 0 if all was written, 1 if something was lost (it is listed; --report FILE has all of it), 2 if nothing could
+be done.
 
 examples:
   sam-annotator export-masks /data/ann --videos /data/videos --output /data/davis
@@ -30,7 +32,7 @@ examples:
   sam-annotator export-masks train_instances.json --output /data/davis
 """
 
-_SHOWN = 20
+_STAGES = {"videos": "looking for annotations", "masks": "reading", "write": "masks"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,52 +51,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--categories", type=Path, metavar="FILE", help="COCO: fix names and ids, as `convert` does (default: labels)"
     )
+    parser.add_argument(
+        "--drop-unknown", action="store_true", help="COCO: leave out objects whose label --categories does not name"
+    )
+    parser.add_argument(
+        "--null-group",
+        choices=("error", "skip", "per-label"),
+        default="error",
+        help="shapes without an object id: an error (default), left out, or one object per label and video",
+    )
     parser.add_argument("--force", action="store_true", help="write over masks that are there")
+    parser.add_argument("--dry-run", action="store_true", help="go through everything, write nothing")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes that draw masks; -1: one per core (default: 1)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
+    from sam_annotator.core.datasets.convert_report import write_report
+    from sam_annotator.core.errors import InputError
 
-    steps = _export(options)
-    report = None
-    with tqdm(desc="masks", unit=" frames", file=sys.stderr, disable=None) as bar:
-        for step in steps:
-            report = step.report
-            bar.total = step.total
-            bar.update(step.done - bar.n)
-    if report is None:
-        print("Nothing to write.")
-        return 1
-    _print(report)
+    try:
+        report = _export(options)
+    except InputError as error:
+        if options.report is not None:
+            write_report(options.report, error)
+        raise
+    if options.report is not None:
+        write_report(options.report, report)
+    print(report)
     return 0 if report.is_clean else 1
 
 
-def _export(options: argparse.Namespace) -> "Iterator[ExportProgress]":
-    from sam_annotator.core.categories import read_categories
-    from sam_annotator.core.datasets.coco_export import export_coco
-    from sam_annotator.core.datasets.davis_export import export_davis
-    from sam_annotator.core.datasets.mask_sources import read_masks
-    from sam_annotator.core.errors import InputError
+def _export(options: argparse.Namespace) -> "ExportReport":
+    from tqdm import tqdm
 
-    source = read_masks(options.annotations, options.videos)
-    file = options.categories
-    if options.output.suffix.lower() == ".json":
-        categories = None if file is None else read_categories(file)
-        return export_coco(source, options.output, categories=categories, categories_file=file, force=options.force)
-    if file is not None:
-        raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")
-    return export_davis(source, options.output, force=options.force)
+    from sam_annotator.core.datasets.mask_export import ExportReport
+    from sam_annotator.core.datasets.mask_sources import open_tree, read_dataset
+    from sam_annotator.core.datasets.tree_export import export_masks
+
+    path = options.annotations
+    source = read_dataset(path) if path.is_file() else open_tree(path, options.videos)
+    report = ExportReport(options.output, is_dry_run=options.dry_run)
+    steps = export_masks(source, options.output, _options(options))
+    for stage, group in groupby(steps, key=attrgetter("stage")):
+        with tqdm(desc=_STAGES[stage], file=sys.stderr, disable=None) as bar:
+            for step in group:
+                report = step.report
+                bar.total = step.total
+                bar.update(step.done - bar.n)
+    return report
 
 
-def _print(report: "ExportReport") -> None:
-    print(f"Wrote {report.output}")
-    for what, count in (("videos", report.videos), ("frames", report.frames), ("objects", report.objects)):
-        print(f"  {what:<8} {count}")
-    if report.renumbered:
-        print(f"Numbered anew, their own ids are in meta.json: {', '.join(report.renumbered)}")
-    if report.overlapping:
-        print(f"Frames where objects overlap, the higher id on top: {report.overlapping}")
-    for problem in report.problems[:_SHOWN]:
-        print(f"Not used: {problem}")
-    if len(report.problems) > _SHOWN:
-        print(f"... and {len(report.problems) - _SHOWN} more")
+def _options(options: argparse.Namespace) -> "MaskOptions":
+    from sam_annotator.core.datasets.mask_export import MaskOptions
+    from sam_annotator.core.datasets.records import DrawOptions
+
+    return MaskOptions(
+        categories=options.categories,
+        drop_unknown=options.drop_unknown,
+        draw=DrawOptions(null_group=options.null_group),
+        force=options.force,
+        dry_run=options.dry_run,
+        jobs=options.jobs,
+    )

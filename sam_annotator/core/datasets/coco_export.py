@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from sam_annotator.core.categories import Category, categories_from_labels, describe_unknown_labels
+from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.errors import InputError
@@ -25,7 +26,10 @@ def export_coco(
     *,
     categories: Sequence[Category] | None = None,
     categories_file: Path | None = None,
+    drop_unknown: bool = False,
     force: bool = False,
+    dry_run: bool = False,
+    found: Sequence[Finding] = (),
 ) -> Iterator[ExportProgress]:
     """Write a COCO file of all frames that have an answer, also of those without objects.
 
@@ -33,33 +37,46 @@ def export_coco(
 
     Args:
         categories: fixed names and ids, read from `categories_file`; None: the labels that occur, sorted.
+        drop_unknown: leave out objects of other labels, and tell of them.
+        dry_run: go through everything, write nothing.
+        found: what came up beforehand; it goes into the report.
 
     Raises:
         InputError: the source has no usable video, the file is there (unless `force`), or labels are no categories.
         SaveError: the disk does not take it.
     """
+    check_coco_output(output, force=force)
     source.check()
-    if output.exists() and not force:
-        raise InputError(f"{output} is there already; write over it with --force, or choose another output.")
     folders = flat_names(video.name for video in source.videos)
-    fixed = _settle(source.videos, categories, categories_file)
+    report = ExportReport(output, findings=list(found), is_dry_run=dry_run)
+    for problem in source.problems:
+        report.lose("not-usable", problem)
+    fixed = _settle(source.videos, categories, categories_file, report if drop_unknown else None)
     document = _Document({category.name: category.id for category in fixed})
-    report = ExportReport(output, problems=list(source.problems))
     total = sum(len(video.frames) for video in source.videos)
     for number, video in enumerate(source.videos, start=1):
         shown: set[int] = set()
         for position, frame in enumerate(video.frames):
-            found = video.read(position)
-            report.problems += found.problems
-            if found.width and found.height:  # a file that could not be read is no frame without objects
-                document.add(found, f"{folders[video.name]}/{frame}.jpg", video, number, position)
+            here = video.read(position)
+            for problem in here.problems:
+                report.lose("not-usable", problem, video=video.name)
+            if here.width and here.height:  # a file that could not be read is no frame without objects
+                shown.update(document.add(here, f"{folders[video.name]}/{frame}.jpg", video, number, position))
                 report.frames += 1
-                shown.update(found.masks)
             report.done += 1
             yield ExportProgress(video.name, report.done, total, report)
         report.videos += 1
         report.objects += len(shown)
-    write_atomically(output, document.encode(fixed))
+    if not dry_run:
+        write_atomically(output, document.encode(fixed))
+
+
+def check_coco_output(output: Path, *, force: bool) -> None:
+    """Raises InputError where the file cannot be written."""
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; name a file for COCO, such as {output / 'annotations.json'}.")
+    if output.exists() and not force:
+        raise InputError(f"{output} is there already; write over it with --force, or choose another output.")
 
 
 class _Document:
@@ -70,8 +87,8 @@ class _Document:
         self._images: list[bytes] = []
         self._annotations: list[bytes] = []
 
-    def add(self, found: FrameMasks, file_name: str, video: MaskedVideo, number: int, position: int) -> None:
-        """Add one frame of the video of this number."""
+    def add(self, found: FrameMasks, file_name: str, video: MaskedVideo, number: int, position: int) -> Iterator[int]:
+        """Add one frame of the video of this number. Gives the objects that are in it, one by one."""
         image: dict[str, Any] = {
             "id": len(self._images) + 1,
             "file_name": file_name,
@@ -82,6 +99,8 @@ class _Document:
         }
         self._images.append(_ascii(image))
         for object_id, mask in found.masks.items():
+            if video.labels[object_id] not in self._ids:
+                continue
             left, top, right, bottom = bounding_box(mask) or (0, 0, 0, 0)
             annotation = {
                 "id": len(self._annotations) + 1,
@@ -94,6 +113,7 @@ class _Document:
                 "segmentation": encode_rle(mask),
             }
             self._annotations.append(orjson.dumps(annotation))
+            yield object_id
 
     def encode(self, categories: Sequence[Category]) -> bytes:
         """The whole file."""
@@ -108,9 +128,9 @@ class _Document:
 
 
 def _settle(
-    videos: Sequence[MaskedVideo], categories: Sequence[Category] | None, file: Path | None
+    videos: Sequence[MaskedVideo], categories: Sequence[Category] | None, file: Path | None, losses: ExportReport | None
 ) -> Sequence[Category]:
-    """The categories of the file; every label has to be among them.
+    """The categories of the file; every label has to be among them, unless others may be lost, which `losses` is told.
 
     Raises:
         InputError: some are not; they are listed with near names.
@@ -123,8 +143,11 @@ def _settle(
         return categories_from_labels(counts)
     known = {category.name for category in categories}
     unknown = {label: count for label, count in counts.items() if label not in known}
-    if unknown:
+    if losses is None and unknown:
         raise InputError(describe_unknown_labels(unknown, categories, file or Path("categories")))
+    for label, count in sorted(unknown.items()):
+        assert losses is not None
+        losses.lose("unknown-label", f"{count} objects labelled {label!r}: {file} has no such name.", count=count)
     return categories
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import orjson
 
@@ -62,6 +62,29 @@ class Finding:
         return {name: getattr(self, name) for name in ("kind", "reason", "text", "video", "file", "count")}
 
 
+class Report(Protocol):
+    """What any work on datasets tells of itself; `str()` is the summary for people."""
+
+    @property
+    def is_clean(self) -> bool:
+        """True if nothing was left out or changed."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """All that came up, one by one."""
+        ...
+
+    @property
+    def written(self) -> Sequence[Path]:
+        """What was written, files or folders; nothing after a dry run."""
+        ...
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers, for the JSON report."""
+        ...
+
+
 def _nothing_counted() -> Mapping[str, Any]:
     return MappingProxyType({})
 
@@ -110,6 +133,11 @@ class ConvertReport:
     def is_clean(self) -> bool:
         """True if nothing that is in the annotations was left out or changed."""
         return not any(finding.kind in ("dropped", "repaired") for finding in self.findings)
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The JSON files; none after a dry run."""
+        return () if self.is_dry_run else (self.path, *self.more_paths)
 
     def __str__(self) -> str:
         wrote = "Would write" if self.is_dry_run else "Wrote"
@@ -218,8 +246,8 @@ class ConversionError(InputError):
         super().__init__("\n".join(lines + ([f"  ... and {more} more"] if more > 0 else [])))
 
 
-def write_report(path: Path, outcome: ConvertReport | InputError) -> None:
-    """Write all that a conversion found to `path`: as JSON if it ends in `.json`, else as text.
+def write_report(path: Path, outcome: Report | InputError) -> None:
+    """Write all that a conversion (an import, an export) found to `path`: as JSON if it ends in `.json`, else as text.
 
     The same conversion gives the same bytes.
 
@@ -234,16 +262,17 @@ def write_report(path: Path, outcome: ConvertReport | InputError) -> None:
     write_atomically(path, data + b"\n")
 
 
-def report_document(outcome: ConvertReport | InputError) -> dict[str, Any]:
+def report_document(outcome: Report | InputError) -> dict[str, Any]:
     """The validation report as JSON says it: `result` is `clean`, `findings` or `impossible`."""
-    if isinstance(outcome, ConvertReport):
-        result = "clean" if outcome.is_clean else "findings"
-        paths = [] if outcome.is_dry_run else [str(path) for path in (outcome.path, *outcome.more_paths)]
-        findings, counts = outcome.findings, outcome.counts()
-    else:
+    findings: Sequence[Finding]
+    if isinstance(outcome, InputError):
         result, paths, counts = "impossible", [], {}
         findings = outcome.findings if isinstance(outcome, ConversionError) else ()
         findings = findings or (Finding("error", "cannot-run", str(outcome)),)
+    else:
+        result = "clean" if outcome.is_clean else "findings"
+        paths = [str(path) for path in outcome.written]
+        findings, counts = outcome.findings, outcome.counts()
     by_reason = Counter[str]()
     for finding in findings:
         by_reason[f"{finding.kind}: {finding.reason}"] += finding.count
@@ -256,8 +285,8 @@ def report_document(outcome: ConvertReport | InputError) -> dict[str, Any]:
     }
 
 
-def _report_lines(outcome: ConvertReport | InputError, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield str(outcome) if isinstance(outcome, ConvertReport) else "Nothing was written."
+def _report_lines(outcome: Report | InputError, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "Nothing was written." if isinstance(outcome, InputError) else str(outcome)
     for kind, heading in _KINDS.items():
         found = [finding for finding in findings if finding["kind"] == kind]
         if found:

@@ -13,62 +13,133 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from PIL import Image
 
+from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.davis_masks import MASK_FOLDER, META, VOID, davis_palette
-from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
+from sam_annotator.core.datasets.mask_export import OVERLAP, ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
 from sam_annotator.core.masks import label_map
+from sam_annotator.core.raster import Mask
 
 MOST_OBJECTS: Final = VOID - 1
 """Ids are one byte, and the last is taken: 255 means undecided."""
 
 
-def export_davis(source: MaskedVideos, output: Path, *, force: bool = False) -> Iterator[ExportProgress]:
+def export_davis(
+    source: MaskedVideos,
+    output: Path,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    found: Sequence[Finding] = (),
+) -> Iterator[ExportProgress]:
     """Write indexed PNGs of all frames that have an answer; those without objects are all 0.
 
     A generator: each frame is written before it is yielded; meta.json comes last.
+
+    Args:
+        dry_run: go through everything, write nothing.
+        found: what came up beforehand; it goes into the report.
 
     Raises:
         InputError: the source has no usable video, the output has masks already (unless `force`), or two videos would
             have one folder.
         SaveError: the disk does not take it.
     """
-    if not force and ((output / META).exists() or (output / MASK_FOLDER).exists()):
-        raise InputError(f"{output} has masks already; write over them with --force, or choose another output.")
+    check_davis_output(output, force=force)
     source.check()
     folders = flat_names(video.name for video in source.videos)
-    report = ExportReport(output, problems=list(source.problems))
+    report = ExportReport(output, findings=list(found), is_dry_run=dry_run)
+    for problem in source.problems:
+        report.lose("not-usable", problem)
     total = sum(len(video.frames) for video in source.videos)
     meta: dict[str, Any] = {}
     for video in source.videos:
-        folder = folders[video.name]
-        values = _values(video, report)
-        seen: dict[int, list[str]] = {object_id: [] for object_id in values}
-        for position, frame in enumerate(video.frames):
-            found = video.read(position)
-            report.problems += found.problems
-            _write_frame(output / MASK_FOLDER / folder / f"{frame}.png", found, values, report)
-            for object_id in found.masks.keys() & values.keys():
-                seen[object_id].append(frame)
+        export = _VideoExport(video, folders[video.name], report)
+        for position in range(len(video.frames)):
+            export.write(position)
             report.done += 1
             yield ExportProgress(video.name, report.done, total, report)
-        report.videos += 1
-        report.objects += sum(bool(frames) for frames in seen.values())
-        meta[folder] = {"objects": _describe(video, values, seen)}
-    write_atomically(output / META, orjson.dumps({"videos": meta}, option=orjson.OPT_INDENT_2))
+        meta[folders[video.name]] = {"objects": export.finish()}
+    if not dry_run:
+        write_atomically(output / META, orjson.dumps({"videos": meta}, option=orjson.OPT_INDENT_2))
+
+
+def check_davis_output(output: Path, *, force: bool) -> None:
+    """Raises InputError where the masks cannot be written."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file; name a folder for the masks, or FILE.json for COCO.")
+    if not force and ((output / META).exists() or (output / MASK_FOLDER).exists()):
+        raise InputError(f"{output} has masks already; write over them with --force, or choose another output.")
+
+
+class _VideoExport:
+    """The PNGs of one video.
+
+    Attributes:
+        seen: the frames in which each object has a pixel, by object id.
+    """
+
+    def __init__(self, video: MaskedVideo, folder: str, report: ExportReport) -> None:
+        self._video, self._folder, self._report = video, folder, report
+        self._values = _values(video, report)
+        self.seen: dict[int, list[str]] = {object_id: [] for object_id in self._values}
+
+    def write(self, position: int) -> None:
+        """Write one frame, and tell of what of it is lost."""
+        found = self._video.read(position)
+        for problem in found.problems:
+            self._report.lose("not-usable", problem, video=self._video.name)
+        if not (found.width and found.height):  # it could not be read: to write zeros would be to say 'nothing'
+            return
+        frame = self._video.frames[position]
+        masks = {i: found.masks[i] for i in sorted(found.masks) if i in self._values}
+        pixels = self._draw(masks, found, frame)
+        if not self._report.is_dry_run:
+            path = self._report.output / MASK_FOLDER / self._folder / f"{frame}.png"
+            write_atomically(path, _encode(pixels))
+        self._report.frames += 1
+
+    def finish(self) -> dict[str, Any]:
+        """What meta.json says of the objects."""
+        self._report.videos += 1
+        self._report.objects += sum(bool(frames) for frames in self.seen.values())
+        return {
+            str(value): {"category": self._video.labels[i], "frames": self.seen[i], "object_id": i}
+            for i, value in self._values.items()
+            if self.seen[i]
+        }
+
+    def _draw(self, masks: Mapping[int, Mask], found: FrameMasks, frame: str) -> NDArray[np.uint8]:
+        values = {self._values[i]: mask for i, mask in masks.items()}
+        pixels = label_map(values, found.height, found.width).astype(np.uint8)
+        shown = np.bincount(pixels.reshape(-1), minlength=256)
+        file, name = f"{self._folder}/{frame}.png", self._video.name
+        for object_id, mask in masks.items():
+            if shown[self._values[object_id]]:
+                self.seen[object_id].append(frame)
+            elif mask.any():
+                what = f"object {object_id} ({self._video.labels[object_id]})"
+                text = f"{file}: {what} lies wholly under others and has no pixel there."
+                self._report.lose("covered", text, file, name)
+        if shown[1:].sum() < sum(int(np.count_nonzero(mask)) for mask in masks.values()):
+            self._report.lose(OVERLAP, f"{file}: objects overlap; the higher id is on top.", file, name)
+        return pixels
 
 
 def _values(video: MaskedVideo, report: ExportReport) -> Mapping[int, int]:
     """The pixel value of each object: its id where all ids fit in a byte, else its number by id."""
     ids = sorted(video.labels)
     if len(ids) > MOST_OBJECTS:
-        report.problems.append(
+        text = (
             f"{video.name} has {len(ids)} objects, but indexed PNGs hold {MOST_OBJECTS}; objects from "
             f"{ids[MOST_OBJECTS]} on are left out."
         )
+        report.lose("too-many-objects", text, video=video.name, count=len(ids) - MOST_OBJECTS)
         ids = ids[:MOST_OBJECTS]
     if all(0 < object_id <= MOST_OBJECTS for object_id in ids):
         return {object_id: object_id for object_id in ids}
@@ -76,23 +147,9 @@ def _values(video: MaskedVideo, report: ExportReport) -> Mapping[int, int]:
     return {object_id: number for number, object_id in enumerate(ids, start=1)}
 
 
-def _write_frame(path: Path, found: FrameMasks, values: Mapping[int, int], report: ExportReport) -> None:
-    if not (found.width and found.height):  # its file could not be read: to write zeros would be to say 'nothing'
-        return
-    masks = {values[object_id]: found.masks[object_id] for object_id in sorted(found.masks) if object_id in values}
-    pixels = label_map(masks, found.height, found.width).astype(np.uint8)
-    report.overlapping += int(np.count_nonzero(pixels)) < sum(int(np.count_nonzero(mask)) for mask in masks.values())
+def _encode(pixels: NDArray[np.uint8]) -> bytes:
     image = Image.fromarray(pixels)
     image.putpalette(davis_palette())
     stream = io.BytesIO()
     image.save(stream, format="PNG")
-    write_atomically(path, stream.getvalue())
-    report.frames += 1
-
-
-def _describe(video: MaskedVideo, values: Mapping[int, int], seen: Mapping[int, Sequence[str]]) -> dict[str, Any]:
-    return {
-        str(value): {"category": video.labels[object_id], "frames": seen[object_id], "object_id": object_id}
-        for object_id, value in values.items()
-        if seen[object_id]
-    }
+    return stream.getvalue()

@@ -8,6 +8,7 @@ from sam_annotator.core.datasets.annotated_video import read_annotated
 from sam_annotator.core.datasets.davis_masks import read_davis
 from sam_annotator.core.datasets.json_source import read_dataset_json
 from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.datasets.youtube_vis.merging import Tree
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
@@ -49,19 +50,31 @@ def read_masks(path: Path, videos_root: Path | None, kind: SourceKind = "auto") 
     """
     if kind != "auto" or path.is_file():
         return read_dataset(path, kind)
+    tree = open_tree(path, videos_root)
+    source = read_annotated(tree.videos, tree.store)
+    if not source.videos:
+        raise InputError(f"No frame of the videos has an annotation in {path}.")
+    return source
+
+
+def open_tree(path: Path, videos_root: Path | None) -> Tree:
+    """A tree of annotations, unread.
+
+    Args:
+        videos_root: as `read_masks` has it.
+
+    Raises:
+        InputError: there is no such folder, or no videos.
+    """
     if not path.exists():
         raise InputError(f"{path} does not exist; name the folder that holds the annotations, or a dataset's JSON.")
+    root = path if videos_root is None else videos_root
     try:
-        videos = find_videos(path if videos_root is None else videos_root)
+        return Tree(root, find_videos(root), open_store(path, root))
     except InputError as error:
         if videos_root is not None:
             raise
         raise InputError(f"{error} If the annotations are kept apart from the frames, add --videos DIR.") from error
-    store = open_store(path, path if videos_root is None else videos_root)
-    source = read_annotated(videos, store)
-    if not source.videos:
-        raise InputError(f"No frame of the videos has an annotation in {path}.")
-    return source
 
 
 def open_store(annotations: Path, videos_root: Path) -> AnnotationStore:

@@ -58,7 +58,7 @@ def convert(
     check_output(output, targets.values(), options.force)
     vocabulary = Vocabulary.read(output, options)
     names = dataset_names(videos)
-    survey = yield from _look(videos, store, names, options)
+    survey = yield from look(videos, store, names, options)
     strays = find_strays(videos, store, output)
     if not survey.chosen and not survey.findings and not any(f.kind == "error" for f in found):
         raise InputError(describe_nothing(store, strays))
@@ -67,12 +67,12 @@ def convert(
         laid = yield from read_videos(chosen, store, folder, options)
         settled = settle(laid, names, vocabulary, options)
         folders = {split: images_folder(output, split, options.layout) for split in options.splits}
-        findings = [*found, *_all_findings(survey, laid, settled, strays)]
+        findings = [*found, *all_findings(survey, laid, settled, strays)]
         by_folder = {folders[split]: records for split, records in settled.records.items()}
         findings += yield from images_in_the_way(by_folder, options)
         for records in by_folder.values() if options.images != "none" else ():
             findings.extend(images_to_encode(records))
-        _refuse(findings, options)
+        refuse(findings, options)
         placed: Counter[Placed] = Counter()
         verified = None
         if not options.dry_run:
@@ -89,7 +89,7 @@ def convert(
     yield ConvertProgress("done", "", report.frames, report.frames, report)
 
 
-def _look(
+def look(
     videos: Sequence[Video], store: AnnotationStore, names: Mapping[str, str], options: ConvertOptions
 ) -> Generator[ConvertProgress, None, Survey]:
     """Who goes in. What nobody is to see the annotations of needs none, unless it is drawn by lot."""
@@ -102,7 +102,8 @@ def _look(
     return surveyor.survey()
 
 
-def _all_findings(survey: Survey, laid: Sequence[Laid], settled: Settled, strays: Iterable[Path]) -> Iterator[Finding]:
+def all_findings(survey: Survey, laid: Sequence[Laid], settled: Settled, strays: Iterable[Path]) -> Iterator[Finding]:
+    """What came up on the way until everything is read and settled, what most has to be mended first."""
     # what a category file does not name comes first: it is what most has to be mended for
     yield from (finding for finding in settled.findings if finding.reason == "unknown-label")
     yield from survey.findings
@@ -119,7 +120,8 @@ def _all_findings(survey: Survey, laid: Sequence[Laid], settled: Settled, strays
         yield Finding("note", "video-in-no-split", f"The video {name} is in no split.", name)
 
 
-def _refuse(findings: Sequence[Finding], options: ConvertOptions) -> None:
+def refuse(findings: Sequence[Finding], options: ConvertOptions) -> None:
+    """Raises ConversionError if there is anything that has to be mended."""
     kinds = ("error", "dropped", "repaired") if options.strict else ("error",)
     problems = [finding.text for finding in findings if finding.kind in kinds]
     if problems:

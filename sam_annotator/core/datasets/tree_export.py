@@ -1,0 +1,173 @@
+"""Masks out of a tree of annotations: read and judged as a conversion reads and judges it, then written frame by frame.
+
+What a conversion refuses is refused here, what it leaves out or repairs is told with the same words.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from sam_annotator.core.categories import Category, read_categories
+from sam_annotator.core.datasets.coco_export import check_coco_output, export_coco
+from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.davis_export import check_davis_output, export_davis
+from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport, MaskOptions
+from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideos
+from sam_annotator.core.datasets.youtube_vis import spool
+from sam_annotator.core.datasets.youtube_vis.layout import check_apart, dataset_names
+from sam_annotator.core.datasets.youtube_vis.merging import Tree
+from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, check_options
+from sam_annotator.core.datasets.youtube_vis.pipeline import all_findings, look, refuse
+from sam_annotator.core.datasets.youtube_vis.reading import read_videos
+from sam_annotator.core.datasets.youtube_vis.settling import settle
+from sam_annotator.core.datasets.youtube_vis.survey import describe_nothing, find_strays
+from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
+from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.masks import decode_rle
+from sam_annotator.core.videos import Video
+
+_ELSEWHERE: Final = frozenset({"frame-not-annotated", "one-frame", "many-of-a-category"})
+"""Notes that hold for YouTube-VIS alone: here a frame without an annotation is left out, and frames stand alone."""
+
+
+def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions) -> Iterator[ExportProgress]:
+    """Write indexed PNG masks into the folder `output`, or COCO per frame if it ends in `.json`.
+
+    A generator, safe to close at any step.
+
+    Raises:
+        ConversionError: annotations or images that cannot be used, all of them at once; nothing was written.
+        InputError: the output is there, labels are no categories, or an option cannot be used; nothing was written.
+        SaveError: the disk does not take it.
+    """
+    is_coco = output.suffix.lower() == ".json"
+    if options.categories is not None and not is_coco:
+        raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")
+    if options.drop_unknown and options.categories is None:
+        raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
+    (check_coco_output if is_coco else check_davis_output)(output, force=options.force)
+    if isinstance(source, MaskedVideos):
+        fixed = None if options.categories is None else read_categories(options.categories)
+        yield from _write(source, output, options, fixed, ())
+        return
+    if not is_coco:
+        check_apart(output, source.root)
+    with spool.spool_folder(options.cache) as folder:
+        masks, categories, findings = yield from _read(source, output, options, folder)
+        yield from _write(masks, output, options, categories, findings)
+
+
+def _write(
+    source: MaskedVideos,
+    output: Path,
+    options: MaskOptions,
+    categories: Sequence[Category] | None,
+    found: Sequence[Finding],
+) -> Iterator[ExportProgress]:
+    if output.suffix.lower() != ".json":
+        return export_davis(source, output, force=options.force, dry_run=options.dry_run, found=found)
+    return export_coco(
+        source,
+        output,
+        categories=categories,
+        categories_file=options.categories,
+        drop_unknown=options.drop_unknown,
+        force=options.force,
+        dry_run=options.dry_run,
+        found=found,
+    )
+
+
+def _read(
+    tree: Tree, output: Path, options: MaskOptions, folder: Path
+) -> Generator[ExportProgress, None, tuple[MaskedVideos, Sequence[Category], list[Finding]]]:
+    """Read the whole tree; its masks lie in `folder` then."""
+    chosen = _as_conversion(options)
+    check_options(chosen)
+    vocabulary = Vocabulary.read(output, chosen)
+    names = dataset_names(tree.videos)
+    report = ExportReport(output)
+    survey = yield from _steps(look(tree.videos, tree.store, names, chosen), report)
+    strays = [path for path in find_strays(tree.videos, tree.store, output) if path != output]
+    if not survey.chosen and not survey.findings:
+        raise InputError(describe_nothing(tree.store, strays))
+    videos = {video.name: video for video, _name in survey.chosen}
+    laid = yield from _steps(read_videos(list(videos.values()), tree.store, folder, chosen), report)
+    settled = settle(laid, names, vocabulary, chosen)
+    findings = [one for one in all_findings(survey, laid, settled, strays) if one.reason not in _ELSEWHERE]
+    refuse(findings, chosen)
+    labels = {category.id: category.name for category in settled.categories}
+    records = settled.records[chosen.split]
+    masked = tuple(
+        _LaidVideo(
+            record, videos[record.tree_name], labels, sorted(tree.store.annotated_frames(videos[record.tree_name]))
+        )
+        for record in records
+    )
+    return MaskedVideos(masked), settled.categories, findings
+
+
+def _as_conversion(options: MaskOptions) -> ConvertOptions:
+    return ConvertOptions(
+        categories=options.categories,
+        present=options.categories is None,
+        drop_unknown=options.drop_unknown,
+        draw=options.draw,
+        dry_run=options.dry_run,
+        jobs=options.jobs,
+        scheduler=options.scheduler,
+        cache=options.cache,
+    )
+
+
+def _steps(steps: Generator[Any, None, Any], report: ExportReport) -> Generator[ExportProgress, None, Any]:
+    """The steps of a conversion as those of an export; its result."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        yield ExportProgress(step.video, step.done, step.total, report, step.stage)
+
+
+@dataclass(frozen=True)
+class _LaidVideo:
+    """A video whose masks lie in a spool file; a `MaskedVideo`. Its frames are those that have an annotation file."""
+
+    record: VideoRecord
+    video: Video
+    names: Mapping[int, str]
+    indices: Sequence[int]
+    _loaded: dict[int, list[Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.video.name
+
+    @cached_property
+    def frames(self) -> tuple[str, ...]:
+        return tuple(self.video.frame_paths[index].stem for index in self.indices)
+
+    @cached_property
+    def labels(self) -> Mapping[int, str]:
+        pairs = zip(self.record.object_ids, self.record.category_ids, strict=True)
+        return {number: self.names[category] for number, category in sorted(pairs) if category is not None}
+
+    def read(self, position: int) -> FrameMasks:
+        """The masks of a frame. One video's run lengths are in memory from its first frame to its last."""
+        if not self._loaded and self.record.spool is not None:
+            bodies = zip(self.record.object_ids, spool.bodies(self.record.spool), strict=True)
+            self._loaded.update(
+                (number, orjson.loads(b"{" + body)["segmentations"]) for number, body in bodies if number in self.labels
+            )
+        index = self.indices[position]
+        width, height = self.record.images[index].size
+        masks = {number: decode_rle(every[index]) for number, every in sorted(self._loaded.items()) if every[index]}
+        if position == len(self.indices) - 1:
+            self._loaded.clear()
+        return FrameMasks(width, height, masks)

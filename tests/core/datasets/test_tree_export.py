@@ -1,0 +1,147 @@
+"""Masks out of a tree of annotations: what a conversion refuses or reports is refused or reported here too."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam_annotator.cli import main
+
+Frames = list[list[dict[str, Any]]]
+
+WIDTH, HEIGHT = 60, 40
+
+
+def square(label: str, group: int | None, left: int, top: int, side: int = 10) -> dict[str, Any]:
+    corners = [[left, top], [left + side, top], [left + side, top + side], [left, top + side]]
+    return {"label": label, "group_id": group, "points": corners, "shape_type": "polygon", "flags": {}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the video `lake` with one frame for each list of shapes, and its annotations."""
+
+    def write(*frames: list[dict[str, Any]], width: int = WIDTH) -> Path:
+        for index, shapes in enumerate(frames):
+            image, file = tmp_path / f"videos/lake/{index:05d}.jpg", tmp_path / f"ann/lake/{index:05d}.json"
+            for path in (image, file):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (WIDTH, HEIGHT)).save(image)
+            says = {"version": "5.0", "flags": {}, "shapes": shapes, "imagePath": image.name, "imageData": None}
+            file.write_text(json.dumps(says | {"imageHeight": HEIGHT, "imageWidth": width}))
+        return tmp_path
+
+    return write
+
+
+def run(folder: Path, command: str, output: str, *more: str) -> int:
+    tree = [str(folder / "ann"), f"--videos={folder}/videos", f"--output={folder}/{output}"]
+    return main([command, *tree, *more])
+
+
+OUTPUTS = pytest.mark.parametrize("output", ["masks", "coco.json"])
+
+
+@OUTPUTS
+@pytest.mark.parametrize(
+    ("frames", "width", "told"),
+    [
+        ([[square("cat", 1, 5, 5)]], 90, "lake/00000.json"),
+        ([[square("cat", 1, 5, 5), square("dog", 1, 30, 5)]], WIDTH, "'cat' in frame 00000 and 'dog' in frame 00000"),
+        ([[square("cat", 1, 5, 5)], [square("dog", 1, 5, 5)]], WIDTH, "'cat' in frame 00000 and 'dog' in frame 00001"),
+        ([[square("cat", None, 5, 5)]], WIDTH, "--null-group per-label"),
+    ],
+)
+def test_what_a_conversion_refuses_is_refused_with_its_sentence(
+    folder: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+    frames: Frames,
+    width: int,
+    told: str,
+) -> None:
+    root = folder(*frames, width=width)
+    assert run(root, "convert", "dataset") == 2
+    theirs = capsys.readouterr().err
+    assert run(root, "export-masks", output) == 2
+    assert capsys.readouterr().err == theirs
+    assert told in theirs
+    assert not (root / output).exists()
+
+
+@OUTPUTS
+def test_what_a_conversion_leaves_out_is_told_with_its_file(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    point = {"label": "cat", "group_id": 3, "points": [[1, 1]], "shape_type": "point", "flags": {}}
+    root = folder([square("cat", 1, 5, 5), point], [square("cat", 1, 5, 5), square("cat", 2, -40, -40)])
+    (root / "ann/lake/stray.json").write_text("{}")
+    assert run(root, "export-masks", output, f"--report={root}/report.json") == 1
+    told = capsys.readouterr().out
+    assert "lake/00000.json: shapes that cover no area were left out (1 point)" in told
+    assert "lake/00001.json: object 2 (cat) covers no pixel of the image" in told
+    assert "stray.json belongs to no frame of the videos" in told
+    assert run(root, "convert", "dataset", f"--report={root}/theirs.json") == 1
+    ours, theirs = (json.loads((root / name).read_text()) for name in ("report.json", "theirs.json"))
+    losses = [[one for one in report["findings"] if one["kind"] != "note"] for report in (ours, theirs)]
+    assert losses[0] == losses[1]
+    assert ours["written"] == [str(root / output)]
+
+
+def test_an_object_wholly_under_others_is_named_and_not_counted(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder([square("cat", 1, 12, 12, 4), square("dog", 2, 10, 10, 20)])
+    assert run(root, "export-masks", "masks") == 1
+    told = capsys.readouterr().out
+    assert "lake/00000.png: object 1 (cat) lies wholly under others" in told
+    assert "  objects  1\n" in told
+    assert list(json.loads((root / "masks/meta.json").read_text())["videos"]["lake"]["objects"]) == ["2"]
+
+
+def test_shapes_without_an_id_become_one_object_per_label_where_that_is_asked_for(
+    folder: Callable[..., Path],
+) -> None:
+    root = folder([square("cat", None, 2, 2), square("dog", 7, 30, 20)], [square("cat", None, 5, 5)])
+    assert run(root, "export-masks", "masks", "--null-group=per-label") == 1
+    values = [set(np.unique(np.asarray(Image.open(root / f"masks/Annotations/lake/0000{i}.png")))) for i in (0, 1)]
+    assert values == [{0, 1, 7}, {0, 1}]
+
+
+@OUTPUTS
+def test_a_dry_run_goes_through_everything_and_writes_nothing(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    root = folder([square("cat", 1, 12, 12, 4), square("dog", 2, 30, 10)])
+    assert run(root, "export-masks", output, "--dry-run") == 0
+    would = capsys.readouterr().out
+    assert not (root / output).exists()
+    assert run(root, "export-masks", output) == 0
+    assert capsys.readouterr().out == would.replace("Would write", "Wrote")
+    assert run(root, "export-masks", output, "--dry-run") == 2
+    assert "--force" in capsys.readouterr().err
+
+
+def test_a_dry_run_refuses_labels_that_are_no_categories_and_drops_them_where_that_is_asked_for(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder([square("cat", 1, 12, 12, 4), square("dog", 2, 30, 10)])
+    (root / "names.txt").write_text("dog\n")
+    categories = f"--categories={root}/names.txt"
+    assert run(root, "export-masks", "coco.json", "--dry-run", categories) == 2
+    assert "'cat' (1 object)" in capsys.readouterr().err
+    assert run(root, "export-masks", "coco.json", categories, "--drop-unknown") == 1
+    assert "labelled 'cat'" in capsys.readouterr().out
+    assert [a["track_id"] for a in json.loads((root / "coco.json").read_text())["annotations"]] == [2]
+
+
+def test_png_masks_are_not_written_among_the_videos(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder([square("cat", 1, 12, 12)])
+    assert run(root, "export-masks", "videos/masks") == 2
+    assert "would lie among the videos" in capsys.readouterr().err
