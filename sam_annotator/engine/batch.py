@@ -1,5 +1,6 @@
 """One video of many: what a process of a headless propagation does, and what it says of it."""
 
+import errno
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -9,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
@@ -104,7 +105,7 @@ def fill(task: VideoTask) -> VideoResult:
 
     Raises:
         InputError, EngineError: the propagator cannot be made.
-        SaveError: a frame could not be written.
+        SaveError: the disk is full; whatever else keeps a video from being written is said of that video.
     """
     result = VideoResult(task.video.name)
     for _ in fill_steps(task, result):
@@ -122,13 +123,31 @@ def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone
             with closing(fill_video(task.video, store, propagator, task.fill)) as steps:
                 said = yield from _noting(steps, result)
             result.said += [said] if said else []
-        except (InputError, EngineError) as error:
-            result.skipped.append((None, str(error)))
+        except (AnnotatorError, OSError, MemoryError) as error:
+            if _is_full_disk(error):
+                raise
+            result.skipped.append((None, _reason(error, task.video)))
     try:
         known = _finish(read_tracks(task.video, store))
         _note_tracks(result, task.video, known)
-    except InputError as error:
-        result.skipped.append((None, str(error)))
+    except (InputError, OSError, MemoryError) as error:
+        result.skipped.append((None, _reason(error, task.video)))
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether an exception, or what it comes from, says so: other videos would fare no better."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__
+    return error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _reason(error: Exception, video: Video) -> str:
+    """A sentence for people."""
+    if isinstance(error, AnnotatorError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"There was not enough memory for {video.name}; what was done of it is kept. Run it again by itself."
+    return f"{video.name} could not be finished ({error}); what was done of it is kept."
 
 
 def propagator_name(options: EngineOptions) -> str:

@@ -1,10 +1,12 @@
 """`sam-annotator propagate` with several processes, on a cluster, over parts of videos, after corrections."""
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from sam_annotator.core.annotation import PROPAGATED, read_annotation, write_ann
 from sam_annotator.core.run_journal import sole_run, take_back_last_run
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
+from sam_annotator.engine import engines
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from tests.cli.test_propagate import FRAMES, all_files, annotate, make_video, propagate, written
 from tests.core.conftest import cluster  # noqa: F401  a fixture
 
@@ -87,6 +91,60 @@ def test_two_commands_at_once_on_one_tree_leave_the_files_of_one(root: Path, tmp
     assert propagate(other) == 0
     assert propagate(root) == 0
     assert all_files(other) == all_files(root)
+
+
+def refuse_the_journal(root: Path) -> str:
+    """A file where the hidden folder would be made."""
+    (root / "a" / ".sam_annotator").write_text("in the way")
+    return "could not be made"
+
+
+def refuse_a_frame(root: Path) -> str:
+    """A folder where a frame's file would be written."""
+    (root / "a" / "00003.json").mkdir()
+    return "00003.json"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("refuse", [refuse_the_journal, refuse_a_frame])
+def test_a_video_that_cannot_be_written_is_said_and_the_others_are_done(
+    root: Path, capsys: pytest.CaptureFixture[str], refuse: Callable[[Path], str], jobs: str
+) -> None:
+    sentence = refuse(root)
+    assert propagate(root, "--jobs", jobs) == 1
+    out = capsys.readouterr().out
+    assert "  a: " in out
+    assert sentence in out
+    assert all((root / name / "00004.json").is_file() for name in "bc")
+
+
+def test_a_video_that_takes_too_much_memory_is_said_and_the_others_are_done(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Greedy(EmbeddedPropagator):
+        def step(self, index, image, given, wanted):  # type: ignore[no-untyped-def]
+            if index == 1 and self.greedy:
+                self.greedy = False
+                raise MemoryError
+            return super().step(index, image, given, wanted)
+
+        greedy = True
+
+    monkeypatch.setattr(engines, "make_propagator", lambda *_: Greedy())
+    assert propagate(root) == 1
+    assert "a: There was not enough memory" in capsys.readouterr().out
+    assert {"b/00004", "c/00004"} <= set(written(root))
+
+
+def test_a_full_disk_ends_it_all(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert propagate(root) == 2
+    assert "No space left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
