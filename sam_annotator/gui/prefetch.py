@@ -11,6 +11,7 @@ from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 
 _START_AFTER_MS = 150
+_QUIET_MS = 1000  # after a click the next one is likely to come soon, and should find nothing under way
 _LARGEST_STEP = 10  # frames: whoever goes farther has jumped, and says nothing about where to go next
 
 
@@ -47,6 +48,8 @@ class Prefetch(QtCore.QObject):
         self.encoded = Encoded()
         self._timer = QtCore.QTimer(self, singleShot=True, interval=_START_AFTER_MS)
         self._timer.timeout.connect(self._start)
+        self._quiet = QtCore.QTimer(self, singleShot=True, interval=_QUIET_MS)
+        self._quiet.timeout.connect(self._go_on)
 
     def set_frame(self, path: Path | None, frames: Sequence[Path] = ()) -> None:
         """Another frame is shown, one of a video's; None: one that cannot be annotated."""
@@ -63,6 +66,10 @@ class Prefetch(QtCore.QObject):
     def start_soon(self) -> None:
         """The person chose a segmenter's tool."""
         self._timer.start()
+
+    def hold_back(self) -> None:
+        """The person clicks: no further frame is begun before some quiet. What is under way ends."""
+        self._quiet.start()
 
     def begin_anew(self) -> None:
         """Another segmenter is at work, for which nothing is encoded yet."""
@@ -111,7 +118,14 @@ class Prefetch(QtCore.QObject):
         if job is not self._job:
             return
         self._job = None
-        if well and self._waiting and self._may_go_on():
+        if well:
+            self._go_on()
+        else:
+            self._waiting = []
+
+    def _go_on(self) -> None:
+        is_quiet = self._job is None and not self._timer.isActive() and not self._quiet.isActive()
+        if self._waiting and is_quiet and self._may_go_on():
             self._submit(partial(self._jobs.encode_ahead, self._frames[self._waiting.pop(0)]))
 
     def _may_go_on(self) -> bool:

@@ -138,6 +138,8 @@ class SamTool(QtCore.QObject):
             self.choose((self.chosen + 1) % len(self.proposals))
 
     def _on_prompt(self, prompt: Prompt) -> None:
+        if not prompt.is_empty:
+            self.prefetch.hold_back()
         self._drop_question()
         known = {*self._canvas.past_prompts, prompt}  # what was undone may be asked anew, to refine another choice
         self._answers = {asked: answer for asked, answer in self._answers.items() if asked in known}

@@ -164,6 +164,21 @@ def test_a_click_waits_for_one_frame_at_most_whatever_is_planned(bench: Bench, q
     assert bench.discs.order == [0, 1]
 
 
+def test_after_a_click_nothing_further_is_begun_before_some_quiet(
+    bench: Bench, encoded: Callable[..., None], qtbot: QtBot
+) -> None:
+    bench.discs.turns = threading.Semaphore(0)
+    bench.go_to(0)
+    qtbot.waitUntil(lambda: bench.discs.begun.acquire(blocking=False), timeout=WAIT_MS)
+    bench.prefetch.hold_back()
+    bench.discs.turns.release(1000)
+    encoded(0)  # the frame that is shown, and no other is on its way
+    assert bench.discs.order == [0]
+    assert bench.prefetch._job is None
+    bench.prefetch._quiet.setInterval(0)  # restarts it
+    encoded(0, 1, 2, 3)
+
+
 def test_a_click_on_the_frame_that_is_being_encoded_is_answered_without_encoding_it_twice(
     bench: Bench, qtbot: QtBot
 ) -> None:
@@ -179,6 +194,7 @@ def test_a_click_on_the_frame_that_is_being_encoded_is_answered_without_encoding
         bench.discs.turns.release()
     assert answer.args[0][0].state.mark == (0, 0, 0)
     assert bench.discs.order == [0]
+    assert bench.prefetch._job is None
 
 
 def test_nothing_is_encoded_ahead_while_a_propagation_runs_and_it_goes_on_when_that_is_paused(
@@ -224,6 +240,7 @@ def test_a_frame_that_cannot_be_read_ends_the_plan_quietly(bench: Bench, qtbot: 
     qtbot.waitUntil(lambda: bench.prefetch.encoded == Encoded(0, frozenset({0})), timeout=WAIT_MS)
     qtbot.waitUntil(lambda: bench.prefetch._job is None, timeout=WAIT_MS)
     assert bench.discs.order == [0]
+    assert bench.prefetch._job is None
 
 
 def test_without_a_frame_nothing_is_encoded_and_no_lamp_burns(bench: Bench, encoded: Callable[..., None]) -> None:
