@@ -22,7 +22,7 @@ from sam_annotator.core.raster import (
     object_patch,
     shape_to_mask,
 )
-from sam_annotator.core.runs import encode_masks, run_edges
+from sam_annotator.core.run_lengths import encode_masks, run_edges
 
 __all__ = [
     "AREA_TYPES",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.images import FrameImage
 from sam_annotator.core.raster import Holes, Patch, Raster
-from sam_annotator.core.runs import EncodedMask, encode_masks, run_edges
+from sam_annotator.core.run_lengths import EncodedMask, encode_masks, run_edges
 from sam_annotator.core.videos import Video
 
 NullGroup = Literal["error", "skip", "per-label"]

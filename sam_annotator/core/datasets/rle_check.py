@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.core.runs import run_boxes
+from sam_annotator.core.run_lengths import run_boxes
 
 _Numbers = NDArray[np.int64]
 

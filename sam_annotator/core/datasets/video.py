@@ -28,7 +28,7 @@ from sam_annotator.core.datasets.records import (
 )
 from sam_annotator.core.errors import AnnotationError, ImageError
 from sam_annotator.core.raster import AREA_TYPES, covers_nothing, object_patch
-from sam_annotator.core.runs import EncodedMask
+from sam_annotator.core.run_lengths import EncodedMask
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.videos import Video
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from sam_annotator.core.runs import encode_masks, run_edges
+from sam_annotator.core.run_lengths import encode_masks, run_edges
 
 DENSITIES = [0.02, 0.5, 0.97, 1.0]
 
