@@ -163,18 +163,6 @@ def replace_labelme_ai(window: "AnnotationWindow", actions: Actions) -> None:
         actions[name].setCheckable(True)
 
 
-def describe_keys(window: "AnnotationWindow") -> str:
-    """All actions with their keys, as an HTML table."""
-    rows = []
-    for action in window.findChildren(QtWidgets.QAction):
-        keys = [sequence.toString(sequence.NativeText) for sequence in action.shortcuts()]
-        if keys and action.text():
-            name = action.text().replace("&", "").replace("\n", " ")
-            rows.append((name, ", ".join(keys)))
-    lines = (f"<tr><td>{name}&nbsp;&nbsp;</td><td><b>{keys}</b></td></tr>" for name, keys in sorted(set(rows)))
-    return f"<table>{''.join(lines)}</table>"
-
-
 def _fill(menu: QtWidgets.QMenu, actions: Actions, names: tuple[str | None, ...]) -> None:
     for name in names:
         if name is None:

@@ -28,6 +28,7 @@ from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread
 from sam_annotator.gui.frame_view import FrameView
 from sam_annotator.gui.hand import Hand
+from sam_annotator.gui.keys_dialog import show_keys
 from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
 from sam_annotator.gui.naming import Naming
 from sam_annotator.gui.navigator import Navigator
@@ -337,7 +338,7 @@ class AnnotationWindow(LabelmeWindow):
         return 0
 
     def show_keys(self) -> None:
-        self._message_box("Keys", own_actions.describe_keys(self), QtWidgets.QMessageBox.Information).open()
+        show_keys(self)
 
     def open_preferences(self) -> None:
         open_preferences(self)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
-from PyQt5 import QtWidgets
+from PyQt5 import QtTest, QtWidgets
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import REVIEWED
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.keymaps import OWN_KEYS, PRESETS, create_settings_file, load_settings, settings_file
+from sam_annotator.gui.keys_dialog import KeysDialog
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE
 from tests.gui.scene import DiscSegmenter, ball_centre
 
@@ -235,9 +236,14 @@ def test_arrow_keys_move_what_is_selected_and_step_otherwise(driver: Driver) -> 
 
 def test_the_list_of_keys_names_every_key_of_the_preset(driver: Driver) -> None:
     driver.window.show_keys()
-    text = driver.dialog_text()
-    for box in driver.window.findChildren(QtWidgets.QMessageBox):
-        box.close()
+    dialog = driver.window.findChild(KeysDialog)
+    text = " ".join(label.text() for label in dialog.labels)
+    assert (dialog.width() <= 1280, dialog.height() <= 740) == (True, True)  # a screen of 1280x800, less its bars
+    button = dialog.findChild(QtWidgets.QDialogButtonBox).buttons()[0]
+    assert dialog.rect().contains(button.geometry().translated(button.parentWidget().pos()))
+    QtTest.QTest.mouseClick(button, Qt.LeftButton)
+    for gesture in ("Ctrl+left click", "Alt+wheel", "right click", "drag", "[  ]"):
+        assert gesture in text
     for name, keys in keys_of(driver.window).items():
         if keys[0].text():
             assert keys[0].shortcuts()[0].toString(keys[0].shortcuts()[0].NativeText) in text, name
