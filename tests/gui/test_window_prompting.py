@@ -90,6 +90,8 @@ class PromptingHands:
         self.accepted: dict[tuple[int, int], Accepted] = {}
         self._driver, self._discs, self._window = driver, discs, driver.window
         self._random = random.Random(seed)
+        self.runs: list[Accepted] = []  # what stood in the file when a propagation was started
+        self._window.propagation.start = lambda _work: self.runs.append(self.saved(self._place))
 
     def do_a_sequence(self) -> None:
         """Some eight actions; in one of three sequences the engine answers only when the hands are done."""
@@ -104,8 +106,9 @@ class PromptingHands:
                 self._reject,
                 self._go,
                 self._zoom,
+                self._propagate,
             )
-            self._random.choices(acts, weights=(34, 6, 14, 8, 16, 4, 14, 4))[0]()
+            self._random.choices(acts, weights=(34, 6, 14, 8, 16, 4, 14, 4, 6))[0]()
             self.check()
         if self._discs.gate is not None:
             self._discs.gate.release(1000)
@@ -160,7 +163,7 @@ class PromptingHands:
         self._press("Z")
 
     def _choose(self) -> None:
-        self._press(self._random.choice(("1", "2", "3", "Tab")))
+        self._press(self._random.choice(("1", "2", "3", "Tab", "BracketRight")))
 
     def _reject(self) -> None:
         self._press("Escape")
@@ -198,6 +201,23 @@ class PromptingHands:
         if held is None:
             self.did.append(name := self._random.choice(("ball", "brick", "cat")))
             self._driver.name(name)
+        self._check_accepted(proposal, before)
+
+    def _propagate(self) -> None:
+        """Space; what is corrected is what the run begins with, and nothing that is clicked is lost."""
+        self._wait_or_not()
+        self._driver.focus()
+        proposal, held, before = self._tool.proposal, self._tool.in_hand, self.saved(self._place)
+        prompt, had_prompt, runs = self._window.canvas.prompt, self._window.canvas.has_prompt, len(self.runs)
+        self.did.append("Space")
+        QtTest.QTest.keyClick(self._window.canvas, Qt.Key_Space)
+        if had_prompt and (proposal is None or held is None):
+            assert (len(self.runs), self._window.canvas.prompt) == (runs, prompt)
+        elif proposal is not None:
+            self._check_accepted(proposal, before)
+            assert len(self.runs) == runs or self.runs[-1] == self.accepted[self._place]
+
+    def _check_accepted(self, proposal: Any, before: Accepted) -> None:
         after = self.saved(self._place)
         changed = [number for number in after if after[number] != before.get(number)]
         assert len(changed) == 1
@@ -223,6 +243,7 @@ def test_proposals_are_of_the_frame_that_is_shown_and_what_was_accepted_stays(
         print(*hands.did[-30:], sep="\n")  # noqa: T201  what led to it
         raise
     assert len(hands.accepted) > 1
+    assert hands.runs
     for place, expected in hands.accepted.items():
         assert hands.saved(place) == expected
     assert len(discs.threads) == 1
