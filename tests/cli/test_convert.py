@@ -206,7 +206,10 @@ def test_a_dry_run_and_splits_from_the_command_line(folder: Path, capsys: pytest
     assert not (folder / "dataset").exists()
     assert capsys.readouterr().out.count("Would write ") == 2
     (folder / "splits.txt").write_text("val swan\n")
-    assert main(arguments(folder, "--split-list", str(folder / "splits.txt"))) == 0
+    given = arguments(folder, "--split-list", str(folder / "splits.txt"))
+    assert main([*given, "--strict"]) == 2
+    assert "The video duck is in no split; its annotated object is not in the dataset." in capsys.readouterr().err
+    assert main(given) == 1, "what is annotated in duck is lost"
     assert "Left out: videos in no split: 1 (duck)" in capsys.readouterr().out
 
 

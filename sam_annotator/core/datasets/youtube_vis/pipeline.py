@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sam_annotator.core.datasets.convert_report import ConversionError, ConvertProgress, ConvertReport, Finding
 from sam_annotator.core.datasets.images import Placed
+from sam_annotator.core.datasets.records import ReadVideo
 from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, check_output, dataset_names, images_folder
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, check_options
 from sam_annotator.core.datasets.youtube_vis.placing import images_in_the_way, images_to_encode, place_images
@@ -116,8 +117,19 @@ def all_findings(survey: Survey, laid: Sequence[Laid], settled: Settled, strays:
         yield Finding("note", "video-without-annotation", f"The video {name} has no annotation.", name)
     for name in survey.not_unpacked:
         yield Finding("note", "video-not-unpacked", f"The video file {name} is not unpacked.", name)
+    by_name = {read.name: read for read, _path in laid}
     for name in settled.in_no_split:
-        yield Finding("note", "video-in-no-split", f"The video {name} is in no split.", name)
+        yield _in_no_split(by_name[name])
+
+
+def _in_no_split(read: ReadVideo) -> Finding:
+    objects = sum(found.masks > 0 for found in read.objects)
+    if not objects:
+        return Finding("note", "video-in-no-split", f"The video {read.name} is in no split.", read.name)
+    text = f"The video {read.name} is in no split; its {objects} annotated objects are not in the dataset."
+    if objects == 1:
+        text = f"The video {read.name} is in no split; its annotated object is not in the dataset."
+    return Finding("dropped", "video-in-no-split", text, read.name, count=objects)
 
 
 def refuse(findings: Sequence[Finding], options: ConvertOptions) -> None:
