@@ -10,6 +10,7 @@ from PIL import Image
 
 from sam_annotator.core.datasets import images
 from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan
 from sam_annotator.core.errors import InputError
 from tests.dataset_tree import HEIGHT, WIDTH, Tree, polygon
 
@@ -90,6 +91,16 @@ def test_a_file_where_the_folder_of_a_video_should_be_is_one_sentence(tree: Tree
     with pytest.raises(ConversionError, match="cannot be compared with"):
         tree.convert()
     assert os.listdir(tree.dataset) == ["JPEGImages"]
+
+
+def test_folders_that_another_draw_left_are_counted(tree: Tree) -> None:
+    tree.convert(plan=SplitPlan({"a": "train", "b": "train"}))
+    report = tree.convert(plan=SplitPlan({"a": "train", "b": "val"}), force=True)
+    (note,) = (finding for finding in report.findings if finding.reason == "images-of-no-video")
+    folder = tree.dataset / "JPEGImages/train"
+    assert (note.kind, note.count, note.file) == ("note", 1, str(folder))
+    assert note.text.startswith(f"{folder} has 1 folder of no video of the split train (b); its JSON does not name")
+    assert f"To know: {note.text}" in str(report)
 
 
 def categories(tree: Tree, split: str) -> dict[int, str]:

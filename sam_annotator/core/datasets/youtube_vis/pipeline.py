@@ -13,7 +13,12 @@ from sam_annotator.core.datasets.images import Placed
 from sam_annotator.core.datasets.records import ReadVideo
 from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, check_output, dataset_names, images_folder
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, check_options
-from sam_annotator.core.datasets.youtube_vis.placing import images_in_the_way, images_to_encode, place_images
+from sam_annotator.core.datasets.youtube_vis.placing import (
+    folders_of_others,
+    images_in_the_way,
+    images_to_encode,
+    place_images,
+)
 from sam_annotator.core.datasets.youtube_vis.reading import Laid, read_videos
 from sam_annotator.core.datasets.youtube_vis.settling import Settled, settle
 from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
@@ -73,6 +78,8 @@ def convert(
         findings += yield from images_in_the_way(by_folder, options)
         for records in by_folder.values() if options.images != "none" else ():
             findings.extend(images_to_encode(records))
+        for split, folder in folders.items():
+            findings.extend(folders_of_others(settled.records[split], folder, split))
         refuse(findings, options)
         placed: Counter[Placed] = Counter()
         verified = None

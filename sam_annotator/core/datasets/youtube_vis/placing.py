@@ -1,9 +1,14 @@
 """The images of a dataset: looked for in the way first, then put in their places."""
 
+import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from natsort import natsorted
 
 from sam_annotator.core.datasets.convert_report import ConvertProgress, Finding
 from sam_annotator.core.datasets.images import FrameImage, ImageMode, Placed, place_image, stands_for_another
@@ -11,6 +16,8 @@ from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 from sam_annotator.core.errors import ImageError
 from sam_annotator.core.parallel import in_order
+
+_LISTED: Final = 3
 
 
 def images_in_the_way(
@@ -49,6 +56,21 @@ def _in_the_way(task: "_Task") -> list[tuple[Path, str]]:
         )
         found.append((target, text))
     return found
+
+
+def folders_of_others(records: Sequence[VideoRecord], folder: Path, split: str) -> Iterator[Finding]:
+    """Folders of videos that a split had before it was drawn anew."""
+    own = {record.name for record in records}
+    with suppress(OSError), os.scandir(folder) as entries:
+        others = natsorted(e.name for e in entries if e.name not in own and not e.name.startswith(".") and e.is_dir())
+        if others:
+            what = "1 folder" if len(others) == 1 else f"{len(others)} folders"
+            text = (
+                f"{folder} has {what} of no video of the split {split} ({', '.join(others[:_LISTED])}"
+                f"{', ...' if len(others) > _LISTED else ''}); its JSON does not name them. Remove them if another draw "
+                "left them."
+            )
+            yield Finding("note", "images-of-no-video", text, file=str(folder), count=len(others))
 
 
 def images_to_encode(records: Sequence[VideoRecord]) -> Iterator[Finding]:
