@@ -1,8 +1,6 @@
 """`sam-annotator convert`: annotations become a YouTube-VIS dataset."""
 
 import argparse
-import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -125,9 +123,10 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--images",
-        choices=("link", "copy", "none"),
+        choices=("link", "symlink", "copy", "none"),
         default="link",
-        help="link: hard links, which take no space, or copies on another disk (default); copy; none",
+        help="link: hard links, which take no space, or copies on another disk (default); symlink: symbolic links, "
+        "which lead nowhere once the videos are moved; copy; none",
     )
     group.add_argument(
         "--annotated",
@@ -209,13 +208,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
-    from sam_annotator.core.datasets.youtube_vis import check_apart, convert, merge_trees
+    from sam_annotator.core.datasets.youtube_vis import check_apart, convert, merge_trees, own_cache
 
     pairs = _pairs(options.annotations, options.videos)
     for _annotations, videos_root in pairs:
         check_apart(options.output, videos_root)
     merged = merge_trees([_tree(*pair, is_said=bool(options.videos)) for pair in pairs])
-    cache = _own_cache(options) if options.cache is None else options.cache
+    cache = own_cache(options.output, options.annotations) if options.cache is None else options.cache
     was_there = cache.exists()
     chosen = _options(options, cache)
     report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
@@ -269,15 +268,6 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
         cache=cache,
         plan=plan,
     )
-
-
-def _own_cache(options: argparse.Namespace) -> Path:
-    """Where an interrupted run finds what it has done: one folder for each dataset, gone once that is written."""
-    import platformdirs
-
-    dataset = "".join(map(os.path.realpath, [options.output, *options.annotations]))
-    name = hashlib.sha256(os.fsencode(dataset)).hexdigest()[:16]
-    return platformdirs.user_cache_path("sam_annotator") / "convert" / name
 
 
 def _tree(annotations: Path, root: Path, *, is_said: bool) -> "Tree":

@@ -176,7 +176,20 @@ def test_what_cannot_run_is_reported_too(folder: Path) -> None:
 def test_every_option_reaches_the_conversion(folder: Path) -> None:
     (folder / "names.txt").write_text("goose\n")
     (folder / "map.txt").write_text("swan -> goose\n")
-    options = ["--layout", "ytvis2019", "--rle", "uncompressed", "--raster", "coco", "--holes", "fill", "--jobs", "2"]
+    options = [
+        "--layout",
+        "ytvis2019",
+        "--images",
+        "symlink",
+        "--rle",
+        "uncompressed",
+        "--raster",
+        "coco",
+        "--holes",
+        "fill",
+        "--jobs",
+        "2",
+    ]
     files = ["--categories", str(folder / "names.txt"), "--map", str(folder / "map.txt"), "--cache", str(folder / "c")]
     assert main(arguments(folder, *options, *files, "--drop-unknown", "--no-verify", "--strict")) == 0
     reader = YoutubeVis(folder / "dataset" / "train.json")
@@ -185,6 +198,7 @@ def test_every_option_reaches_the_conversion(folder: Path) -> None:
     assert isinstance(reader.annotations[1]["segmentations"][1]["counts"], list)
     assert reader.annotations[1]["areas"][1] < 330, "COCO draws no outline"
     assert len(list((folder / "c").iterdir())) == 1
+    assert (folder / "dataset" / "train" / "JPEGImages" / "swan" / "00000.jpg").is_symlink()
 
 
 @pytest.mark.parametrize("command", ["convert", "import"])

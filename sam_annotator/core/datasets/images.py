@@ -19,7 +19,7 @@ from sam_annotator.core.errors import ImageError, SaveError
 from sam_annotator.core.files import write_atomically
 from sam_annotator.core.images import image_size, read_image
 
-ImageMode = Literal["link", "copy", "none"]
+ImageMode = Literal["link", "symlink", "copy", "none"]
 Placed = Literal["linked", "copied", "encoded", "left"]
 
 JPEG_QUALITY: Final = 95
@@ -154,7 +154,8 @@ def place_image(image: FrameImage, target: Path, mode: ImageMode) -> Placed:
     """Put `image` at `target`, whole or not at all; what stands there already is left.
 
     `link` makes a hard link, so that the dataset takes no space and outlives a moved or deleted source; between file
-    systems, and where links cannot be made, it copies. Who paints into a linked image paints into both.
+    systems, and where links cannot be made, it copies. Who paints into a linked image paints into both. `symlink` makes
+    symbolic links, which work between file systems, and lead nowhere once the source is moved.
 
     Raises:
         ImageError: cannot be decoded, where it has to be encoded anew.
@@ -162,12 +163,14 @@ def place_image(image: FrameImage, target: Path, mode: ImageMode) -> Placed:
     """
     if target.exists():
         return "left"
+    if target.is_symlink():  # it leads nowhere
+        target.unlink(missing_ok=True)
     if not image.is_plain_jpeg:
         write_atomically(target, _encode(image.path))
         return "encoded"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "link" and _link(image.path, target):
+        if mode in ("link", "symlink") and _link(image.path, target, mode == "symlink"):
             return "linked"
         _copy(image.path, target)
     except OSError as error:
@@ -184,9 +187,10 @@ def _encode(path: Path) -> bytes:
     return stream.getvalue()
 
 
-def _link(source: Path, target: Path) -> bool:
+def _link(source: Path, target: Path, is_symbolic: bool) -> bool:
+    make = os.symlink if is_symbolic else os.link
     try:
-        os.link(os.path.realpath(source), target)  # of what a symbolic link points at, not of the link
+        make(os.path.realpath(source), target)  # of what a symbolic link points at, not of the link
     except OSError:
         return False
     return True

@@ -1,20 +1,23 @@
 """File > Export: the annotations of the open folder become a dataset."""
 
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from PyQt5 import QtWidgets
 
+from sam_annotator.core.datasets.mask_export import MaskOptions
 from sam_annotator.core.datasets.records import DrawOptions
-from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, annotations_path, own_cache
 from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
-from sam_annotator.gui.exchange.work import Work, export_dataset, export_masks
+from sam_annotator.gui.exchange.work import Work, and_remove, export_dataset, export_masks
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -30,11 +33,12 @@ class ExportDialog(ExchangeDialog):
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Export a dataset", "Export", "export")
-        self.fields = _dataset_fields() | _split_fields() | _category_fields() | _mask_fields()
+        self._of_checks: set[Path] = set()
+        self.fields = _dataset_fields() | _split_fields() | _category_fields() | _mask_fields() | _work_fields()
         tabs = QtWidgets.QTabWidget()
         tabs.addTab(self._dataset_page(), "What and where")
-        self._pages = [self._splits_page(), self._categories_page(), self._masks_page()]
-        for page, title in zip(self._pages, ("Splits", "Categories", "Masks"), strict=True):
+        self._pages = [self._splits_page(), self._categories_page(), self._masks_page(), self._work_page()]
+        for page, title in zip(self._pages, ("Splits", "Categories", "Masks", "Work"), strict=True):
             tabs.addTab(page, title)
         self._tabs = tabs
         self.build(tabs)
@@ -50,12 +54,28 @@ class ExportDialog(ExchangeDialog):
         """
         session = self._window.session
         output = self._output()
-        if self.fields["kind"].value() != YOUTUBE_VIS:
-            masks = {"categories": self._categories(), "force": self.fields["force"].value(), "dry_run": dry_run}
-            return partial(export_masks, session.videos, session.store, output, **masks)
-        return partial(
-            export_dataset, session.videos, session.store, session.root, output, self.options(dry_run=dry_run)
-        )
+        named = self.fields["cache"].path()
+        cache = named or self._own_cache(output)
+        if self.fields["kind"].value() == YOUTUBE_VIS:
+            options = replace(self.options(dry_run=dry_run), cache=cache)
+            work = partial(export_dataset, session.videos, session.store, session.root, output, options)
+        else:
+            tree = Tree(session.root or session.videos[0].folder, session.videos, session.store)
+            work = partial(export_masks, tree, output, self._mask_options(cache, dry_run=dry_run))
+        if named is not None:
+            return work
+        if dry_run:
+            if not cache.exists():  # else it is what a stopped export has done
+                self._of_checks.add(cache)
+            return work
+        self._of_checks.discard(cache)
+        return lambda: and_remove(work(), cache)
+
+    def done(self, result: int) -> None:
+        """Close; what was drawn for a check alone goes."""
+        super().done(result)
+        for cache in self._of_checks:
+            shutil.rmtree(cache, ignore_errors=True)
 
     def options(self, *, dry_run: bool) -> ConvertOptions:
         """The fields as options of a conversion.
@@ -71,7 +91,7 @@ class ExportDialog(ExchangeDialog):
             images=value["images"],
             force=value["force"],
             layout=value["layout"],
-            draw=DrawOptions(value["raster"], value["holes"], value["null_group"], value["rle"] == "compressed"),
+            draw=self._draw(),
             annotated=value["annotated"],
             renames=self.fields["map"].path(),
             drop_unknown=value["drop_unknown"] and self._categories() is not None,
@@ -79,8 +99,32 @@ class ExportDialog(ExchangeDialog):
             dry_run=dry_run,
             verify=value["verify"],
             jobs=value["jobs"],
+            scheduler=value["scheduler"] or None,
             plan=self._plan(),
         )
+
+    def _mask_options(self, cache: Path, *, dry_run: bool) -> MaskOptions:
+        value = {name: field.value() for name, field in self.fields.items()}
+        categories = self._categories() if value["kind"] == COCO else None
+        return MaskOptions(
+            categories=categories,
+            drop_unknown=value["drop_unknown"] and categories is not None,
+            draw=self._draw(),
+            force=value["force"],
+            dry_run=dry_run,
+            jobs=value["jobs"],
+            scheduler=value["scheduler"] or None,
+            cache=cache,
+        )
+
+    def _draw(self) -> DrawOptions:
+        value = {name: self.fields[name].value() for name in ("raster", "holes", "null_group", "rle")}
+        return DrawOptions(value["raster"], value["holes"], value["null_group"], value["rle"] == "compressed")
+
+    def _own_cache(self, output: Path) -> Path:
+        session = self._window.session
+        kept = session.store.output or session.root or session.videos[0].folder
+        return own_cache(output, [kept])
 
     def _output(self) -> Path:
         path = cast("Path | None", self.fields["output"].path())
@@ -113,21 +157,16 @@ class ExportDialog(ExchangeDialog):
     def _show_what_counts(self) -> None:
         """Only what means something for this kind of dataset can be changed; and where the JSON will be."""
         kind, by = self.fields["kind"].value(), self.fields["split_by"].value()
-        splits, categories, masks = self._pages
-        for page, counts in (
-            (splits, kind == YOUTUBE_VIS),
-            (categories, kind != PNG_MASKS),
-            (masks, kind == YOUTUBE_VIS),
-        ):
+        splits, categories = self._pages[:2]
+        for page, counts in ((splits, kind == YOUTUBE_VIS), (categories, kind != PNG_MASKS)):
             self._tabs.setTabEnabled(self._tabs.indexOf(page), counts)
-        for name in ("layout", "images"):
+        for name in ("layout", "images", "map", "rle", "verify", "strict"):
             self.fields[name].setEnabled(kind == YOUTUBE_VIS)
         for name, wanted in {"split": "one", "ratios": "ratio", "seed": "ratio", "split_list": "list"}.items():
             self.fields[name].setEnabled(by == wanted)
         has_file = self.fields["categories_from"].value() == "file"
         self.fields["categories"].setEnabled(has_file)
-        for name in ("drop_unknown", "map"):
-            self.fields[name].setEnabled(kind == YOUTUBE_VIS and (has_file or name == "map"))
+        self.fields["drop_unknown"].setEnabled(has_file)
         self._where.setText(self._describe_where(kind))
 
     def _describe_where(self, kind: str) -> str:
@@ -186,7 +225,14 @@ class ExportDialog(ExchangeDialog):
             ("Polygons in polygons", fields["holes"]),
             ("Shapes without an object id", fields["null_group"]),
             ("Run lengths", fields["rle"]),
+        )
+
+    def _work_page(self) -> QtWidgets.QWidget:
+        fields = self.fields
+        return _page(
             ("Processes", fields["jobs"]),
+            ("Dask scheduler", fields["scheduler"]),
+            ("Keep drawn masks in", fields["cache"]),
             ("", fields["verify"]),
             ("", fields["strict"]),
         )
@@ -205,7 +251,8 @@ def _dataset_fields() -> dict[str, Any]:
         "ytvis2021": "YouTube-VIS 2021: SPLIT/instances.json, SPLIT/JPEGImages",
     }
     images = {
-        "link": "linked (no space taken; copied to another disk)",
+        "link": "hard links (no space taken; copied to another disk)",
+        "symlink": "symbolic links (no space taken; lost when the videos are moved)",
         "copy": "copied",
         "none": "left where they are",
     }
@@ -250,13 +297,26 @@ def _mask_fields() -> dict[str, Any]:
     holes = {"auto": "are holes", "fill": "are filled", "xor": "count as XOR (segment-anything-annotator)"}
     null_groups = {"error": "are an error", "skip": "are left out", "per-label": "are one object per label and video"}
     rle = {"compressed": "compressed, as text", "uncompressed": "as numbers (TrackEval)"}
-    cores = os.cpu_count() or 1
     return {
         "raster": Choice(rasters, "--raster"),
         "holes": Choice(holes, "--holes"),
         "null_group": Choice(null_groups, "--null-group"),
         "rle": Choice(rle, "--rle"),
+    }
+
+
+def _work_fields() -> dict[str, Any]:
+    cores = os.cpu_count() or 1
+    return {
         "jobs": Number(cores, 1, max(64, cores), tip="--jobs: the result is the same"),
+        "scheduler": Text(
+            "",
+            "optional: tcp://host:8786",
+            "--scheduler: the workers of a Dask cluster draw; they see the same files, and the folder of drawn masks",
+        ),
+        "cache": PathEdit(
+            "Folder for drawn masks", "folder", placeholder="optional: else they go when the dataset is written"
+        ),
         "verify": Check("Read the dataset back and check each mask", True, "else --no-verify"),
         "strict": Check("Write nothing if anything would be left out or repaired (--strict)"),
     }

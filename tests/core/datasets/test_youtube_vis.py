@@ -177,6 +177,21 @@ def test_frames_are_linked_by_default_and_copied_on_wish(tree: Tree) -> None:
     tree.load("val")
 
 
+def test_symbolic_links_lead_to_the_frames_and_are_made_anew_where_they_lead_nowhere(tree: Tree) -> None:
+    tree.video("bear")
+    tree.image("bear/00003.png")
+    tree.annotate("bear/00000", polygon())
+    assert tree.convert(images="symlink").images == {"encoded": 1, "linked": 3}
+    placed = tree.dataset / "JPEGImages/train/bear"
+    assert placed.joinpath("00001.jpg").readlink() == (tree.videos / "bear/00001.jpg").resolve()
+    assert not (placed / "00003.jpg").is_symlink()
+    assert tree.convert(images="symlink", force=True).images == {"left": 4}
+    tree.videos = tree.videos.rename(tree.videos.with_name("moved"))
+    assert not (placed / "00001.jpg").exists()
+    assert tree.convert(images="symlink", force=True).images == {"left": 1, "linked": 3}
+    tree.load()
+
+
 def test_where_no_link_can_be_made_frames_are_copied(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_paths: object) -> None:
         raise OSError(18, "Invalid cross-device link")

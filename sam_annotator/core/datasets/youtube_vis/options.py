@@ -15,7 +15,7 @@ from sam_annotator.core.parallel import check_jobs
 _SPLIT: Final = re.compile(r"[\w-][\w.-]*")
 
 _CHOICES: Final = {
-    "images": ("link", "copy", "none"),
+    "images": ("link", "symlink", "copy", "none"),
     "layout": LAYOUTS,
     "annotated": ("auto", "yes", "no"),
 }
@@ -30,7 +30,7 @@ class ConvertOptions:
         categories: a category file that fixes names and ids; None: as the dataset's other splits have them, else the
             labels that occur.
         present: the labels that occur, whatever other splits have; `categories` is None then.
-        images: `link` (hard links, copies between file systems), `copy`, or `none`.
+        images: `link` (hard links, copies between file systems), `symlink` (symbolic links), `copy`, or `none`.
         force: write over the JSON of the same split.
         layout: where JSON and images stand in the dataset.
         draw: how shapes become masks, and what becomes of shapes without an object id.
@@ -88,7 +88,7 @@ def check_options(options: ConvertOptions) -> None:
         if not _SPLIT.fullmatch(split):
             raise InputError(f"{split!r} cannot name a split; use letters and digits, such as train or val.")
     if options.images not in _CHOICES["images"]:
-        raise InputError(f"{options.images!r} is no way to place images; use link, copy or none.")
+        raise InputError(f"{options.images!r} is no way to place images; use link, symlink, copy or none.")
     for name in ("layout", "annotated"):
         if getattr(options, name) not in _CHOICES[name]:
             raise InputError(f"{getattr(options, name)!r} is no {name}; use {', '.join(_CHOICES[name])}.")
