@@ -55,4 +55,4 @@ class EngineNews(QtCore.QObject):
             self._window.show_error("The segmenter failed", message)
         else:
             self._weights.tell_failure(message)
-            self._window.show_hint(message)
+            self._window.show_hint("No segmenter is loaded; Help > Weights says why.")

@@ -100,16 +100,15 @@ class Weights(QtCore.QObject):
         """No segmenter could be loaded: say so once, and offer others."""
         if message == self._failure or self.is_fetching:
             return
-        self._failure, missing = message, self._jobs.missing()
-        if missing is not None and message in missing.text:
-            self._show_offer()
-        else:
-            self._banner.show_text(message, self._choices(missing.wanted if missing else ()))
+        self._failure = message
+        self._show_offer()
 
     def _show_offer(self, first: str = "") -> None:
         missing = self._jobs.missing()
         self._told = missing.damaged if missing else ()
         text = missing.text if missing else self._describe_what_works()
+        if self._failure and self._failure not in text and not self._jobs.segmenter_name:
+            text = self._failure
         self._banner.show_text(f"{first} {text}".strip(), self._choices(missing.wanted if missing else ()))
 
     def _choices(self, wanted: tuple[Checkpoint, ...]) -> list[Choice]:

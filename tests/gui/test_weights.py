@@ -420,13 +420,25 @@ def test_a_damaged_file_that_was_asked_for_is_said_once_in_the_banner_and_by_cli
     for x in (0, 4):
         driver.window.statusBar().clearMessage()
         driver.click(ball_centre(0)[0] + x, ball_centre(0)[1])
-        driver.wait(lambda: str(damaged) in driver.window.statusBar().currentMessage(), "the status line", 10)
+        driver.wait(lambda: "No segmenter is" in driver.window.statusBar().currentMessage(), "the status line", 10)
     assert not driver.dialog_text()
     assert not driver.window.jobs.segmenter_name
     QtTest.QTest.mouseClick(driver.window.banner.close_button, Qt.LeftButton)
     driver.click(*ball_centre(0))
     driver.wait(lambda: not driver.window.sam_tool._job, "the answer", 10)
     assert not says(driver)
+    driver.window.weights.show()
+    assert says(driver).startswith(str(damaged))
+
+
+def test_a_segmenter_that_cannot_be_loaded_for_another_reason_is_said_in_the_banner_too(
+    server: FileServer, checkout: Path, open_window: Make
+) -> None:
+    (checkout / VIT_B).write_bytes(server.content)
+    driver = open_window(engines={"device": "cuda:99", "segmenter": "sam_vit_b"})
+    driver.click(*ball_centre(0))
+    driver.wait(lambda: "cuda:99" in says(driver), "the banner", 10)
+    assert not driver.dialog_text()
 
 
 def test_a_click_made_while_weights_are_loaded_is_answered_by_them(
