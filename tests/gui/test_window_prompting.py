@@ -107,8 +107,9 @@ class PromptingHands:
                 self._go,
                 self._zoom,
                 self._propagate,
+                self._take_up,
             )
-            self._random.choices(acts, weights=(34, 6, 14, 8, 16, 4, 14, 4, 6))[0]()
+            self._random.choices(acts, weights=(34, 6, 14, 8, 16, 4, 14, 4, 6, 6))[0]()
             self.check()
         if self._discs.gate is not None:
             self._discs.gate.release(1000)
@@ -163,7 +164,10 @@ class PromptingHands:
         self._press("Z")
 
     def _choose(self) -> None:
-        self._press(self._random.choice(("1", "2", "3", "Tab", "BracketRight")))
+        self._press(self._random.choice(("1", "2", "3", "Tab")))
+
+    def _take_up(self) -> None:
+        self._press("BracketRight")
 
     def _reject(self) -> None:
         self._press("Escape")
