@@ -1,6 +1,6 @@
 """What a propagation is asked for, and which requests fill a whole video."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Literal
@@ -30,6 +30,7 @@ class PropagationRequest:
         start: the frame whose saved masks are carried on.
         first, last: the range to fill, inclusive; `start` lies in it.
         direction: `forward` fills start..last, `backward` start..first, `both` one after the other.
+        within: the first and the last frame that are written; others are only gone through. None: all are.
     """
 
     object_ids: tuple[int, ...]
@@ -37,6 +38,11 @@ class PropagationRequest:
     first: int
     last: int
     direction: Direction = "forward"
+    within: tuple[int, int] | None = None
+
+    def writes(self, index: int) -> bool:
+        """Whether a frame may be written."""
+        return self.within is None or self.within[0] <= index <= self.within[1]
 
     @property
     def passes(self) -> tuple[range, ...]:
@@ -53,8 +59,8 @@ class PropagationRequest:
         return len(set().union(*self.passes))
 
     def fills(self, index: int) -> bool:
-        """Whether a frame is one to fill: one that the run comes to, not the one it begins with."""
-        return index != self.start and any(index in frames for frames in self.passes)
+        """Whether a frame is one to fill: one that the run comes to, and may write, not the one it begins with."""
+        return self.writes(index) and index != self.start and any(index in frames for frames in self.passes)
 
 
 def plan_unfilled(
@@ -75,7 +81,8 @@ def plan_unfilled(
         direction: for each object, `forward`: the frames after its first key frame; `backward`: those before its last
             one, carried backward; `both`: all; `between`: those between its first and its last one.
         again: what an earlier propagation wrote counts as not answered.
-        within: the first and the last frame that may be filled; None: all may.
+        within: the first and the last frame that may be filled; None: all may. The frames from what is known to the
+            first one are gone through.
     """
     known = [track for track in tracks if track.key_frames]
     forward, backward = range(len(video)), range(len(video) - 1, -1, -1)
@@ -111,7 +118,7 @@ def choose_key_frames(key_frames: Iterable[Iterable[int]], frames: range) -> lis
 
 
 def _plan_pass(
-    tracks: Iterable[Track], frames: range, again: bool, within: range, direction: Reach
+    tracks: Sequence[Track], frames: range, again: bool, within: range, direction: Reach
 ) -> list[PropagationRequest]:
     """The runs through `frames`, in their order, that fill what lies beyond each object's key frame."""
     missing = {track.object_id: _missing(track, frames, again, within, direction) for track in tracks}
@@ -123,10 +130,22 @@ def _plan_pass(
     for object_ids, group in groupby(frames, key=lacking):
         indices = list(group)
         if object_ids:
-            ends = (indices[0] - frames.step, indices[-1])  # carried on from the frame before
+            before = indices[0] - frames.step  # carried on from there
+            start = before
+            if before not in within:  # what lies between is not filled by a request before this one
+                anchors = (_anchor(track, before, frames.step) for track in tracks if track.object_id in object_ids)
+                start = min(anchors, key=lambda index: index * frames.step)
+            ends = (start, indices[-1])
             way: Direction = "forward" if frames.step > 0 else "backward"
-            requests.append(PropagationRequest(object_ids, ends[0], min(ends), max(ends), way))
+            written = None if start == before else (min(indices), max(indices))
+            requests.append(PropagationRequest(object_ids, start, min(ends), max(ends), way, written))
     return requests
+
+
+def _anchor(track: Track, index: int, step: int) -> int:
+    """The nearest frame, from this one back to where a pass comes from, that says where the object is."""
+    known = [i for i in track.frames | track.answered_frames if (index - i) * step >= 0]
+    return max(known, key=lambda i: i * step, default=index)
 
 
 def _missing(track: Track, frames: range, again: bool, within: range, direction: Reach) -> set[int]:

@@ -131,12 +131,14 @@ def propagation_steps(
         yield from run.begin(frames)
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
-                step = run.step(index, image, write=index not in written)
+                write = index not in written and request.writes(index)
+                step = run.step(index, image, write=write)
                 if number > 0 and index == request.start:  # the first pass has reported it
                     continue
                 done += 1
-                scores = {} if index in written else step.scores
-                yield FrameDone(index, scores, done, request.total, step.problem, run.take_notice())
+                yield FrameDone(
+                    index, step.scores if write else {}, done, request.total, step.problem, run.take_notice()
+                )
 
 
 @dataclass(frozen=True)

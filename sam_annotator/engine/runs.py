@@ -7,7 +7,7 @@ then where it was: the files come out as if nothing had happened.
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from sam_annotator.core.run_journal import Entry, RecordedRun, RunJournal, last_
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.planning import PropagationRequest, Reach, plan_unfilled
+from sam_annotator.engine.planning import Direction, PropagationRequest, Reach, plan_unfilled
 from sam_annotator.engine.propagation import FrameDone, propagation_steps, read_tracks
 from sam_annotator.engine.propagator import Propagator, identity_of
 from sam_annotator.engine.repair import (
@@ -69,7 +69,7 @@ class Plan:
         """The plan as JSON, for `_plan_from`."""
         return {
             "repairs": [[repair.frame, list(repair.object_ids)] for repair in self.repairs],
-            "requests": [[list(r.object_ids), r.start, r.first, r.last, r.direction] for r in self.requests],
+            "requests": [list(astuple(request)) for request in self.requests],
             "facts": dict(self.facts),
         }
 
@@ -168,10 +168,17 @@ def _are_same(recorded: Mapping[str, Any] | None, facts: Mapping[str, Any]) -> b
 def _plan_from(run: RecordedRun) -> Plan:
     return Plan(
         tuple(Correction(frame, tuple(object_ids)) for frame, object_ids in run.plan["repairs"]),
-        tuple(PropagationRequest(tuple(ids), *place) for ids, *place in run.plan["requests"]),
+        tuple(_request_from(*fields) for fields in run.plan["requests"]),
         run.plan["facts"],
         run,
     )
+
+
+def _request_from(
+    object_ids: Sequence[int], start: int, first: int, last: int, direction: Direction, within: Sequence[int] | None
+) -> PropagationRequest:
+    written = None if within is None else (within[0], within[1])
+    return PropagationRequest(tuple(object_ids), start, first, last, direction, written)
 
 
 def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, plan: Plan, agreement: Agreement) -> Steps:
@@ -227,7 +234,7 @@ def _as_part(
             for step in steps:
                 yield replace(step, done=done + step.done, total=total) if isinstance(step, FrameDone) else step
     except InputError as error:  # of the frame to start from; other requests may do
-        first, last = (video.frame_paths[index].name for index in (request.first, request.last))
+        first, last = (video.frame_paths[index].name for index in request.within or (request.first, request.last))
         problem = f"{error} Nothing was filled from {first} to {last}."
         yield FrameDone(request.start, {}, done + request.total, total, problem)
 

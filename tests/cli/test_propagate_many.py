@@ -155,6 +155,8 @@ def test_a_full_disk_ends_it_all(
         (["--direction", "both", "--last", "4"], [0, 1, 2, 3]),
         (["--first", "3", "--last", "4"], [1, 2, 3]),
         (["--last", "99"], [1, 2, 3, 4]),
+        (["--first", "5"], [1, 3, 4]),
+        (["--direction", "backward", "--last", "1"], [0, 1, 3]),
     ],
 )
 def test_parts_of_a_video_are_filled(tmp_path: Path, options: list[str], frames: list[int]) -> None:

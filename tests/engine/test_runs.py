@@ -286,3 +286,33 @@ def test_what_a_later_request_computes_anew_does_not_compete_before(video: Video
         list(fill_video(video, store, RememberingPropagator(), options))
         results.append(all_files(video))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(("reach", "within", "key"), [("forward", (5, 7), 1), ("backward", (2, 3), 8)])
+def test_a_range_that_lies_apart_from_the_key_frame_is_filled_as_if_all_were(
+    tmp_path: Path, store: AnnotationStore, reach: str, within: tuple[int, int], key: int
+) -> None:
+    wanted = {key, *range(within[0], within[1] + 1)}
+    results = []
+    for name, options in (("part", FillOptions(reach, within=within)), ("all", FillOptions(reach))):
+        video = make_video(tmp_path / name)
+        draw(store, video, key, {1: box(20, 10)})
+        for interrupted in (True, False):
+            with closing(fill_video(video, store, RememberingPropagator(), options)) as steps:
+                for frame in frames(steps):
+                    assert frame.index in wanted or not frame.scores or name == "all"
+                    if interrupted and frame.index == within[0] + 1:
+                        break
+        results.append({name: data for name, data in all_files(video).items() if name.endswith("json")})
+    assert set(results[0]) == {f"{index:05}.json" for index in wanted}
+    assert results[0].items() <= results[1].items()
+
+
+def test_objects_with_key_frames_apart_from_the_range_are_carried_into_it_together(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    draw(store, video, 3, {2: box(4, 30)})
+    list(fill_video(video, store, MovingPropagator(), FillOptions(within=(6, 7))))
+    assert store.annotated_frames(video) == {0, 3, 6, 7}
+    assert store.read(video, 6).object_ids() == (1, 2)
