@@ -196,20 +196,21 @@ def key_frames_around(tracks: Iterable[Track], index: int) -> tuple[int | None, 
     return before, min((key for key in keys if key > index), default=None)
 
 
-def start_in_range(tracks: Iterable[Track], index: int, first: int, last: int) -> int | None:
-    """Where to carry masks on from, for a person at frame `index`, so that no frame outside `first`..`last` is written.
+def start_of_range(tracks: Iterable[Track], index: int, first: int, last: int) -> int | None:
+    """Where to carry masks on from, for a person at frame `index`, so that the frames `first`..`last` are filled.
 
     Returns:
-        `index`, where it lies in the range. Else, at the end of the range that is nearer: the frame just before the
-        range, if every object is known there, so that there is nothing to write in it; else the range's own end, if
-        it shows one of them. None: neither.
+        `index`, where it lies in the range. Else a frame from there to the range, as near to it as every object that is
+        known on that way allows; else the range's own end, if it shows one of the objects. None: nobody knows any.
     """
     if first <= index <= last:
         return index
-    end, before = (first, first - 1) if index < first else (last, last + 1)
-    known = list(tracks)
-    if known and all(before in track.frames | track.answered_frames for track in known):
-        return before
+    end, step = (first, 1) if index < first else (last, -1)
+    way, known = range(index, end, step), list(tracks)
+    on_it = [[i for i in track.frames | track.answered_frames if i in way] for track in known]
+    nearest = [max(frames, key=lambda i: i * step) for frames in on_it if frames]
+    if nearest:
+        return min(nearest, key=lambda i: i * step)
     return end if any(end in track.frames for track in known) else None
 
 

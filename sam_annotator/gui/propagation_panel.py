@@ -9,7 +9,7 @@ from PyQt5 import QtCore, QtWidgets
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.run_journal import can_take_back, take_back_last_run
-from sam_annotator.core.tracks import Track, key_frames_around, start_in_range
+from sam_annotator.core.tracks import Track, key_frames_around, start_of_range
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 from sam_annotator.gui.preferences import remembered_agreement
@@ -118,7 +118,7 @@ class PropagationPanel(QtCore.QObject):
                 window.show_hint(request)
             else:
                 work = partial(window.jobs.propagate, session.video, session.store, **request)
-                self._begin(work, (request["first"], request["last"]))
+                self._begin(work, request.get("within", (request["first"], request["last"])))
 
     def _request(self, object_ids: tuple[int, ...]) -> dict[str, Any] | str:
         """What the timeline's choices ask for, or why that cannot be done: fields of the engine's request."""
@@ -132,16 +132,19 @@ class PropagationPanel(QtCore.QObject):
                 return "There is no key frame of the checked objects in this frame or before it."
             start = before if direction == BETWEEN_KEYS else index
             first, last, way = start, after, "forward"
+            within = (first, last)
         else:
-            first, last = self._timeline.frame_range()
-            start, way = start_in_range(tracks, index, first, last), direction
+            within = self._timeline.frame_range()
+            start, way = start_of_range(tracks, index, *within), direction
             if start is None:
                 return (
-                    f"This frame is outside the range {first + 1} to {last + 1}, and the range has no mask to carry on "
-                    "at that end: go to a frame of the range that has one, or change the range."
+                    f"There is no mask of the checked objects from this frame to the range {within[0] + 1} to "
+                    f"{within[1] + 1}: go to a frame that has one, or change the range."
                 )
-            first, last = min(first, start), max(last, start)
+            first, last = min(within[0], start), max(within[1], start)
         request = {"object_ids": object_ids, "start": start, "first": first, "last": last, "direction": way}
+        if (first, last) != within:
+            request["within"] = within  # the frames from there to the range are only gone through
         if not _fills_something(**request):
             return "There is no frame to fill in this direction; change the range or the direction."
         if request["last"] - request["start"] == 1 and direction in (TO_NEXT_KEY, BETWEEN_KEYS):
@@ -216,10 +219,10 @@ class PropagationPanel(QtCore.QObject):
         self._window.refresh_panels()
 
 
-def _fills_something(*, start: int, first: int, last: int, direction: str, object_ids: tuple[int, ...]) -> bool:
+def _fills_something(*, start: int, first: int, last: int, direction: str, **_rest: Any) -> bool:
     ahead = direction in ("forward", "both") and last > start
     behind = direction in ("backward", "both") and first < start
-    return bool(object_ids) and (ahead or behind)
+    return ahead or behind
 
 
 def _can_repair(track: Track, index: int) -> bool:

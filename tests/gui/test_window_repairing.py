@@ -295,11 +295,46 @@ def test_from_a_frame_outside_the_range_it_begins_at_the_key_frame_at_its_end(
     assert answered(driver) == [0, 4, 5, 6, 7]
 
 
-def test_a_range_without_a_mask_to_begin_with_says_where_to_go(driver: Driver) -> None:
+@pytest.mark.parametrize(("index", "direction"), [(0, "forward"), (0, "both"), (11, "backward")])
+def test_from_far_outside_the_range_masks_are_carried_to_it_and_the_frames_between_stay_as_they_are(
+    make_annotation_window: Window,
+    output: Path,
+    root: Path,
+    discs: DiscSegmenter,
+    held: HeldPropagator,  # noqa: F811
+    index: int,
+    direction: str,
+) -> None:
+    held.let_all()
+    draw(root, output, (11,))
+    draw(root, output, (2, 9), thing=BRICK)
+    driver = make_annotation_window(root)
+    older = {index: file_of(driver, index).read_bytes() for index in (0, 2, 9, 11)}
+    choose(driver, direction)
+    choose_range(driver, 4, 7)
+    driver.go_to(index)
+    propagate(driver)
+    assert answered(driver) == sorted({*older, 4, 5, 6, 7})
+    assert {index: file_of(driver, index).read_bytes() for index in older} == older
+    assert {number for number, _label, _source in facts(driver, 5)} == {1, 2}
+
+
+def test_a_range_that_lies_the_other_way_is_not_filled(driver: Driver) -> None:
+    choose(driver, "backward")
     choose_range(driver, 4, 7)
     driver.press(Qt.Key_Space)
+    assert "no frame to fill in this direction" in driver.window.statusBar().currentMessage()
+    assert answered(driver) == [0]
+
+
+def test_a_range_without_a_mask_on_the_way_says_where_to_go(driver: Driver) -> None:
+    choose_range(driver, 4, 7)
+    driver.go_to(1)
+    driver.press(Qt.Key_Space)
     assert not driver.window.propagation.is_running
-    assert "outside the range 5 to 8" in driver.window.statusBar().currentMessage()
+    assert "no mask of the checked objects from this frame to the range 5 to 8" in (
+        driver.window.statusBar().currentMessage()
+    )
     assert answered(driver) == [0]
 
 
