@@ -195,6 +195,8 @@ def run(options: argparse.Namespace) -> int:
     from sam_annotator.core.datasets.convert_report import write_report
     from sam_annotator.core.errors import InputError
 
+    if options.report is not None:
+        _check_report(options)
     try:
         report = _convert(options)
     except InputError as error:
@@ -205,6 +207,17 @@ def run(options: argparse.Namespace) -> int:
         write_report(options.report, report)
     print(report)
     return 0 if report.is_clean else 1
+
+
+def _check_report(options: argparse.Namespace) -> None:
+    """Raises InputError for a report that could not be written once the dataset is."""
+    from sam_annotator.core.datasets.convert_report import check_report
+    from sam_annotator.core.datasets.youtube_vis import annotations_path
+    from sam_annotator.core.errors import InputError
+
+    check_report(options.report)
+    if options.report.resolve() == annotations_path(options.output, options.split, options.layout).resolve():
+        raise InputError(f"{options.report} is where the dataset's JSON goes; name another file (--report FILE).")
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":

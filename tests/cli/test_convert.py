@@ -176,20 +176,8 @@ def test_what_cannot_run_is_reported_too(folder: Path) -> None:
 def test_every_option_reaches_the_conversion(folder: Path) -> None:
     (folder / "names.txt").write_text("goose\n")
     (folder / "map.txt").write_text("swan -> goose\n")
-    options = [
-        "--layout",
-        "ytvis2019",
-        "--images",
-        "symlink",
-        "--rle",
-        "uncompressed",
-        "--raster",
-        "coco",
-        "--holes",
-        "fill",
-        "--jobs",
-        "2",
-    ]
+    options = ["--layout", "ytvis2019", "--images", "symlink", "--rle", "uncompressed", "--jobs", "2"]
+    options += ["--raster", "coco", "--holes", "fill"]
     files = ["--categories", str(folder / "names.txt"), "--map", str(folder / "map.txt"), "--cache", str(folder / "c")]
     assert main(arguments(folder, *options, *files, "--drop-unknown", "--no-verify", "--strict")) == 0
     reader = YoutubeVis(folder / "dataset" / "train.json")
@@ -251,3 +239,23 @@ def test_present_is_told_from_no_word_of_categories(folder: Path, capsys: pytest
     assert main(arguments(folder)) == 0
     reader = YoutubeVis(folder / "dataset" / "Annotations" / "train_instances.json")
     assert [category["name"] for category in reader.categories.values()] == ["duck", "swan"]
+
+
+@pytest.mark.parametrize("report", ["{}", "{}/videos/swan/00000.jpg/report.json"])
+def test_a_report_that_cannot_be_written_is_told_before_the_dataset_is_made(
+    folder: Path, capsys: pytest.CaptureFixture[str], report: str
+) -> None:
+    assert main(arguments(folder, "--report", report.format(folder))) == 2
+    assert "--report FILE" in capsys.readouterr().err
+    assert not (folder / "dataset").exists()
+
+
+def test_a_report_may_not_take_the_place_of_the_dataset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = folder / "dataset" / "Annotations" / "train_instances.json"
+    assert main(arguments(folder, "--report", str(target))) == 2
+    assert f"{target} is where the dataset's JSON goes" in capsys.readouterr().err
+
+
+def test_a_report_goes_into_folders_that_are_made_for_it(folder: Path) -> None:
+    assert main(arguments(folder, "--report", str(folder / "new" / "below" / "report.json"), "--dry-run")) == 0
+    assert [path.name for path in (folder / "new" / "below").iterdir()] == ["report.json"]

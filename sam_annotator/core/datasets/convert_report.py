@@ -1,5 +1,8 @@
 """What a conversion tells of itself: how far it is, what came of it, what was left out or has to be mended first."""
 
+import errno
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -244,6 +247,28 @@ class ConversionError(InputError):
         count = "1 problem was" if len(self.problems) == 1 else f"{len(self.problems)} problems were"
         lines = [f"{count} found and nothing was written:", *shown]
         super().__init__("\n".join(lines + ([f"  ... and {more} more"] if more > 0 else [])))
+
+
+def check_report(path: Path) -> None:
+    """Make sure, before any work, that a report can be written to `path`; what stands there is not touched.
+
+    Raises:
+        InputError: it cannot.
+    """
+    target = Path(os.path.realpath(path))
+    standing = next(folder for folder in target.parents if os.path.lexists(folder))
+    if target.is_dir() or not standing.is_dir():
+        place = f"{path} is a folder" if target.is_dir() else f"{standing} is a file"
+        raise InputError(f"{place}; name a file for the report (--report FILE).")
+    try:
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is read-only")
+        with tempfile.TemporaryFile(dir=standing):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The report {path} cannot be written ({error.strerror}); name another file (--report FILE)."
+        ) from error
 
 
 def write_report(path: Path, outcome: Report | InputError) -> None:

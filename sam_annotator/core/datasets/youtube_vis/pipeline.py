@@ -78,8 +78,8 @@ def convert(
         findings += yield from images_in_the_way(by_folder, options)
         for records in by_folder.values() if options.images != "none" else ():
             findings.extend(images_to_encode(records))
-        for split, folder in folders.items():
-            findings.extend(folders_of_others(settled.records[split], folder, split))
+        for split, records in settled.records.items():
+            findings.extend(folders_of_others(records, folders[split], split))
         refuse(findings, options)
         placed: Counter[Placed] = Counter()
         verified = None

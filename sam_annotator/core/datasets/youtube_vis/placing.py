@@ -67,8 +67,8 @@ def folders_of_others(records: Sequence[VideoRecord], folder: Path, split: str) 
             what = "1 folder" if len(others) == 1 else f"{len(others)} folders"
             text = (
                 f"{folder} has {what} of no video of the split {split} ({', '.join(others[:_LISTED])}"
-                f"{', ...' if len(others) > _LISTED else ''}); its JSON does not name them. Remove them if another draw "
-                "left them."
+                f"{', ...' if len(others) > _LISTED else ''}); its JSON does not name them. Remove them if another "
+                "draw left them."
             )
             yield Finding("note", "images-of-no-video", text, file=str(folder), count=len(others))
 
