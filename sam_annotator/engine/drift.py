@@ -78,7 +78,7 @@ class MotionWatch:
         width, height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # before it is shrunk: half as much work
         grey = cast(NDArray[np.uint8], cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA))
-        if self._grey is not None:
+        if self._grey is not None:  # the search first: where it fails, nothing has changed, and it may be tried again
             self._source = self._moved_from(grey, self._grey)
             self._before, self._covers = self._covers, {}
         self._grey = grey

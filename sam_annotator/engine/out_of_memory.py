@@ -12,6 +12,7 @@ _SIGNS = (
     "alloc_failed",  # cuBLAS and cuDNN
     "insufficient memory",  # OpenCV
     "failed to allocate",
+    "could not create a primitive",  # oneDNN, where its code or scraps find no room
 )
 
 

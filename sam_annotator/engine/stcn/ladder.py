@@ -47,15 +47,16 @@ class Thrift:
             return replace(self, short_side=max(SMALLEST_SIDE, round(seen * SHRINKING)))
         return None
 
-    def describe_change(self, before: "Thrift") -> str:
-        """What is different from before, a sentence for people."""
+    def describe_change(self, before: "Thrift", objects: int | None = None) -> str:
+        """What is different from before, a sentence for people. `objects`: that are followed; None: unknown."""
         changes = []
         if self.device != before.device:
             changes.append(f"{self.device} computes instead of {before.device}")
         if self.working != before.working:
             changes.append(f"each object keeps {self.working} working frames in memory instead of {before.working}")
         if self.together != before.together:
-            changes.append(f"objects are computed {self.together} at a time instead of {before.together}")
+            usual = before.together if objects is None else min(before.together, objects)
+            changes.append(f"objects are computed {self.together} at a time instead of {usual}")
         if self.short_side != before.short_side:
             changes.append(f"frames are seen with a short side of {self.short_side} pixels")
         return f"Memory is short, so the run goes on with less: {'; '.join(changes)}."

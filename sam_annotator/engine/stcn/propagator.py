@@ -97,7 +97,7 @@ class StcnPropagator:
         """
         self._check(index, image, given)
         shares, size = self._attempt(partial(self._see, index, image, given, wanted), len(wanted))
-        self._watch.look(image)
+        self._attempt(partial(self._watch.look, image), len(wanted))
         answers = self._attempt(partial(self._answers, shares, size, given), len(wanted))
         for object_id in sorted(wanted & given.keys()):
             answers[object_id] = PropagatedMask(np.array(given[object_id], dtype=np.bool_), 1.0)

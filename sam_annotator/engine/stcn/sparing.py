@@ -41,6 +41,7 @@ class Sparing:
         self._fallback = fallback
         self.thrift = self._told = usual
         self._stand_in: StcnNetwork | None = None
+        self._objects = 0
 
     @property
     def network(self) -> StcnNetwork:
@@ -56,7 +57,7 @@ class Sparing:
     def notice(self) -> str | None:
         """What was given up since the last call, a sentence for people."""
         before, self._told = self._told, self.thrift
-        return None if before == self.thrift else self.thrift.describe_change(before)
+        return None if before == self.thrift else self.thrift.describe_change(before, self._objects)
 
     def attempt(self, compute: Callable[[], Result], *, objects: int, side: int) -> Result:
         """What `compute` gives in the end. It must change nothing where it fails.
@@ -70,6 +71,7 @@ class Sparing:
             what `compute` raises: another failure, or there is nothing left to give up.
         """
         failures = 0
+        self._objects = objects
         while True:
             try:
                 return compute()

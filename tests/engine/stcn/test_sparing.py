@@ -90,8 +90,8 @@ def shrink(budget: Budget, working: int, together: int, pixels: int = PIXELS) ->
     [
         (8, 4, USUAL, None),
         (4, 4, Thrift(4, 8, 480, "cpu"), "each object keeps 4 working frames in memory instead of 8"),
-        (4, 2, Thrift(4, 2, 480, "cpu"), "objects are computed 2 at a time instead of 8"),
-        (4, 1, Thrift(4, 1, 480, "cpu"), "objects are computed 1 at a time instead of 8"),
+        (4, 2, Thrift(4, 2, 480, "cpu"), "objects are computed 2 at a time instead of 4"),
+        (4, 1, Thrift(4, 1, 480, "cpu"), "objects are computed 1 at a time instead of 4"),
     ],
 )
 def test_a_run_gives_up_what_it_must_and_no_more(
@@ -224,7 +224,29 @@ def test_real_lack_of_memory_is_told_from_other_failures(allocate: Callable[[], 
     with pytest.raises((RuntimeError, MemoryError, cv2.error)) as caught:
         allocate()
     assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(RuntimeError("could not create a primitive"))  # oneDNN, within a limited address space
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_a_search_for_motion_that_finds_no_memory_is_repeated_and_changes_no_answer(
+    network: StcnNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = go(start(small_network()), range(10, 13))
+    propagator = start(network)
+    search, failures = propagator._watch._search, []
+
+    class Failing:
+        def calc(self, *images: Any) -> Any:
+            failures.append(1)
+            if len(failures) == 2:
+                raise cv2.error("OpenCV: Insufficient memory: Failed to allocate 1048576 bytes")
+            return search.calc(*images)
+
+    monkeypatch.setattr(propagator._watch, "_search", Failing())
+    for expected, answers in zip(undisturbed, go(propagator, range(10, 13)), strict=True):
+        assert all(np.array_equal(expected[i].mask, answers[i].mask) for i in WANTED)
+        assert [expected[i].score for i in WANTED] == [answers[i].score for i in WANTED]
+    assert len(failures) == 4
 
 
 def test_free_memory_is_known_here() -> None:
