@@ -32,7 +32,8 @@ is listed and nothing is written.
 Ends with 0 if all annotations are in the dataset as they are, with 1 if something was left out or repaired (it says
 what; --report FILE says all of it, with file and reason), with 2 if nothing could be written.
 
-What was interrupted goes on where it stopped when it is run again.
+What was interrupted goes on where it stopped when it is run again: the masks are kept in the user's cache folder
+(~/.cache/sam_annotator/convert), 30 days at most, or in --cache DIR.
 
 Several trees become one dataset, ids numbered anew. Videos of one name get the name of their tree before it, and a note
 says so; a video that two trees have annotated is an error.
@@ -222,6 +223,7 @@ def _check_report(options: argparse.Namespace) -> None:
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
     from sam_annotator.core.datasets.youtube_vis import check_apart, convert, merge_trees, own_cache
+    from sam_annotator.core.datasets.youtube_vis.caches import KEPT_DAYS
 
     pairs = _pairs(options.annotations, options.videos)
     for _annotations, videos_root in pairs:
@@ -230,7 +232,12 @@ def _convert(options: argparse.Namespace) -> "ConvertReport":
     cache = own_cache(options.output, options.annotations) if options.cache is None else options.cache
     was_there = cache.exists()
     chosen = _options(options, cache)
-    report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
+    try:
+        report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
+    except KeyboardInterrupt:
+        until = f" for {KEPT_DAYS} days" if options.cache is None else ""
+        print(f"The masks drawn so far are kept in {cache}{until}; the same command goes on there.", file=sys.stderr)
+        raise
     if options.cache is None and not (options.dry_run and was_there):  # what an interrupted run left stays
         shutil.rmtree(cache, ignore_errors=True)
     return report

@@ -1,8 +1,10 @@
 """The command `convert` as a person runs it: what it prints, where, and its exit codes."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from sam_annotator.cli import main
 from sam_annotator.core.annotation import FrameAnnotation, Shape, write_annotation
+from sam_annotator.core.datasets.youtube_vis import own_cache
 from tests.youtube_vis_reader import YoutubeVis, check_consistency
 
 
@@ -225,10 +228,33 @@ def test_what_an_interrupted_run_kept_is_gone_once_the_dataset_is_written(
     with monkeypatch.context() as patch:
         patch.setattr("sam_annotator.core.datasets.youtube_vis.pipeline.settle", interrupt)
         assert main(arguments(folder)) == 130
-    assert len(list(kept.glob("*/*.video"))) == 1
+    (cache,) = kept.iterdir()
+    assert len(list(cache.glob("*.video"))) == 1
+    assert f"are kept in {cache} for 30 days; the same command goes on there." in capsys.readouterr().err
     assert main(arguments(folder)) == 0
     assert list(kept.iterdir()) == []
-    assert "interrupted" in capsys.readouterr().err
+
+
+def test_what_failed_runs_left_is_dropped_after_thirty_days(folder: Path, isolated_home: Path) -> None:
+    kept = isolated_home / ".cache" / "sam_annotator" / "convert"
+    annotate(folder / "annotations" / "duck" / "00000.json", object_id=None)
+    assert main(arguments(folder)) == 2
+    (failed,) = kept.iterdir()
+    other = folder / "elsewhere"
+    for days, is_there in ((29, True), (31, False)):
+        then = time.time() - days * 24 * 3600
+        os.utime(failed, (then, then))
+        assert main([*arguments(folder, "--null-group", "skip", "--force"), "--output", str(other)]) == 1
+        assert failed.is_dir() is is_there
+    assert main(arguments(folder)) == 2
+    os.utime(failed, (then, then))
+    assert main(arguments(folder)) == 2
+    assert failed.is_dir(), "what is in use is not dropped"
+
+
+def test_folders_whose_names_run_together_have_caches_of_their_own(tmp_path: Path) -> None:
+    first = own_cache(tmp_path / "a", [tmp_path / "b"])
+    assert own_cache(Path(f"{tmp_path}/a{tmp_path}/b"), []) != first
 
 
 def test_present_is_told_from_no_word_of_categories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

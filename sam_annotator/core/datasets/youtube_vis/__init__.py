@@ -23,7 +23,7 @@ and `total`; the last one has the report, whose `str()` is the summary for peopl
     ask(step.report)                                        # str(); .findings, .is_clean, .masks
     for step in convert(videos, store, output, replace(options, dry_run=False)): ...
     # With the same `cache` the second run takes the masks of the first, and one that was cancelled goes on where it
-    # stopped. Remove that folder when the dataset is written.
+    # stopped. Remove that folder when the dataset is written. `own_cache` names one.
 
     # Import. A dry run tells how many frames would be written and which have other annotations (`report.kept`).
     source = read_dataset(path)                             # datasets.mask_sources; a JSON, or a folder of PNGs
@@ -31,14 +31,15 @@ and `total`; the last one has the report, whose `str()` is the summary for peopl
     for step in import_masks(source, videos, store, options): ...
     print(step.report)
 
-    # PNG masks and COCO per frame. No dry run: they refuse an output that is there, unless force=True.
-    source = read_annotated(videos, store)                  # datasets.annotated_video
-    for step in export_davis(source, folder): ...           # datasets.davis_export
-    for step in export_coco(source, file): ...              # datasets.coco_export
+    # PNG masks into a folder, and COCO per frame into FILE.json. Drawn and kept as above, with a dry run as above.
+    options = MaskOptions(jobs=2, cache=folder, dry_run=True)           # datasets.mask_export
+    for step in export_masks(Tree(root, videos, store), output, options): ...     # datasets.tree_export
+    print(step.report)
 
 The window has to save before, and to read its frame anew after an import.
 """
 
+from sam_annotator.core.datasets.youtube_vis.caches import own_cache
 from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, check_apart, dataset_names, images_folder
 from sam_annotator.core.datasets.youtube_vis.merging import Merged, Tree, merge_trees
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
@@ -54,4 +55,5 @@ __all__ = [
     "dataset_names",
     "images_folder",
     "merge_trees",
+    "own_cache",
 ]

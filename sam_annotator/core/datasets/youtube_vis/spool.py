@@ -16,6 +16,7 @@ import orjson
 
 from sam_annotator.core.annotation import LABELME_VERSION
 from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
+from sam_annotator.core.datasets.youtube_vis.caches import use_cache
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -39,7 +40,7 @@ def spool_folder(cache: Path | None) -> Iterator[Path]:
             yield Path(folder)
         return
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        use_cache(cache)
     except OSError as error:
         raise SaveError(f"{cache} cannot take the cache ({error.strerror}); choose another folder.") from error
     yield cache
