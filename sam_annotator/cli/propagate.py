@@ -282,6 +282,9 @@ def _fill_elsewhere(tasks: "list[VideoTask]", options: argparse.Namespace, repor
     from sam_annotator.core.parallel import in_order
     from sam_annotator.engine.batch import fill
 
+    if options.scheduler is None:
+        most = (os.cpu_count() or 1) if options.jobs == -1 else options.jobs
+        tasks = [replace(task, processes=min(most, len(tasks))) for task in tasks]
     with closing(in_order(fill, tasks, options.jobs, options.scheduler)) as results:
         for result in results:
             bar.set_description(result.video)

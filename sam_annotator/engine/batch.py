@@ -35,6 +35,7 @@ class VideoTask:
         fill: what is to be done.
         engines: with which propagator.
         threads: how many threads it may use; None: as many as it likes.
+        processes: how many work at once on this machine.
     """
 
     video: Video
@@ -42,6 +43,7 @@ class VideoTask:
     fill: FillOptions
     engines: EngineOptions
     threads: int | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True, order=True)
@@ -119,6 +121,7 @@ def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone
     with _ONE_AT_A_TIME:  # threads of a Dask worker share the process, and with it the propagator
         propagator = _propagator(task.engines)
         _limit_threads(task.threads)
+        _share_memory(task.processes)
         try:
             with closing(fill_video(task.video, store, propagator, task.fill)) as steps:
                 said = yield from _noting(steps, result)
@@ -217,3 +220,10 @@ def _limit_threads(threads: int | None) -> None:
         sys.modules["torch"].set_num_threads(threads)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(threads)
+
+
+def _share_memory(processes: int) -> None:
+    """What the propagator forecasts is held against this process's part. One that needs little asks nobody."""
+    module = sys.modules.get("sam_annotator.engine.out_of_memory")
+    if module is not None:
+        module.share_memory(processes)

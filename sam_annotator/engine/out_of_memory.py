@@ -23,8 +23,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (RuntimeError, cv2.error)) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
+def share_memory(processes: int) -> None:
+    """So many processes like this one begin at once: from now on each counts on its part of what is free."""
+    _sharing["processes"] = max(1, processes)
+
+
+_sharing = {"processes": 1}
+
+
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can be had on a device now; None where it does not say."""
+    """Bytes that this process can have on a device now; None where it does not say."""
+    free = _free(device)
+    return None if free is None else free // _sharing["processes"]
+
+
+def _free(device: torch.device) -> int | None:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

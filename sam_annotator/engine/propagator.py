@@ -82,8 +82,8 @@ class Forecast:
 
     Attributes:
         run: for whom: `3 objects at 1920 x 1080`.
-        bytes: at most, with the model.
-        free: bytes that are free now, with what the model has already; None: unknown.
+        bytes: about as many at most, with the model.
+        free: bytes that are free now (this process's part of them), with what the model has already; None: unknown.
         where: whose memory: `cpu`, `cuda:1`.
     """
 
@@ -100,7 +100,7 @@ class Forecast:
     def __str__(self) -> str:
         free = "" if self.free is None else f", {describe_bytes(self.free)} free"
         advice = "; a smaller --short-side or fewer objects at once need less" if self.is_short else ""
-        return f"Memory for {self.run}: up to {describe_bytes(self.bytes)} on {self.where}{free}{advice}."
+        return f"Memory for {self.run}: about {describe_bytes(self.bytes)} on {self.where}{free}{advice}."
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What memory a run takes at most, reckoned before it: from the size and the objects, not the length."""
+"""About what memory a run takes at most, reckoned before it: from the size and the objects, not the length."""
 
 from sam_annotator.engine.stcn.memory import CHUNK, MemoryPlan
 from sam_annotator.engine.stcn.network import STRIDE, WIDTH, StcnNetwork
@@ -22,12 +22,12 @@ VIDEO_BYTES = 40
 
 
 def forecast_bytes(network: StcnNetwork, size: WorkingSize, objects: int, key_frames: int, plan: MemoryPlan) -> int:
-    """Bytes that a run takes on the network's device, with the weights: an upper bound that is not far off.
+    """Bytes that a run takes on the network's device, with the weights: about the most of it.
 
     Counted are the weights; the bank with all that the plan lets it hold, and the copy of one object's that is read;
     the affinities; activations of a step; shares; and the video's own frames. Not counted is what the program takes
     before a model is loaded (a quarter of a gigabyte), and on CUDA the driver's own part. Measured on a CPU, runs took
-    0.7 to 1 times as much (benchmarks/RESULTS.md).
+    0.7 to 1.02 times as much (benchmarks/RESULTS.md).
 
     Args:
         size: of the frames.

@@ -95,12 +95,12 @@ def test_the_forecast_is_a_line_for_people() -> None:
     propagator = small_propagator()
     forecast = forecast_of(propagator, *SIZE, objects=1)
     assert forecast is not None
-    assert str(forecast).startswith("Memory for 1 object at 56 x 40: up to ")
+    assert str(forecast).startswith("Memory for 1 object at 56 x 40: about ")
     assert forecast.where == "cpu"
-    text = "Memory for 3 objects at 1920 x 1080: up to 1.5 GB on cuda:0, 800 MB free; a smaller --short-side or fewer"
+    text = "Memory for 3 objects at 1920 x 1080: about 1.5 GB on cuda:0, 800 MB free; a smaller --short-side or fewer"
     assert str(Forecast("3 objects at 1920 x 1080", 1_500_000_000, 800_000_000, "cuda:0")).startswith(text)
     assert str(Forecast("1 object at 8 x 8", 10**9, 2 * 10**9, "cpu")) == (
-        "Memory for 1 object at 8 x 8: up to 1.0 GB on cpu, 2.0 GB free."
+        "Memory for 1 object at 8 x 8: about 1.0 GB on cpu, 2.0 GB free."
     )
     assert not Forecast("", 5, None, "cpu").is_short
 

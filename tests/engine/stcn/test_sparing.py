@@ -1,6 +1,7 @@
 """Where memory runs out, the run goes on at the same frame with less of it, and says what changed."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,14 +10,18 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError
+from sam_annotator.engine import batch, engines, out_of_memory
+from sam_annotator.engine.batch import VideoTask
+from sam_annotator.engine.engines import EngineOptions
 from sam_annotator.engine.out_of_memory import free_memory, is_out_of_memory
 from sam_annotator.engine.propagator import MemoryBound, PropagatedMask, forecast_of, notice_of
+from sam_annotator.engine.runs import FillOptions
 from sam_annotator.engine.stcn import ladder
 from sam_annotator.engine.stcn.ladder import Thrift
 from sam_annotator.engine.stcn.memory import Kind, MemoryPlan
 from sam_annotator.engine.stcn.network import StcnNetwork
 from sam_annotator.engine.stcn.propagator import StcnPropagator
-from tests.engine.moving_propagator import MovingPropagator
+from tests.engine.moving_propagator import MovingPropagator, make_video
 from tests.engine.stcn.small import box, frame, small_network
 
 GIVEN = {object_id: box(5 * object_id, 3, 5 * object_id + 5, 50) for object_id in range(1, 5)}
@@ -252,6 +257,23 @@ def test_a_search_for_motion_that_finds_no_memory_is_repeated_and_changes_no_ans
 def test_free_memory_is_known_here() -> None:
     free = free_memory(torch.device("cpu"))
     assert free is None or free > 2**20
+
+
+def test_processes_at_work_at_once_count_on_their_part_of_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each process of a headless run is told how many there are, before it forecasts."""
+    monkeypatch.setattr(out_of_memory, "_free_on_linux", lambda: 3000)
+    monkeypatch.setattr(engines, "make_propagator", lambda *_: MovingPropagator())
+    seen = []
+    video = make_video(tmp_path)
+    batch._propagator.cache_clear()
+    for processes in (3, 1):
+        task = VideoTask(video, None, FillOptions(), EngineOptions(), processes=processes)
+        batch.fill(task)
+        seen.append(free_memory(torch.device("cpu")))
+    batch._propagator.cache_clear()
+    assert seen == [1000, 3000]
 
 
 def test_other_propagators_have_nothing_to_say() -> None:
