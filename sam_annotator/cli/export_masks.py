@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="processes that draw masks; -1: one per core (default: 1)"
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have the workers of a Dask cluster draw, who see the same files, --cache DIR too",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the masks of each video here for the next run")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -115,4 +121,6 @@ def _options(options: argparse.Namespace) -> "MaskOptions":
         force=options.force,
         dry_run=options.dry_run,
         jobs=options.jobs,
+        scheduler=options.scheduler,
+        cache=options.cache,
     )

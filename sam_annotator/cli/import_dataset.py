@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sam_annotator.core.datasets.importing import ImportReport
 
 DESCRIPTION = "Make annotations from a dataset, to look at it in the window, mend it, and convert it again."
 
@@ -17,7 +21,8 @@ is left as it is, unless --force; one that has these already is passed over, so 
 it was. Imported masks are never changed by a propagation. Object ids are the dataset's own where it carries them
 (object_id), else 1, 2, ... in each video. To get a dataset's category ids back, convert with --categories DATASET.json.
 
-ends with 0 if all is there, 1 if something could not be used or was left (it is listed), 2 if nothing could be done.
+ends with 0 if all is there, 1 if something could not be used or was left (it is listed; --report FILE has all of it), 2
+if nothing could be done.
 
 examples:
   sam-annotator import train_instances.json --videos /data/videos --output /data/ann
@@ -57,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over other annotations")
     parser.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
     parser.add_argument(
         "--jobs",
         type=int,
@@ -70,9 +76,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from sam_annotator.core.datasets.convert_report import write_report
+    from sam_annotator.core.errors import InputError
+
+    try:
+        report = _import(options)
+    except InputError as error:
+        if options.report is not None:
+            write_report(options.report, error)
+        raise
+    if options.report is not None:
+        write_report(options.report, report)
+    print(report)
+    return 0 if report.is_clean else 1
+
+
+def _import(options: argparse.Namespace) -> "ImportReport":
     from tqdm import tqdm
 
-    from sam_annotator.core.datasets.importing import ImportOptions, import_masks
+    from sam_annotator.core.datasets.importing import ImportOptions, ImportReport, import_masks
     from sam_annotator.core.datasets.mask_sources import open_store, read_dataset
     from sam_annotator.core.videos import find_videos
 
@@ -80,11 +102,10 @@ def run(options: argparse.Namespace) -> int:
     store = open_store(options.output, options.videos)
     source = read_dataset(options.dataset, options.format, options.names)
     chosen = ImportOptions(options.shape, options.force, options.dry_run, options.jobs, options.scheduler)
-    report = None
+    report = ImportReport(dry_run=options.dry_run)
     with tqdm(desc="importing", unit=" frames", file=sys.stderr, disable=None) as bar:
         for step in import_masks(source, videos, store, chosen):
             report = step.report
             bar.total = step.total
             bar.update(step.done - bar.n)
-    print(report)
-    return 0 if report is not None and report.is_clean else 1
+    return report

@@ -148,6 +148,21 @@ def test_labels_that_are_no_categories_are_listed(folder: Path, capsys: pytest.C
     assert "--categories is for COCO" in capsys.readouterr().err
 
 
+def test_a_report_lists_everything_that_was_not_imported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = document({"lake": (2, [(3, [blob(1, 1), ring()]) for _ in range(30)])})
+    for annotation in content["annotations"]:
+        annotation["segmentations"][1] = {"size": [12, 17], "counts": [5]}
+    write_json(folder / "train.json", content)
+    for name in ("report.json", "report.txt"):
+        assert main(command(folder, "train.json", f"--report={folder / name}")) == 1
+    assert "and 10 more; the report (--report FILE) lists all" in capsys.readouterr().out
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["result"], report["counts"]["masks"], len(report["findings"])) == ("findings", 30, 30)
+    assert all(f"object {number} (dog)" in (folder / "report.txt").read_text() for number in range(1, 31))
+    assert main(command(folder, "nowhere.json", f"--report={folder}/report.json")) == 2
+    assert json.loads((folder / "report.json").read_text())["result"] == "impossible"
+
+
 def test_import_loads_neither_qt_nor_torch_nor_labelme(folder: Path) -> None:
     code = (
         "import sys\nfrom sam_annotator.cli import main\n"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PyQt5 import QtWidgets
 
 from sam_annotator.cli import main
+from sam_annotator.core.datasets.video import VideoReader
 from sam_annotator.core.masks import object_mask
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
-from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, ExportDialog
+from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, YOUTUBE_VIS, ExportDialog
 from sam_annotator.gui.exchange.import_dialog import ImportDialog
 from tests.gui.scene import BRICK, HEIGHT, WIDTH
 from tests.gui.steps import draw, file_of
@@ -144,6 +146,105 @@ def test_masks_and_coco_are_exported_too(
     _press(driver, dialog)
     assert dialog.verdict.text() == "Done."
     assert (tmp_path / made).exists()
+
+
+@pytest.mark.parametrize(("kind", "output"), [(PNG_MASKS, "masks"), (COCO, "coco.json")])
+def test_the_check_of_masks_finds_what_would_stop_the_export(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, kind: str, output: str
+) -> None:
+    (tmp_path / "names.txt").write_text("brick\n")
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, kind=kind, output=str(tmp_path / output), jobs=1)
+    _press(driver, dialog)
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    _press(driver, dialog)
+    assert "--force" in dialog.summary.toPlainText()
+    assert dialog.primary.text() == "Check"
+    _set(dialog, force=True, categories_from="file", categories=str(tmp_path / "names.txt"))
+    _press(driver, dialog)
+    assert ("'ball' (1 object)" in dialog.summary.toPlainText()) == (kind == COCO)
+    assert dialog.primary.text() == ("Check" if kind == COCO else "Export")
+
+
+@pytest.mark.parametrize("kind", [YOUTUBE_VIS, PNG_MASKS])
+def test_an_export_takes_the_masks_of_its_check_and_leaves_no_cache(
+    make_annotation_window: Window,
+    tree: tuple[Path, Path],
+    tmp_path: Path,
+    kind: str,
+    isolated_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = isolated_home / ".cache/sam_annotator/convert"
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, kind=kind, output=str(tmp_path / "made"), jobs=1)
+    _press(driver, dialog)
+    assert len(list(kept.rglob("*.video"))) == 2
+
+    def draw_again(*_arguments: object) -> None:
+        raise AssertionError("the masks are drawn twice")
+
+    monkeypatch.setattr(VideoReader, "read_frame", draw_again)
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    assert not list(kept.iterdir())
+
+
+def test_a_check_alone_leaves_no_cache_but_a_stopped_export_does(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, isolated_home: Path
+) -> None:
+    kept = isolated_home / ".cache/sam_annotator/convert"
+    driver = make_annotation_window(tree[0])
+    for stops, left in ((False, 0), (True, 2)):
+        dialog = _open(driver, "export", ExportDialog)
+        _set(dialog, output=str(tmp_path / f"made{stops}"), jobs=1)
+        _press(driver, dialog)
+        if stops:
+            dialog.primary.click()
+            dialog.close_button.click()
+            driver.wait(lambda dialog=dialog: not dialog.is_working, "the export to stop")
+        dialog.close()
+        driver.look()
+        assert len(list(kept.rglob("*.video"))) == left
+
+
+def test_a_folder_for_drawn_masks_is_used_and_kept(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "made"), jobs=1, cache=str(tmp_path / "drawn"), scheduler="tcp://host:1")
+    assert dialog.options(dry_run=True).scheduler == "tcp://host:1"
+    _set(dialog, scheduler="")
+    _press(driver, dialog)
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    assert len(list((tmp_path / "drawn").glob("*.video"))) == 2
+
+
+def test_reports_of_masks_and_imports_are_saved_too(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "report.json"
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *_arguments: (str(target), ""))
+    (tree[1] / "ball/stray.json").write_text("{}")
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, kind=COCO, output=str(tmp_path / "coco.json"), jobs=1)
+    _press(driver, dialog)
+    dialog.report_button.click()
+    assert json.loads(target.read_text())["reasons"] == {"dropped: file-without-frame": 1}
+    _press(driver, dialog)
+    dialog.close()
+    dialog = _open(driver, "import", ImportDialog)
+    _set(dialog, dataset=str(tmp_path / "coco.json"), jobs=2)
+    _press(driver, dialog)
+    assert dialog.report_button.isVisibleTo(dialog)
+    dialog.report_button.click()
+    assert json.loads(target.read_text())["reasons"] == {"dropped: kept": 5}
 
 
 def test_stopping_an_export_leaves_no_dataset(

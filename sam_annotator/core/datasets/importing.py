@@ -8,9 +8,10 @@ videos and annotations are noted as keys of their own, for the way back.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
+from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.json_source import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
@@ -78,6 +79,27 @@ class ImportReport:
         """True if all of the dataset is in the tree now."""
         return not (self.kept or self.problems or self.without_mask)
 
+    @property
+    def findings(self) -> list[Finding]:
+        """All that is not in the tree, one by one, for a report."""
+        return [
+            *(Finding("dropped", "not-usable", problem) for problem in self.problems),
+            *(
+                Finding("dropped", "kept", f"{path} has other annotations and was left.", "", str(path))
+                for path in self.kept
+            ),
+            *(Finding("dropped", "without-mask", f"{name} has no mask in any frame.") for name in self.without_mask),
+        ]
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Each frame is a file of its own: counted, not listed."""
+        return ()
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers, for the JSON report."""
+        return {"videos": self.videos, "frames": dict(self.frames), "objects": self.objects, "masks": self.masks}
+
     def add(self, other: "ImportReport") -> None:
         """Count what another report counts."""
         self.videos += other.videos
@@ -109,7 +131,7 @@ class ImportReport:
             yield f"Not used ({len(self.problems)}):"
             yield from (f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN])
         if len(self.problems) > _PROBLEMS_SHOWN:
-            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more"
+            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more; the report (--report FILE) lists all"
 
 
 @dataclass(frozen=True)

@@ -99,10 +99,10 @@ class ExportReport:
             yield f"Numbered anew, their own ids are in meta.json: {', '.join(self.renumbered)}"
         if self.overlapping:
             yield f"Frames where objects overlap, the higher id on top: {self.overlapping}"
-        problems = self.problems
-        yield from (f"Not as it is annotated: {problem}" for problem in problems[:_SHOWN])
-        if len(problems) > _SHOWN:
-            yield f"... and {len(problems) - _SHOWN} more; the report (--report FILE) lists all"
+        losses = [one for one in self.findings if one.kind != "note" and one.reason != OVERLAP]
+        yield from (f"{'Repaired' if one.kind == 'repaired' else 'Left out'}: {one.text}" for one in losses[:_SHOWN])
+        if len(losses) > _SHOWN:
+            yield f"... and {len(losses) - _SHOWN} more; the report (--report FILE) lists all"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """File > Import: a dataset becomes annotations of the open folder."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from PyQt5 import QtWidgets
 from sam_annotator.core.datasets.importing import ImportOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
-from sam_annotator.gui.exchange.fields import Check, Choice, PathEdit
+from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
 from sam_annotator.gui.exchange.work import Work, import_dataset
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class ImportDialog(ExchangeDialog):
         rows.addRow("From", self.fields["dataset"])
         rows.addRow("Names of objects", self.fields["names"])
         rows.addRow("Save as", self.fields["shape"])
+        rows.addRow("Processes", self.fields["jobs"])
+        rows.addRow("Dask scheduler", self.fields["scheduler"])
         rows.addRow("", self.fields["force"])
         self.build(form)
         self.fields["kind"].changed.connect(self._show_what_counts)
@@ -44,12 +47,19 @@ class ImportDialog(ExchangeDialog):
         if dataset is None:
             raise InputError("Choose the dataset to read.")
         is_png = fields["kind"].value() == "davis"
+        options = ImportOptions(
+            fields["shape"].value(),
+            fields["force"].value(),
+            dry_run,
+            fields["jobs"].value(),
+            fields["scheduler"].value() or None,
+        )
         return partial(
             import_dataset,
             dataset,
             session.videos,
             session.store,
-            ImportOptions(fields["shape"].value(), fields["force"].value(), dry_run),
+            options,
             kind=fields["kind"].value(),
             names=fields["names"].path() if is_png else None,
         )
@@ -81,5 +91,9 @@ def _fields() -> dict[str, Any]:
             "Names of objects", files=json_files, placeholder="optional: meta.json as YouTube-VOS has it"
         ),
         "shape": Choice(shapes, "--shape"),
+        "jobs": Number(1, 1, max(64, os.cpu_count() or 1), tip="--jobs: the result is the same"),
+        "scheduler": Text(
+            "", "optional: tcp://host:8786", "--scheduler: the workers of a Dask cluster do it; they see the same files"
+        ),
         "force": Check("Write over other annotations of these frames (--force)"),
     }
