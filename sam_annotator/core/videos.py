@@ -55,7 +55,20 @@ class Video:
         Raises:
             InputError: the folder cannot be read. One that is still to be unpacked has no frames.
         """
-        return tuple(self.folder / name for name in _frame_names(self))
+        return tuple(self.folder / name for name in self._names[0])
+
+    @property
+    def passed_over(self) -> tuple[Path, ...]:
+        """Images that count for nothing since another frame differs from them only in the suffix.
+
+        Raises:
+            InputError: the folder cannot be read.
+        """
+        return tuple(self.folder / name for name in self._names[1])
+
+    @cached_property
+    def _names(self) -> tuple[list[str], list[str]]:
+        return _frame_names(self)
 
     def __len__(self) -> int:
         return len(self.frame_paths)
@@ -65,7 +78,8 @@ class Video:
 
     def refresh(self) -> None:
         """Forget the frames, so that the folder is listed again on next use."""
-        self.__dict__.pop("frame_paths", None)
+        for name in ("frame_paths", "_names"):
+            self.__dict__.pop(name, None)
 
 
 def find_videos(root: Path) -> list[Video]:
@@ -182,20 +196,22 @@ def _nothing_found(root: Path) -> str:
     )
 
 
-def _frame_names(video: Video) -> list[str]:
+def _frame_names(video: Video) -> tuple[list[str], list[str]]:
+    """The names of frames, and of images that are passed over; in natural order."""
     try:
         with os.scandir(video.folder) as entries:
             names = [entry.name for entry in entries if _is_frame(entry)]
     except FileNotFoundError as error:
         if video.source is not None:
-            return []
+            return [], []
         raise InputError(f"The video {video.folder} is not there any more.") from error
     except OSError as error:
         raise InputError(f"The video {video.folder} cannot be read ({error.strerror}).") from error
     best: dict[str, str] = {}
     for name in sorted(names, key=_preference, reverse=True):
         best[os.path.splitext(name)[0]] = name
-    return sorted(best.values(), key=_order)
+    others = [] if len(best) == len(names) else set(names) - set(best.values())
+    return sorted(best.values(), key=_order), sorted(others, key=_order)
 
 
 def _is_frame(entry: "os.DirEntry[str]") -> bool:

@@ -18,7 +18,7 @@ class Survey:
     Attributes:
         chosen: videos that go in, each with its name in the dataset.
         without_annotation, not_unpacked: names of those that do not.
-        findings: what has to be mended.
+        findings: what has to be mended, and what to know of those that go in.
     """
 
     chosen: tuple[tuple[Video, str], ...]
@@ -55,8 +55,20 @@ class Surveyor:
             self._not_unpacked.append(video.name)
         elif is_annotated or (self._with_all and len(video)):
             self._chosen.append((video, self._names[video.name]))
+            self._note_passed_over(video)
         else:
             self._without_annotation.append(video.name)
+
+    def _note_passed_over(self, video: Video) -> None:
+        passed = video.passed_over
+        if passed:
+            kept = next(path for path in video.frame_paths if path.stem == passed[0].stem)
+            images = "1 image" if len(passed) == 1 else f"{len(passed)} images"
+            text = (
+                f"{images} of {video.name} passed over, since a frame of the same name has another suffix: "
+                f"{passed[0].name} beside {kept.name}{', for one' if len(passed) > 1 else ''}."
+            )
+            self._findings.append(Finding("note", "image-passed-over", text, video.name, str(passed[0]), len(passed)))
 
     def survey(self) -> Survey:
         return Survey(
