@@ -354,3 +354,26 @@ def test_an_object_that_is_not_known_beside_the_range_is_not_written_there(
     propagate(driver)
     assert answered(driver) == [0, 3, 4, 5, 6, 7]
     assert file_of(driver, 3).read_bytes() == before
+
+
+def test_a_run_over_older_masks_is_taken_back_under_the_name_and_the_number_of_now(
+    make_annotation_window: Window,
+    root: Path,
+    output: Path,
+    discs: DiscSegmenter,
+    held: HeldPropagator,  # noqa: F811
+) -> None:
+    held.let_all()
+    draw(root, output, range(1, 6), thing=BRICK, object_id=1, source=PROPAGATED)  # the run writes other masks
+    driver = make_annotation_window(root)
+    older = [saved_mask(driver, 1, index) for index in range(1, 6)]
+    propagate(driver)
+    assert not np.array_equal(saved_mask(driver, 1, 3), older[2])
+    driver.window.commands.rename(1, "globe")
+    settled(driver)
+    driver.window.commands.renumber(1, 7)
+    settled(driver)
+    take_back(driver)
+    assert answered(driver) == list(range(6))
+    assert [facts(driver, index) for index in range(1, 6)] == [{(7, "globe", "propagated")}] * 5
+    assert np.array_equal(saved_mask(driver, 7, 3), older[2])
