@@ -91,7 +91,9 @@ def run_whole_video(video: Video, store: AnnotationStore, propagator: Propagator
         requests = plan_unfilled(video, tracks, direction="both", again=True)
         if not requests:
             raise InputError(f"Nothing to propagate in {video.name}: no frame of these objects is without a key frame.")
-        yield from _carry_out(video, store, propagator, Plan(requests=tuple(requests)), AGREEMENT)
+        plan = Plan(requests=tuple(requests))
+        with _journal(video, store, plan) as journal:
+            yield from _carry_out(video, store, propagator, plan, AGREEMENT, journal)
     return ""
 
 
@@ -109,7 +111,8 @@ def run_repair(
         run = last_run(video, store)
         if run is not None and not run.has_ended and run.plan == plan.document():
             plan = replace(plan, interrupted=run)
-        return (yield from _carry_out(video, store, propagator, plan, agreement))
+        with _journal(video, store, plan) as journal:
+            return (yield from _carry_out(video, store, propagator, plan, agreement, journal))
 
 
 def fill_video(video: Video, store: AnnotationStore, propagator: Propagator, options: FillOptions) -> Steps:
@@ -118,11 +121,13 @@ def fill_video(video: Video, store: AnnotationStore, propagator: Propagator, opt
         store.sweep(video)
         known = yield from read_tracks(video, store)
         plan = plan_video(video, store, known, options, propagator)
-        said = yield from _carry_out(video, store, propagator, plan, options.agreement)
-        if plan.interrupted is not None and not options.again:  # what else was missing
-            known = yield from read_tracks(video, store)
-            rest = replace(plan_video(video, store, known, options, propagator), repairs=())
-            yield from _carry_out(video, store, propagator, rest, options.agreement)
+        with _journal(video, store, plan) as journal:
+            said = yield from _carry_out(video, store, propagator, plan, options.agreement, journal)
+            if plan.interrupted is not None and not options.again:  # what else was missing; the same step to take back
+                known = yield from read_tracks(video, store)
+                rest = Plan(requests=tuple(_plan_requests(video, known.tracks(), options)))
+                first = len(plan.repairs) + len(plan.requests)
+                yield from _carry_out(video, store, propagator, rest, options.agreement, journal, first)
     return said
 
 
@@ -143,8 +148,11 @@ def plan_video(
     run = last_run(video, store)
     if run is not None and not run.has_ended and _are_same(run.plan.get("facts"), facts):
         return _plan_from(run)
-    requests = plan_unfilled(video, tracks, direction=options.direction, again=options.again, within=options.within)
-    return Plan(tuple(repairs), tuple(requests), facts)
+    return Plan(tuple(repairs), tuple(_plan_requests(video, tracks, options)), facts)
+
+
+def _plan_requests(video: Video, tracks: Iterable[Track], options: FillOptions) -> list[PropagationRequest]:
+    return plan_unfilled(video, tracks, direction=options.direction, again=options.again, within=options.within)
 
 
 def _facts(
@@ -181,47 +189,59 @@ def _request_from(
     return PropagationRequest(tuple(object_ids), start, first, last, direction, written)
 
 
-def _carry_out(video: Video, store: AnnotationStore, propagator: Propagator, plan: Plan, agreement: Agreement) -> Steps:
-    """All parts of a plan, in order; where one cannot be carried out, that is said, and the next one is."""
+def _carry_out(
+    video: Video,
+    store: AnnotationStore,
+    propagator: Propagator,
+    plan: Plan,
+    agreement: Agreement,
+    journal: RunJournal,
+    first: int = 0,
+) -> Steps:
+    """All parts of a plan, in order; where one cannot be carried out, that is said, and the next one is.
+
+    Args:
+        journal: that it is written down in, open.
+        first: the number of the first part there.
+    """
     entries = () if plan.interrupted is None else plan.interrupted.entries
     at = entries[-1].part if entries else 0
     before = [entry for entry in entries if entry.part == at]
     said = []
-    with _journal(video, store, plan) as journal:
-        for part, correction in enumerate(plan.repairs):
-            if part < at:
-                continue
-            journal.part = part
-            old = _old(before) if part == at else {}
-            try:
-                repaired = yield from repair_steps(
-                    video, store, propagator, correction, agreement, record=journal.add, old=old
-                )
-                note_repaired(video, store, correction)
-                said.append(str(repaired))
-            except InputError as error:  # of the frame that was corrected; others may do
-                if len(plan.repairs) + len(plan.requests) == 1:
-                    raise
-                problem = f"{error} What was corrected there was not carried on."
-                yield FrameDone(correction.frame, {}, 0, plan.total, problem)
-        done = 0
-        for part, request in enumerate(plan.requests, start=len(plan.repairs)):
-            if part >= at:
-                journal.part = part
-                written = _written(before) if part == at else frozenset[int]()
-                steps = propagation_steps(
-                    video,
-                    store,
-                    propagator,
-                    request,
-                    record=journal.add,
-                    written=written,
-                    pending=partial(_pending, plan.requests, part - len(plan.repairs)),
-                )
-                if written:
-                    yield f"going on where the last run was interrupted, after {len(written)} frames"
-                yield from _as_part(steps, video, request, done, plan.total)
-            done += request.total
+    for part, correction in enumerate(plan.repairs):
+        if part < at:
+            continue
+        journal.part = first + part
+        old = _old(before) if part == at else {}
+        try:
+            repaired = yield from repair_steps(
+                video, store, propagator, correction, agreement, record=journal.add, old=old
+            )
+            note_repaired(video, store, correction)
+            said.append(str(repaired))
+        except InputError as error:  # of the frame that was corrected; others may do
+            if len(plan.repairs) + len(plan.requests) == 1:
+                raise
+            problem = f"{error} What was corrected there was not carried on."
+            yield FrameDone(correction.frame, {}, 0, plan.total, problem)
+    done = 0
+    for part, request in enumerate(plan.requests, start=len(plan.repairs)):
+        if part >= at:
+            journal.part = first + part
+            written = _written(before) if part == at else frozenset[int]()
+            steps = propagation_steps(
+                video,
+                store,
+                propagator,
+                request,
+                record=journal.add,
+                written=written,
+                pending=partial(_pending, plan.requests, part - len(plan.repairs)),
+            )
+            if written:
+                yield f"going on where the last run was interrupted, after {len(written)} frames"
+            yield from _as_part(steps, video, request, done, plan.total)
+        done += request.total
     return "; ".join(said)
 
 

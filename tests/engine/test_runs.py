@@ -316,3 +316,22 @@ def test_objects_with_key_frames_apart_from_the_range_are_carried_into_it_togeth
     list(fill_video(video, store, MovingPropagator(), FillOptions(within=(6, 7))))
     assert store.annotated_frames(video) == {0, 3, 6, 7}
     assert store.read(video, 6).object_ids() == (1, 2)
+
+
+def test_a_command_that_went_on_and_filled_what_else_was_missing_is_one_step_to_take_back(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    before = all_files(video)
+    options = FillOptions()
+    with closing(fill_video(video, store, MovingPropagator(), options)) as steps:
+        assert [frame.index for _, frame in zip(range(4), frames(steps), strict=False)] == [0, 1, 2, 3]
+    store.remove(video, 1)  # as a person does
+    with closing(fill_video(video, store, MovingPropagator(), options)) as steps:
+        assert any(frame.index == 1 and frame.total < FRAMES for frame in frames(steps))  # and killed once more
+    list(fill_video(video, store, MovingPropagator(), options))
+    assert store.annotated_frames(video) == set(range(FRAMES))
+    list(take_back_last_run(video, store))
+    assert all_files(video) == before
+    with pytest.raises(InputError):
+        list(take_back_last_run(video, store))
