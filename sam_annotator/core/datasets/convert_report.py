@@ -32,6 +32,7 @@ _KINDS: Final = {
 _REPAIRS: Final = {
     "label-cleaned": "labels without the white space around them, and composed",
     "mask-clipped": "masks cut off at the border of the image",
+    "mask-unfit": "masks of another size than their points say, taken from the first point on",
     "joined-by-label": "shapes without an object id, joined by label",
 }
 _DROPS: Final = {

@@ -271,6 +271,13 @@ class VideoReader:
             parts = _count(len(gone), "part")
             text = f"{path}: {parts} of {name} covers no pixel of the image: too few points, or outside."
             self._note("dropped", "part-nowhere", text, path, len(gone))
+        unfit = sum(_does_not_fit(shape) for shape in shapes)
+        if unfit:
+            text = (
+                f"{path}: {_count(unfit, 'mask')} of {name} {'is' if unfit == 1 else 'are'} not of the size that the "
+                "points say; the pixels were taken, from the first point on."
+            )
+            self._note("repaired", "mask-unfit", text, path, unfit)
         clipped = sum(_reaches_out(shape, image) for shape in shapes if shape not in gone)
         if clipped:
             text = f"{path}: {_count(clipped, 'mask')} of {name} was cut off at the border of the image."
@@ -309,6 +316,14 @@ class VideoReader:
 
 def _name_of(key: _Key, shapes: Sequence[Shape]) -> str:
     return f"{key[2]} without id" if key[0] else f"object {key[1]} ({normal_label(shapes[0].label)})"
+
+
+def _does_not_fit(shape: Shape) -> bool:
+    """True for a mask whose crop has another size than its points, the first and the last pixel, say."""
+    if shape.mask is None or shape.shape_type != "mask":
+        return False
+    (left, top), (right, bottom) = ((int(x), int(y)) for x, y in shape.points)
+    return shape.mask.shape != (bottom - top + 1, right - left + 1)
 
 
 def _reaches_out(shape: Shape, image: FrameImage) -> bool:

@@ -185,11 +185,6 @@ def test_a_whole_float_as_id_and_the_id_zero_are_ids(tree: Tree) -> None:
     assert [a["areas"][1] is None for a in tree.load().annotations.values()] == [True, False]
 
 
-def test_an_id_beyond_all_numbers_is_an_id_too(tree: Tree) -> None:
-    tree.annotate("bear/00000", polygon(2**62))
-    assert tree.convert().masks == 1
-
-
 def test_parts_that_overlap_are_joined(tree: Tree) -> None:
     shapes = (polygon(1), polygon(1, points=[(x + 5, y + 3) for x, y in TRIANGLE]))
     tree.annotate("bear/00000", *shapes)

@@ -356,12 +356,12 @@ def test_polygons_with_holes_and_parts_come_back_pixel_for_pixel(place: Place) -
 
 def test_shapes_joined_by_label_get_ids_that_are_free(place: Place) -> None:
     unowned = Shape("dog", ((1.0, 1.0), (6.0, 6.0)), "rectangle")
-    shapes = (unowned, replace(unowned, label="cat"), replace(unowned, object_id=1), replace(unowned, object_id=2**60))
+    shapes = (unowned, replace(unowned, label="cat"), replace(unowned, object_id=1), replace(unowned, object_id=2**53))
     write_annotation(place.annotations / "lake/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
     command = ["convert", place.annotations, "--videos", place.videos, "--output", place.dataset, "--images", "none"]
     assert main([*map(str, command), "--null-group", "per-label"]) == 1
     (path,) = place.dataset.rglob("*instances*.json")
-    assert [a["object_id"] for a in YoutubeVis(path).annotations.values()] == [1, 2, 3, 4]
+    assert [a["object_id"] for a in YoutubeVis(path).annotations.values()] == [1, 2**53, 2, 3]
 
 
 @pytest.mark.parametrize("style", ["mask", "auto"])

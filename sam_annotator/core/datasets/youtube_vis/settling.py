@@ -76,14 +76,11 @@ def _record(read: ReadVideo, path: Path, name: str, ids: Mapping[str, int], voca
 
 
 def _object_ids(read: ReadVideo) -> tuple[int, ...]:
-    """Their own ids; new ones for those without, and for ids that some readers of JSON would round."""
+    """Their own ids; new ones for those without."""
     own = [found.object_id for found in read.objects]
     fresh = itertools.count(1)
     taken = set(own)
-    return tuple(
-        number if number is not None and abs(number) <= LARGEST_ID else next(i for i in fresh if i not in taken)
-        for number in own
-    )
+    return tuple(number if number is not None else next(i for i in fresh if i not in taken) for number in own)
 
 
 def _assign(
@@ -111,11 +108,24 @@ def _labels_findings(
             conflict = describe_conflict(read.name, found, vocabulary.renames)
             if conflict is not None:
                 yield Finding("error", "labels-conflict", conflict, read.name)
+    yield from _large_ids(laid)
     occurring = {use.label for read, _path in laid for found in read.objects for use in found.labels}
     unused = unused_renames(vocabulary.renames, occurring)
     if unused:
         text = f"{len(unused)} of the renamed labels occur nowhere: {_some(unused)}."
         yield Finding("note", "rename-unused", text, file=str(options.renames), count=len(unused))
+
+
+def _large_ids(laid: Sequence[Laid]) -> Iterator[Finding]:
+    """An id that readers of JSON round would become that of another object, here or in the window."""
+    for read, _path in laid:
+        for found in read.objects:
+            if found.object_id is not None and abs(found.object_id) > LARGEST_ID:
+                text = (
+                    f"The id {found.object_id} of {found.labels[0].label} in video {read.name} is beyond {LARGEST_ID}, "
+                    "where programs that read JSON round; give the object a smaller id (group_id) in all its frames."
+                )
+                yield Finding("error", "object-id-too-large", text, read.name)
 
 
 def _unknown(

@@ -24,7 +24,7 @@ from sam_annotator.core.videos import Video
 _KEPT: Final = 32 * 2**20
 """So many bytes of annotations are kept between a look at them for a name and the reading."""
 
-_FORMAT: Final = f"sam_annotator youtube_vis 3 {LABELME_VERSION}"
+_FORMAT: Final = f"sam_annotator youtube_vis 4 {LABELME_VERSION}"
 """Has to change whenever the same input would give another file."""
 
 
