@@ -136,6 +136,8 @@ class PropagationPanel(QtCore.QObject):
         else:
             within = self._timeline.frame_range()
             start, way = start_of_range(tracks, index, *within), direction
+            if start is None and not self._window.view.object_ids().isdisjoint(object_ids):
+                start = index  # another program wrote what is shown here
             if start is None:
                 return (
                     f"There is no mask of the checked objects from this frame to the range {within[0] + 1} to "

@@ -319,6 +319,17 @@ def test_from_far_outside_the_range_masks_are_carried_to_it_and_the_frames_betwe
     assert {number for number, _label, _source in facts(driver, 5)} == {1, 2}
 
 
+def test_a_mask_that_another_program_wrote_meanwhile_is_carried_to_the_range_from_where_it_is_shown(
+    driver: Driver, output: Path, root: Path
+) -> None:
+    draw(root, output, (11,))
+    choose(driver, "backward")
+    choose_range(driver, 4, 7)
+    driver.go_to(11)
+    propagate(driver)
+    assert answered(driver) == [0, 4, 5, 6, 7, 11]
+
+
 def test_a_range_that_lies_the_other_way_is_not_filled(driver: Driver) -> None:
     choose(driver, "backward")
     choose_range(driver, 4, 7)
