@@ -26,7 +26,6 @@ from sam_annotator.engine.runs import run_repair, run_whole_video
 
 Mask = NDArray[np.bool_]
 
-
 HEAD = "| video | frames | J | corrected (J there) | repaired | J then | J, all anew |\n|---|---|---|---|---|---|---|"
 
 
@@ -67,9 +66,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40, help="frames of each video (40)")
     options = parser.parse_args()
     print(describe("numpy", "opencv-python-headless"))
-    print(
-        "| video | frames | J | corrected (J there) | repaired | J then | J, all anew |\n|---|---|---|---|---|---|---|"
-    )
+    print(HEAD)
     for source in find_videos(options.folder / "JPEGImages"):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

@@ -26,6 +26,9 @@ What a human made or approved is never changed. Frames that a propagation has an
 are, so the same command goes on where it was interrupted (Ctrl+C keeps what is done) and ends with the same files as
 if it had not been: of the video it was at, it first computes again what the propagator has to remember.
 
+With --jobs or --scheduler, an interruption ends the other processes; where the command itself is killed (kill -9), they
+finish the video that they are at, and nothing is lost or damaged.
+
 What was done to a video can be taken back in the window (Ctrl+Shift+Z), one step per command.
 
 examples:
@@ -280,16 +283,22 @@ def _fill_here(task: "VideoTask", report: Report, bar: "tqdm[None]") -> None:
 
 def _fill_elsewhere(tasks: "list[VideoTask]", options: argparse.Namespace, report: Report, bar: "tqdm[None]") -> None:
     from sam_annotator.core.parallel import in_order
-    from sam_annotator.engine.batch import fill
+    from sam_annotator.engine.batch import fill, look_after_interruption
 
     if options.scheduler is None:
         most = (os.cpu_count() or 1) if options.jobs == -1 else options.jobs
         tasks = [replace(task, processes=min(most, len(tasks))) for task in tasks]
-    with closing(in_order(fill, tasks, options.jobs, options.scheduler)) as results:
-        for result in results:
-            bar.set_description(result.video)
-            bar.update(report.results[result.video].planned)
-            report.add(result)
+    waiting = {task.video.name: task for task in tasks}
+    try:
+        with closing(in_order(fill, tasks, options.jobs, options.scheduler)) as results:
+            for result in results:
+                bar.set_description(result.video)
+                bar.update(report.results[result.video].planned)
+                report.add(result)
+                del waiting[result.video]
+    finally:  # of an interruption: what was written of videos whose result did not come any more
+        for name, task in waiting.items():
+            report.add(look_after_interruption(task, report.results[name]))
 
 
 def _progress(what: str, total: int, unit: str) -> "tqdm[None]":

@@ -5,12 +5,13 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sam_annotator.core.errors import AnnotatorError, InputError
+from sam_annotator.core.run_journal import last_run
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
@@ -70,6 +71,7 @@ class VideoResult:
         doubts: how many such masks there are in all.
         not_unpacked: the video file, where it has no frames yet.
         needs_work: whether there is something to fill or to repair.
+        last_run: name of the last run that was written down of it, and how many frames that has.
     """
 
     video: str
@@ -82,6 +84,7 @@ class VideoResult:
     doubts: int = 0
     not_unpacked: Path | None = None
     needs_work: bool = False
+    last_run: tuple[str, int] = ("", 0)
 
 
 def survey(task: VideoTask) -> VideoResult:
@@ -99,7 +102,25 @@ def survey(task: VideoTask) -> VideoResult:
         result.not_unpacked = task.video.source
     result.planned = plan.total
     result.needs_work = bool(plan.requests or plan.repairs)
+    if result.needs_work:
+        result.last_run, _ = _written_since(task, result)
     return result
+
+
+def look_after_interruption(task: VideoTask, before: VideoResult) -> VideoResult:
+    """What processes whose result nobody waited for had written down of a video since it was looked at."""
+    _, written = _written_since(task, before)
+    return replace(before, written=written)
+
+
+def _written_since(task: VideoTask, before: VideoResult) -> tuple[tuple[str, int], set[int]]:
+    """The last run of a video and the number of its frames, and which of these are new."""
+    run = last_run(task.video, AnnotationStore(task.output))
+    if run is None:
+        return before.last_run, set()
+    name, known = before.last_run
+    entries = run.entries[known if run.path.name == name else 0 :]
+    return (run.path.name, len(run.entries)), {entry.index for entry in entries}
 
 
 def fill(task: VideoTask) -> VideoResult:

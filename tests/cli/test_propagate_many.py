@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 
 from sam_annotator.cli import main
+from sam_annotator.core import parallel
 from sam_annotator.core.annotation import PROPAGATED, read_annotation, write_annotation
 from sam_annotator.core.run_journal import sole_run, take_back_last_run
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.engine import engines
+from sam_annotator.engine.batch import VideoResult, VideoTask, fill_steps
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
+from sam_annotator.engine.propagation import FrameDone
 from tests.cli.test_propagate import FRAMES, all_files, annotate, make_video, propagate, written
 from tests.core.conftest import cluster  # noqa: F401  a fixture
 
@@ -134,6 +138,22 @@ def test_a_video_that_takes_too_much_memory_is_said_and_the_others_are_done(
     assert propagate(root) == 1
     assert "a: There was not enough memory" in capsys.readouterr().out
     assert {"b/00004", "c/00004"} <= set(written(root))
+
+
+def test_an_interruption_counts_what_other_processes_had_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(function: Callable[[VideoTask], Any], tasks: list[VideoTask], *_where: Any) -> Iterator[Any]:
+        yield function(tasks[0])
+        with closing(fill_steps(tasks[1], VideoResult("b"))) as steps:
+            next(step for step in steps if isinstance(step, FrameDone) and step.index == 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parallel, "in_order", interrupted)
+    assert propagate(root, "--jobs", "2") == 130
+    assert "5 frames written" in capsys.readouterr().out  # all four of a, one of b
+    assert {"a/00004", "b/00003"} <= set(written(root))
+    assert "c/00002" not in written(root)
 
 
 def test_a_full_disk_ends_it_all(
