@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sam_annotator.core.errors import AnnotationError, SaveError
-from sam_annotator.core.files import write_atomically
+from sam_annotator.core.files import what_stands, write_atomically
 
 Source = Literal["manual", "sam", "propagated", "imported"]
 MANUAL: Final = "manual"
@@ -214,7 +214,7 @@ def write_annotation(path: Path, annotation: FrameAnnotation) -> None:
     try:
         data = encode_annotation(annotation)
     except (TypeError, ValueError) as error:
-        raise SaveError(f"{path} could not be saved ({error}); the file that was there is unchanged.") from error
+        raise SaveError(f"{path} could not be saved ({error}); {what_stands(path)}.") from error
     write_atomically(path, data)
 
 

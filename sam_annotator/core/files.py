@@ -42,9 +42,17 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SaveError(
-            f"{path} could not be saved ({reason}); the file that was there is unchanged. "
+            f"{path} could not be saved ({reason}); {what_stands(target)}. "
             "Free some space or choose a folder that can be written (--output DIR)."
         ) from error
+
+
+def what_stands(path: Path) -> str:
+    """What to tell people of `path` where nothing was changed there."""
+    try:
+        return "the file that was there is unchanged" if path.exists() else "nothing was written"
+    except OSError:  # a folder that may not be looked into, a name too long
+        return "nothing was changed"
 
 
 def _refuse_read_only(target: Path) -> None:

@@ -128,6 +128,12 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(path: Path) -> None:
     assert path.read_bytes() == OLD
 
 
+def test_where_no_file_was_none_is_said_to_be_unchanged(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SaveError, match=r"could not be saved \(.+\); nothing was (written|changed)\."):
+        write_atomically(tmp_path / "file" / "new.json", b"x")
+
+
 def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "0.json").mkdir()
     with pytest.raises(SaveError):

@@ -167,7 +167,7 @@ def test_labels_are_renamed_once_and_before_they_are_compared(tree: Tree) -> Non
     report = tree.convert(renames=path)
     assert [c["name"] for c in tree.load().categories.values()] == ["duck", "goose"]
     assert [f.text for f in report.findings if f.kind == "note" and not f.video] == [
-        "1 of the renamed labels occur nowhere: 'never'."
+        "1 of the renamed labels occurs nowhere: 'never'."
     ]
 
 

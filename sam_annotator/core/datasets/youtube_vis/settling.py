@@ -112,7 +112,8 @@ def _labels_findings(
     occurring = {use.label for read, _path in laid for found in read.objects for use in found.labels}
     unused = unused_renames(vocabulary.renames, occurring)
     if unused:
-        text = f"{len(unused)} of the renamed labels occur nowhere: {_some(unused)}."
+        verb = "occurs" if len(unused) == 1 else "occur"
+        text = f"{len(unused)} of the renamed labels {verb} nowhere: {_some(unused)}."
         yield Finding("note", "rename-unused", text, file=str(options.renames), count=len(unused))
 
 
