@@ -163,6 +163,23 @@ def test_a_report_lists_everything_that_was_not_imported(folder: Path, capsys: p
     assert json.loads((folder / "report.json").read_text())["result"] == "impossible"
 
 
+def test_objects_of_frames_that_are_kept_are_not_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_json(folder / "other.json", document({"lake": (2, [(3, [blob(3, 3), blob(3, 3)])])}))
+    assert main(command(folder, "other.json")) == 0
+    capsys.readouterr()
+    assert main(command(folder, "train.json")) == 1
+    assert "  objects  0\n  masks    0\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("nothing", [{"size": [12, 17], "counts": [204]}, []])
+def test_a_mask_without_a_pixel_is_told(folder: Path, nothing: object, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads((folder / "train.json").read_text())
+    content["annotations"][0]["segmentations"][1] = nothing
+    write_json(folder / "train.json", content)
+    assert main(command(folder, "train.json")) == 1
+    assert "object 1 (dog), frame 00001: the mask has no pixel" in capsys.readouterr().out
+
+
 def test_import_loads_neither_qt_nor_torch_nor_labelme(folder: Path) -> None:
     code = (
         "import sys\nfrom sam_annotator.cli import main\n"

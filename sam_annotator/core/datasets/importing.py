@@ -240,6 +240,7 @@ class _VideoImport:
         self.ids = frozenset(masked.labels)
         self.video_id, self.annotation_ids = _ids_of(masked)
         self.with_mask: set[int] = set()
+        self.in_tree: set[int] = set()
         self.unused: set[int] = set()
 
     def run(self) -> Iterator[None]:
@@ -257,7 +258,7 @@ class _VideoImport:
             else:
                 self.unused.update(self.ids)
             yield
-        self.report.objects += len(self.with_mask)
+        self.report.objects += len(self.in_tree)
         for object_id in sorted(self.ids - self.with_mask - self.unused):
             self.report.without_mask.append(
                 f"{self.masked.labels[object_id]} {object_id} of {self.masked.name or self.video.name}"
@@ -275,6 +276,7 @@ class _VideoImport:
         if done is not None:
             self.report.frames[done] = self.report.frames.get(done, 0) + 1
             self.report.masks += len(found.masks)
+            self.in_tree.update(found.masks)
         self.with_mask.update(found.masks)
 
     def _annotation(self, found: FrameMasks, index: int) -> FrameAnnotation | None:

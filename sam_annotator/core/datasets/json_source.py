@@ -72,21 +72,22 @@ class JsonVideo:
         """The masks of one frame; a segmentation that cannot be decoded is a problem there."""
         masks: dict[int, Mask] = {}
         problems: dict[int, str] = {}
+        empty: list[str] = []
         for object_id, found in self.objects.items():
             segmentation = found.segmentations.get(position)
             if segmentation is None:
                 continue
+            where = f"Video {self.name}, object {object_id} ({found.label}), frame {self.frames[position]}"
             try:
                 mask = decode_segmentation(segmentation, self.height, self.width)
             except ValueError as error:
-                problems[object_id] = (
-                    f"Video {self.name}, object {object_id} ({found.label}), frame {self.frames[position]}: the mask "
-                    f"cannot be used; {error}."
-                )
+                problems[object_id] = f"{where}: the mask cannot be used; {error}."
                 continue
             if mask.any():
                 masks[object_id] = mask
-        return FrameMasks(self.width, self.height, masks, tuple(problems.values()), frozenset(problems))
+            else:
+                empty.append(f"{where}: the mask has no pixel; the object counts as absent there.")
+        return FrameMasks(self.width, self.height, masks, (*problems.values(), *empty), frozenset(problems))
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> Mask:

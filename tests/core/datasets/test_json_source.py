@@ -56,10 +56,13 @@ def test_polygons_are_drawn_as_the_coco_api_draws_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(video.read(0).masks[1], expected)
 
 
-def test_a_list_without_polygons_and_an_empty_mask_are_absence(tmp_path: Path) -> None:
+def test_a_list_without_polygons_and_an_empty_mask_are_absence_and_told(tmp_path: Path) -> None:
     (video,) = read(tmp_path, one_object([], compressed(blob(0, 0, 0, 0)), None)).videos
     found = [video.read(position) for position in range(3)]
-    assert [(frame.masks, frame.problems) for frame in found] == [({}, ())] * 3
+    assert [(frame.masks, len(frame.problems), frame.unknown_ids) for frame in found] == [
+        ({}, count, frozenset()) for count in (1, 1, 0)
+    ]
+    assert "frame 00001: the mask has no pixel" in found[1].problems[0]
 
 
 @pytest.mark.parametrize(
