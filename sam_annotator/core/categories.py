@@ -17,6 +17,10 @@ DEFAULT_SUPERCATEGORY: Final = "object"
 NO_CATEGORY: Final = frozenset({"__ignore__", "_background_"})
 """Lines of labelme's own label lists that name no category."""
 
+_FORMATS: Final = (
+    "It can be a text with a name a line, a JSON list of names, or a JSON with 'categories', a list of {id, name, ...}."
+)
+
 _NEAR_ENOUGH: Final = 75.0
 _NEAR_NAMES: Final = 3
 
@@ -61,9 +65,10 @@ def categories_from_labels(labels: Iterable[str]) -> tuple[Category, ...]:
 def read_categories(path: Path) -> tuple[Category, ...]:
     """Read a category file, in the order and with the ids of the file.
 
-    Two kinds are taken: a text with one name per line (ids 1, 2, ... in the order of the lines; empty lines and
-    labelme's `__ignore__` and `_background_` are passed over), and JSON with `categories`, a list of
-    {id, name, ...}: a category file of LV-VIS, or any instances file of YouTube-VIS or COCO.
+    Three kinds are taken: a text with one name per line (ids 1, 2, ... in the order of the lines; empty lines and
+    labelme's `__ignore__` and `_background_` are passed over); a JSON list of names, which counts as such lines; and
+    JSON with `categories`, a list of {id, name, ...}: a category file of LV-VIS, or any instances file of YouTube-VIS
+    or COCO.
 
     Raises:
         InputError: cannot be read, no category in it, a name or an id twice, an id that is no whole number from 1.
@@ -75,13 +80,13 @@ def read_categories(path: Path) -> tuple[Category, ...]:
     except UnicodeDecodeError as error:
         raise InputError(f"The category file {path} is not UTF-8 text; save it as UTF-8.") from error
     is_json = path.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "[")
-    categories = _from_json(path, text) if is_json else _from_lines(text)
+    categories = _from_json(path, text) if is_json else _from_names(text.splitlines())
     _check(path, categories)
     return categories
 
 
-def _from_lines(text: str) -> tuple[Category, ...]:
-    lines = (normal_label(line) for line in text.splitlines())
+def _from_names(names: Iterable[str]) -> tuple[Category, ...]:
+    lines = map(normal_label, names)
     names = [line for line in lines if line and line not in NO_CATEGORY]
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
 
@@ -107,16 +112,23 @@ def categories_of(path: Path, document: Any) -> tuple[Category, ...]:
 
 def _from_document(path: Path, document: Any) -> tuple[Category, ...]:
     entries = document.get("categories") if isinstance(document, dict) else document
+    if isinstance(document, list) and all(isinstance(entry, str) for entry in document):
+        return _from_names(document)
     if not isinstance(entries, list):
-        raise InputError(f"The category file {path} has no list 'categories'.")
+        raise InputError(f"The category file {path} has no list 'categories'. {_FORMATS}")
     return tuple(_from_entry(path, entry) for entry in entries)
 
 
 def _from_entry(path: Path, entry: Any) -> Category:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "id" not in entry:
-        raise InputError(f"The category file {path} has an entry without 'id' and 'name': {entry!r}.")
+        raise InputError(f"The category file {path} has an entry without 'id' and 'name': {entry!r}. {_FORMATS}")
     extra = {key: value for key, value in entry.items() if key not in ("id", "name", "supercategory")}
     supercategory = entry.get("supercategory") or DEFAULT_SUPERCATEGORY
+    if not isinstance(supercategory, str):
+        raise InputError(
+            f"The category file {path} gives {entry['name']!r} the supercategory {supercategory!r}; it has to be a "
+            "text."
+        )
     return Category(entry["id"], normal_label(entry["name"]), supercategory, extra)
 
 

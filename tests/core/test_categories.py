@@ -48,6 +48,11 @@ def test_ids_order_and_other_keys_of_a_json_are_kept(tmp_path: Path) -> None:
     assert categories[1].to_document() == entries[1] | {"supercategory": "object"}
 
 
+def test_a_json_list_of_names_is_taken_as_the_lines_of_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path, "names.json", ["cat", "__ignore__", " dog "])
+    assert read_categories(path) == (Category(1, "cat"), Category(2, "dog"))
+
+
 def test_a_json_may_be_the_bare_list_and_have_any_suffix(tmp_path: Path) -> None:
     path = write(tmp_path, "categories", [{"id": 1, "name": "swan"}])
     assert read_categories(path) == (Category(1, "swan"),)
@@ -59,6 +64,8 @@ def test_a_json_may_be_the_bare_list_and_have_any_suffix(tmp_path: Path) -> None
         ("a.json", "{oops", "is not valid JSON"),
         ("a.json", {"videos": []}, "has no list 'categories'"),
         ("a.json", {"categories": ["swan"]}, "has an entry without 'id' and 'name': 'swan'"),
+        ("a.json", ["swan", 3], "a JSON list of names"),
+        ("a.json", [{"id": 1, "name": "swan", "supercategory": 7}], "supercategory 7; it has to be a "),
         ("a.json", {"categories": [{"id": 1}]}, "has an entry without 'id' and 'name'"),
         ("a.json", {"categories": []}, "names no category"),
         ("a.json", {"categories": [{"id": 0, "name": "swan"}]}, "gives 'swan' the id 0; ids are whole numbers from 1"),
