@@ -1,15 +1,15 @@
 """Masks drawn over frames, for pictures that people look at."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from sam_annotator.core.colors import object_rgb
+from sam_annotator.core.fonts import font_for
 from sam_annotator.core.masks import bounding_box
 from sam_annotator.core.raster import Box, Mask
 
@@ -61,7 +61,7 @@ def draw_text(
     Returns:
         where it stands.
     """
-    font = _font(height)
+    font, text = font_for(text, height)
     draw = ImageDraw.Draw(picture)
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, tall = int(right - left) + 4, int(bottom - top) + 4
@@ -91,8 +91,3 @@ def _tint(image: Pixels, mask: Mask, colour: tuple[int, int, int]) -> None:
     image[mask] = (image[mask] * (1 - _FILL) + np.array(colour) * _FILL).astype(np.uint8)
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(image, contours, -1, colour, max(round(image.shape[0] / 360), 1))
-
-
-@lru_cache
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(height)
