@@ -158,6 +158,7 @@ class RunJournal:
         assert self._stream is not None
         with _saving(self._folder):
             self._stream.write(_packed(head, data))
+            os.fsync(self._stream.fileno())  # as the frames are: no power failure keeps a frame and loses this
 
 
 def runs_folder(video: Video, store: AnnotationStore) -> Path:

@@ -1,5 +1,6 @@
 """Whole runs: interrupted anywhere they come out the same, they are one step to take back, and tell what they do."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -335,3 +336,19 @@ def test_a_command_that_went_on_and_filled_what_else_was_missing_is_one_step_to_
     assert all_files(video) == before
     with pytest.raises(InputError):
         list(take_back_last_run(video, store))
+
+
+def test_what_a_frame_said_is_on_the_disk_before_the_frame_is_written(
+    video: Video, store: AnnotationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    flushed, flush = [], os.fsync
+
+    def note(handle: int) -> None:
+        flush(handle)
+        runs = {path.stat().st_ino for path in (video.folder / ".sam_annotator").glob("*.run")}
+        flushed.append("run" if os.fstat(handle).st_ino in runs else "frame")
+
+    monkeypatch.setattr(os, "fsync", note)
+    list(fill_video(video, store, MovingPropagator(), FillOptions()))
+    assert flushed == ["run", "frame"] * (FRAMES - 1)
