@@ -323,3 +323,14 @@ def _mask(document: dict[str, Any], folder: Path) -> Any:
     path = folder / "one.json"
     path.write_text(json.dumps(document))
     return object_mask(read_annotation(path).shapes_of(1), HEIGHT, WIDTH)
+
+
+def test_the_categories_of_other_splits_come_first_and_those_that_occur_on_wish(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    dialog = _open(make_annotation_window(tree[0]), "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"))
+    assert dialog.fields["categories_from"].currentText() == "as the dataset's other splits, else the labels that occur"
+    assert (dialog.options(dry_run=True).present, dialog.options(dry_run=True).categories) == (False, None)
+    _set(dialog, categories_from="present", images="symlink")
+    assert (dialog.options(dry_run=True).present, dialog.options(dry_run=True).images) == (True, "symlink")
