@@ -76,9 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.datasets.convert_report import write_report
+    from sam_annotator.core.datasets.convert_report import check_report, write_report
     from sam_annotator.core.errors import InputError
 
+    if options.report is not None:
+        check_report(options.report)
     try:
         report = _import(options)
     except InputError as error:

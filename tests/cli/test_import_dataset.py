@@ -163,6 +163,13 @@ def test_a_report_lists_everything_that_was_not_imported(folder: Path, capsys: p
     assert json.loads((folder / "report.json").read_text())["result"] == "impossible"
 
 
+@pytest.mark.parametrize("command_name", ["import", "export-masks"])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(folder: Path, command_name: str) -> None:
+    (folder / "file").touch()
+    assert main([command_name, *command(folder, "train.json", f"--report={folder}/file/report.txt")[1:]]) == 2
+    assert not (folder / "ann").exists()
+
+
 def test_objects_of_frames_that_are_kept_are_not_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_json(folder / "other.json", document({"lake": (2, [(3, [blob(3, 3), blob(3, 3)])])}))
     assert main(command(folder, "other.json")) == 0
