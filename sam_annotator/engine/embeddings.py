@@ -5,7 +5,7 @@ segmenter.use(embeddings.find(path) or embeddings.make(path))
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.images import read_image
 from sam_annotator.engine.embedding_files import EmbeddingFiles, digest_of
-from sam_annotator.engine.segmenter import Embedding, Segmenter
+from sam_annotator.engine.segmenter import Embedding, Segmenter, never
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +79,11 @@ class Embeddings:
             self._publish()
         return None if known is None else known.embedding
 
-    def make(self, path: Path) -> Embedding:
+    def make(self, path: Path, should_stop: Callable[[], bool] = never) -> Embedding:
         """The embedding of an image file, encoded now if it must be.
 
         Raises:
+            EncodingStopped: `should_stop` said so.
             ImageError: the file cannot be read.
             EngineError: the segmenter failed.
         """
@@ -90,7 +91,7 @@ class Embeddings:
         if found is not None:
             return found
         before, digest = _stamp(path), _digest(path)
-        embedding = self._segmenter.encode(read_image(path))
+        embedding = self._segmenter.encode(read_image(path), should_stop)
         if before is not None and digest is not None and _stamp(path) == before:  # not replaced meanwhile
             self._keep(path, _Known(before, digest, embedding))
             self._write(digest, embedding)

@@ -1,6 +1,6 @@
 """The segmenter contract: an image is encoded once, slowly; prompts on it are answered many times, fast."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,15 @@ class Embedding:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+class EncodingStopped(Exception):  # noqa: N818  nothing went wrong
+    """An image was given up amid its encoding, for something more urgent."""
+
+
+def never() -> bool:
+    """Nothing is more urgent."""
+    return False
+
+
 class Segmenter(Protocol):
     """Turns prompts on one image into masks. Not thread-safe: the engine thread owns it.
 
@@ -43,10 +52,14 @@ class Segmenter(Protocol):
     def name(self) -> str:
         """For people, with model and device: `SAM vit_b, cuda float16` or `embedded, cpu`. Changes with the device."""
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+    def encode(self, image: NDArray[np.uint8], should_stop: Callable[[], bool] = never) -> Embedding:
         """Encode an image: uint8 (height, width, 3), RGB; slow. The image that is in use stays in use.
 
+        Args:
+            should_stop: asked now and then, where encoding takes seconds, whether to give up.
+
         Raises:
+            EncodingStopped: `should_stop` said so.
             EngineError: it is no such array, or the model failed; the segmenter can be used again.
         """
 

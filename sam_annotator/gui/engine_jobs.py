@@ -50,6 +50,7 @@ class EngineJobs:
         self._embeddings: Embeddings | None = None
         self._in_use: Embedding | None = None
         self._view: tuple[Mapping[Path, int], int] = ({}, 0)
+        self._clicked: Path | None = None
         self.encoding: Path | None = None
         self.propagator_name = ""
         self.told: Callable[[str], None] = _ignore
@@ -104,23 +105,39 @@ class EngineJobs:
         if self._embeddings is not None:
             self._embeddings.look_from(places, index)
 
-    def prepare(self, path: Path) -> Iterator[str]:
-        """Make the segmenter ready for clicks on one image; yields what it is doing."""
-        embedding = yield from self._embed(path)
-        self._use(embedding)
+    def expect_click(self, path: Path | None) -> None:
+        """An image is clicked (None: no more): what is encoded for another one gives way at once. Any thread."""
+        self._clicked = path
 
-    def encode_ahead(self, path: Path) -> Iterator[str]:
-        """Encode an image that is likely to be clicked soon; yields what it is doing."""
-        yield from self._embed(path)
+    def prepare(self, path: Path) -> "Generator[str, None, bool]":
+        """Make the segmenter ready for clicks on one image; yields what it is doing, returns whether it is ready."""
+        embedding = yield from self._embed_unless_urgent(path)
+        if embedding is not None:
+            self._use(embedding)
+        return embedding is not None
+
+    def encode_ahead(self, path: Path) -> "Generator[str, None, bool]":
+        """Encode an image that is likely to be clicked soon; yields what it is doing, returns whether it is done."""
+        return (yield from self._embed_unless_urgent(path)) is not None
 
     def predict(self, path: Path, prompt: Prompt, previous: Proposal | None) -> Iterator[str]:
         """Yields what it is doing; returns the proposals for a prompt on one image."""
+        self.expect_click(None)
         embedding = yield from self._embed(path)
         yield "segmenting"
         self._use(embedding)
         return self._load_segmenter().predict(prompt, previous)
 
-    def _embed(self, path: Path) -> "Generator[str, None, Embedding]":
+    def _embed_unless_urgent(self, path: Path) -> "Generator[str, None, Embedding | None]":
+        """The same as `_embed`, but None where it gave way to a click on another image."""
+        from sam_annotator.engine.segmenter import EncodingStopped
+
+        try:
+            return (yield from self._embed(path, lambda: self._clicked not in (None, path)))
+        except EncodingStopped:
+            return None
+
+    def _embed(self, path: Path, *should_stop: Callable[[], bool]) -> "Generator[str, None, Embedding]":
         """What the segmenter needs of an image: remembered, or encoded now."""
         if self._segmenter is None:
             yield "loading the segmenter"
@@ -132,7 +149,7 @@ class EngineJobs:
         try:
             yield f"preparing {path.name}"
             self.encoding = path  # a click that came between has left its own traces
-            return self._embeddings.make(path)
+            return self._embeddings.make(path, *should_stop)
         finally:
             self.encoding = None
 

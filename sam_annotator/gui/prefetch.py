@@ -43,6 +43,7 @@ class Prefetch(QtCore.QObject):
         self._frames: Sequence[Path] = ()
         self._places: dict[Path, int] = {}
         self._index: int | None = None
+        self._ahead: int | None = None  # the frame that is being encoded ahead
         self._waiting: list[int] = []
         self._job: Job | None = None
         self.encoded = Encoded()
@@ -97,6 +98,7 @@ class Prefetch(QtCore.QObject):
 
     def _start(self) -> None:
         if self._job is None and self._path is not None and self._may_go_on():
+            self._ahead = None
             job = self._submit(partial(self._jobs.prepare, self._path))
             job.progressed.connect(self.busy.emit)
             for ended in (job.succeeded, job.cancelled, job.failed):
@@ -113,11 +115,13 @@ class Prefetch(QtCore.QObject):
     def _on_prepared(self) -> None:
         self.busy.emit("")
 
-    def _on_ended(self, job: Job, well: bool, _result: object = None) -> None:
+    def _on_ended(self, job: Job, well: bool, is_done: object = True) -> None:
         self.refresh()
         if job is not self._job:
             return
         self._job = None
+        if well and not is_done and self._ahead is not None:  # it gave way to a click
+            self._waiting.insert(0, self._ahead)
         if well:
             self._go_on()
         else:
@@ -126,7 +130,8 @@ class Prefetch(QtCore.QObject):
     def _go_on(self) -> None:
         is_quiet = self._job is None and not self._timer.isActive() and not self._quiet.isActive()
         if self._waiting and is_quiet and self._may_go_on():
-            self._submit(partial(self._jobs.encode_ahead, self._frames[self._waiting.pop(0)]))
+            self._ahead = self._waiting.pop(0)
+            self._submit(partial(self._jobs.encode_ahead, self._frames[self._ahead]))
 
     def _may_go_on(self) -> bool:
         return self._is_wanted() and not self._thread.is_stopped

@@ -158,6 +158,7 @@ class SamTool(QtCore.QObject):
 
     def _ask(self, path: Path, prompt: Prompt) -> None:
         question = self._question
+        self._jobs.expect_click(path)
         work = partial(self._jobs.predict, path, prompt, self._previous())
         job = self._thread.submit(partial(_without_specks, work, self.least_part, prompt), Priority.CLICK)
         job.progressed.connect(partial(self._on_step, question))
@@ -170,6 +171,7 @@ class SamTool(QtCore.QObject):
         if self._job is not None:
             self._job.cancel()
             self._job = None
+            self._jobs.expect_click(None)
             self.busy.emit("")
 
     def _previous(self) -> Proposal | None:

@@ -34,7 +34,7 @@ class CountingSam(SamSegmenter):
         self.frames = 0
         self.before: Callable[[int], None] = lambda _frame: None
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+    def encode(self, image: NDArray[np.uint8], should_stop: object = None) -> Embedding:
         if image.any():  # not the black one that tells the size of an embedding
             self.before(self.frames)
             self.frames += 1

@@ -35,7 +35,7 @@ class CountingSegmenter:
     def __init__(self) -> None:
         self.encoded: list[int] = []
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+    def encode(self, image: NDArray[np.uint8], should_stop: object = None) -> Embedding:
         self.encoded.append(int(image[0, 0, 0]))
         return Embedding(image.shape[:2], {"value": np.full(SIZE // 4, image[0, 0, 0], np.float32)})
 
@@ -113,7 +113,7 @@ def test_a_file_that_is_gone_is_an_error_that_names_it(frames: list[Path], segme
 def test_a_file_that_changes_while_it_is_encoded_is_not_remembered_as_either(
     frames: list[Path], segmenter: CountingSegmenter, files: EmbeddingFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def encode(image: NDArray[np.uint8]) -> Embedding:
+    def encode(image: NDArray[np.uint8], _should_stop: object) -> Embedding:
         paint(frames[1], 99)
         return CountingSegmenter.encode(segmenter, image)
 
@@ -128,7 +128,7 @@ def test_a_file_that_changes_while_it_is_encoded_is_not_remembered_as_either(
 def test_a_segmenter_that_fails_leaves_nothing_behind(
     frames: list[Path], segmenter: CountingSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_image: NDArray[np.uint8]) -> Embedding:
+    def fail(_image: NDArray[np.uint8], _should_stop: object) -> Embedding:
         raise EngineError("out of memory")
 
     embeddings = Embeddings(segmenter)

@@ -106,7 +106,7 @@ class DiscSegmenter:
     def set_image(self, image: NDArray[np.uint8]) -> None:
         self.use(self.encode(image))
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+    def encode(self, image: NDArray[np.uint8], should_stop: object = None) -> Embedding:
         self.images += 1
         self.threads.add(threading.get_ident())
         return Embedding(image.shape[:2], {"mark": image[0, 0].copy()})

@@ -150,7 +150,7 @@ def test_a_segmenter_that_failed_to_prepare_is_asked_again(
 ) -> None:
     tried = []
 
-    def fail_once(image: NDArray[np.uint8], encode: Any = discs.encode) -> Any:
+    def fail_once(image: NDArray[np.uint8], *_more: object, encode: Any = discs.encode) -> Any:
         tried.append(image.shape)
         if len(tried) == 1:
             raise EngineError("out of memory")

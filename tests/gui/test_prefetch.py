@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PyQt5 import QtCore, QtWidgets
 from pytestqt.qtbot import QtBot
 
 from sam_annotator.core.prompt import Prompt
-from sam_annotator.engine.segmenter import Embedding
+from sam_annotator.engine.segmenter import Embedding, EncodingStopped, never
 from sam_annotator.gui.docks.timeline import FrameSlider
 from sam_annotator.gui.encoded import Encoded
 from sam_annotator.gui.engine_jobs import EngineJobs
@@ -35,11 +36,13 @@ class GatedDiscs(DiscSegmenter):
         self.turns: threading.Semaphore | None = None
         self.order: list[int] = []
         self.begun = threading.Semaphore(0)
+        self.gives_way = False
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
+    def encode(self, image: NDArray[np.uint8], should_stop: Callable[[], bool] = never) -> Embedding:
         self.begun.release()
-        if self.turns is not None:
-            self.turns.acquire(timeout=20)
+        while self.turns is not None and not self.turns.acquire(timeout=0.01):
+            if self.gives_way and should_stop():
+                raise EncodingStopped
         self.order.append(int(image[0, 0, 0]) // 20)
         return super().encode(image)
 
@@ -164,6 +167,26 @@ def test_a_click_waits_for_one_frame_at_most_whatever_is_planned(bench: Bench, q
     assert bench.discs.order == [0, 1]
 
 
+def test_a_frame_that_is_encoded_ahead_gives_way_to_a_click_and_has_its_turn_later(
+    bench: Bench, encoded: Callable[..., None], qtbot: QtBot
+) -> None:
+    bench.discs.turns, bench.discs.gives_way = threading.Semaphore(1), True
+    bench.go_to(0)
+    qtbot.waitUntil(lambda: bench.prefetch.encoded.encoding == 1, timeout=WAIT_MS)
+    bench.jobs.expect_click(bench.frames[1])  # of that very frame: no reason to give it up
+    bench.jobs.expect_click(bench.frames[0])
+    answers: list[object] = []
+    click = bench.thread.submit(
+        partial(bench.jobs.predict, bench.frames[0], Prompt(((3, 3),), (True,)), None), Priority.CLICK
+    )
+    click.succeeded.connect(answers.append)
+    qtbot.waitUntil(lambda: bool(answers), timeout=WAIT_MS)
+    assert bench.discs.order == [0]
+    bench.discs.turns.release(1000)
+    encoded(0, 1, 2, 3)
+    assert bench.discs.order == [0, 1, 2, 3]
+
+
 def test_after_a_click_nothing_further_is_begun_before_some_quiet(
     bench: Bench, encoded: Callable[..., None], qtbot: QtBot
 ) -> None:
@@ -194,7 +217,6 @@ def test_a_click_on_the_frame_that_is_being_encoded_is_answered_without_encoding
         bench.discs.turns.release()
     assert answer.args[0][0].state.mark == (0, 0, 0)
     assert bench.discs.order == [0]
-    assert bench.prefetch._job is None
 
 
 def test_nothing_is_encoded_ahead_while_a_propagation_runs_and_it_goes_on_when_that_is_paused(

@@ -5,6 +5,7 @@ like; it follows edges and colours from where the person clicked, and so it need
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -25,7 +26,7 @@ from sam_annotator.engine.embedded.masks import (
 )
 from sam_annotator.engine.embedded.reach import FARTHEST, MOST_FADE, SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
-from sam_annotator.engine.segmenter import Embedding
+from sam_annotator.engine.segmenter import Embedding, never
 
 MIDDLE, WHOLE, PART = -0.2, 0.8, -0.7  # biases of the proposals for a click
 DISTINCT = 0.6  # of a part's overlap of colours with the rest: below, what has the clicked colour is offered instead
@@ -66,8 +67,10 @@ class EmbeddedSegmenter:
         self._graph = self._size = None
         self.use(self.encode(image))
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
-        """Find the regions of an image: uint8 (height, width, 3), RGB. The embedding's arrays are those of `Regions`.
+    def encode(self, image: NDArray[np.uint8], should_stop: Callable[[], bool] = never) -> Embedding:
+        """Find the regions of an image: uint8 (height, width, 3), RGB; too quick to be stopped.
+
+        The embedding's arrays are those of `Regions`.
 
         Raises:
             EngineError: not such an array.

@@ -14,11 +14,14 @@ What differs is the way, not the sum:
 Paper: Li et al., Exploring Plain Vision Transformer Backbones for Object Detection, arXiv 2203.16527.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from sam_annotator.engine.segmenter import EncodingStopped, never
 
 _SCORES = 1 << 20
 """Attention scores computed at a time on a CPU: two MB in bfloat16, which a core's cache holds."""
@@ -29,6 +32,7 @@ class FastEncoder(nn.Module):
 
     Attributes:
         img_size: side of its square input in pixels, which the package's own code asks for.
+        should_stop: asked before each block; True: EncodingStopped is raised.
     """
 
     def __init__(self, encoder: Any, precision: torch.dtype) -> None:
@@ -38,6 +42,7 @@ class FastEncoder(nn.Module):
             precision: float32, or bfloat16 or float16 where the device computes with it.
         """
         super().__init__()
+        self.should_stop: Callable[[], bool] = never
         self.img_size: int = encoder.img_size
         patch = encoder.patch_embed.proj
         self.patch: int = patch.kernel_size[0]
@@ -68,6 +73,8 @@ class FastEncoder(nn.Module):
         if self.positions is not None:
             tokens = tokens + self.positions
         for block in self.blocks:
+            if self.should_stop():
+                raise EncodingStopped
             tokens = block(tokens)
         tokens = self.norms[0](self.narrow(tokens.to(self.precision)))
         features = functional.conv2d(tokens.to(self.precision).permute(0, 3, 1, 2), self.wide, padding=1)

@@ -23,7 +23,7 @@ from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.sam.encoder import FastEncoder
 from sam_annotator.engine.sam.ladder import Ladder, Rung, precision_name, rungs_below
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
-from sam_annotator.engine.segmenter import Embedding
+from sam_annotator.engine.segmenter import Embedding, never
 
 _EXACT = Rung(torch.device("cpu"), torch.float32)
 
@@ -138,10 +138,11 @@ class SamSegmenter:
         self._forget()
         self.use(self.encode(image))
 
-    def encode(self, image: NDArray[np.uint8]) -> Embedding:
-        """Compute the features of an image: uint8 (height, width, 3), RGB.
+    def encode(self, image: NDArray[np.uint8], should_stop: Callable[[], bool] = never) -> Embedding:
+        """Compute the features of an image: uint8 (height, width, 3), RGB; `should_stop` is asked between its blocks.
 
         Raises:
+            EncodingStopped: `should_stop` said so.
             EngineError: it is no such array, or the model failed.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
@@ -149,6 +150,7 @@ class SamSegmenter:
                 f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
             )
         scaled = self._predictor.transform.apply_image(np.ascontiguousarray(image))
+        self._predictor.model.image_encoder.should_stop = should_stop
         features = self._compute(lambda: self._encode(scaled))
         return Embedding((image.shape[0], image.shape[1]), {"features": features})
 

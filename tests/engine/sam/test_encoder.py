@@ -9,6 +9,7 @@ import torch
 from sam_annotator.engine.device import fastest_precision, has_fast_bfloat16
 from sam_annotator.engine.sam import encoder as sam_encoder
 from sam_annotator.engine.sam.encoder import FastEncoder
+from sam_annotator.engine.segmenter import EncodingStopped, never
 from tests.engine.small_sam import small_sam
 
 
@@ -101,6 +102,17 @@ def test_the_fused_attention_of_other_devices_is_the_same_sum(monkeypatch: pytes
     encoder = an_encoder(window=3)
     monkeypatch.setattr(sam_encoder, "_attend", sam_encoder.attend_fused)
     assert apart(encoder, FastEncoder(encoder, torch.float32), some_pixels(128)) < 1e-5
+
+
+def test_an_image_can_be_given_up_between_two_blocks() -> None:
+    encoder, asked = FastEncoder(an_encoder(), torch.float32), iter([False, True])
+    pixels = some_pixels(encoder.img_size)
+    whole = encoder(pixels)
+    encoder.should_stop = lambda: next(asked)
+    with pytest.raises(EncodingStopped):
+        encoder(pixels)
+    encoder.should_stop = never
+    assert torch.equal(encoder(pixels), whole)
 
 
 def test_the_packages_encoder_stays_as_it_was() -> None:
