@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from PIL import ImageFont
 
@@ -53,11 +52,10 @@ def _found() -> Iterator[Path]:
 
 @lru_cache(None)
 def _letters(path: Path) -> frozenset[str]:
-    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # matplotlib brings it
+    from matplotlib.ft2font import FT2Font
 
     try:
         ImageFont.truetype(path, 12)
-        font: Any = TTFont(path, fontNumber=0, lazy=True)
-        return frozenset(map(chr, font.getBestCmap() or ()))
+        return frozenset(map(chr, FT2Font(path).get_charmap()))
     except Exception:  # noqa: BLE001  whatever is wrong with a font of the system: another one will do
         return frozenset()

@@ -252,7 +252,7 @@ def test_proposals_are_of_the_frame_that_is_shown_and_what_was_accepted_stays(
         assert hands.saved(place) == expected
     assert len(discs.threads) == 1
     assert threading.get_ident() not in discs.threads
-    assert slots.keys() >= {"SamTool._on_prompt", "SamTool._on_answer", "Prefetch._on_ended", "Hand.accept"}
+    assert slots.keys() >= {"SamTool._on_prompt", "SamTool._on_answer", "Prefetch.set_frame", "Hand.accept"}
     assert {name: taken for name, taken in slots.items() if taken > LONGEST_S} == {}
 
 
