@@ -186,8 +186,11 @@ def test_a_name_that_is_not_known_says_which_are(action: str, capsys: pytest.Cap
     assert "no checkpoint 'sam_vit_x'; choose among sam_vit_b, sam_vit_l, sam_vit_h, stcn" in capsys.readouterr().err
 
 
+# A shell without job control starts what it puts into the background with interruptions ignored, and so its children.
 _FETCH = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from sam_annotator.core.weights import manifest
 manifest._PACKAGE = Path(sys.argv[1]) / "sam_annotator"
