@@ -1,7 +1,7 @@
 """One frame's annotation: the labelme JSON file, as frozen data, read and written without loss.
 
 The format is labelme's (versions 4 to 7 open what is written here). Our own facts are extra keys,
-which labelme carries along: `source` and `score` on a shape, `propagated` at the top.
+which labelme carries along: `source` and `score` on a shape, `propagated` and `absent` at the top.
 """
 
 import base64
@@ -38,7 +38,7 @@ _SHAPE_KEYS: Final = frozenset(
     {"label", "points", "group_id", "shape_type", "flags", "description", "mask", "source", "score"}
 )
 _FRAME_KEYS: Final = frozenset(
-    {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "propagated"}
+    {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "propagated", "absent"}
 )
 
 # What Pillow raises for bytes that are no image, or half of one.
@@ -133,6 +133,7 @@ class FrameAnnotation:
         width, height: of the image in pixels, EXIF rotation applied; 0 where an old file does not say.
         shapes: in drawing order, first at the bottom.
         propagated_ids: object ids that a propagation has answered for in this frame, also with 'not here'.
+        absent_ids: objects of which a person says that they are not here; never one that has a shape.
         image_data: embedded image as base64, kept where a file has one; never added.
         extra: keys of other programs, kept as they are.
     """
@@ -143,9 +144,14 @@ class FrameAnnotation:
     shapes: tuple[Shape, ...] = ()
     flags: Mapping[str, bool] = field(default_factory=dict)
     propagated_ids: frozenset[int] = frozenset()
+    absent_ids: frozenset[int] = frozenset()
     image_data: str | None = None
     version: str = LABELME_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.absent_ids:  # whoever draws it says that it is here
+            object.__setattr__(self, "absent_ids", self.absent_ids.difference(self.object_ids()))
 
     def object_ids(self) -> tuple[int, ...]:
         """Ids of the objects in this frame, ascending."""
@@ -156,8 +162,12 @@ class FrameAnnotation:
         return tuple(s for s in self.shapes if s.object_id == object_id)
 
     def is_key_frame_of(self, object_id: int) -> bool:
-        """True if a human made or approved this object here."""
-        return any(s.is_protected for s in self.shapes_of(object_id))
+        """True if a human made or approved this object here, or says that it is not here."""
+        return object_id in self.absent_ids or any(s.is_protected for s in self.shapes_of(object_id))
+
+    def mentioned_ids(self) -> frozenset[int]:
+        """Ids of the objects that this frame says something about."""
+        return self.propagated_ids.union(self.absent_ids, self.object_ids())
 
     def with_object(self, object_id: int | None, shapes: Iterable[Shape]) -> "FrameAnnotation":
         """The same frame with all shapes of one object replaced (none: removed), drawing order kept."""
@@ -236,6 +246,8 @@ def encode_annotation(annotation: FrameAnnotation) -> bytes:
     }
     if annotation.propagated_ids:
         document["propagated"] = sorted(annotation.propagated_ids)
+    if annotation.absent_ids:
+        document["absent"] = sorted(annotation.absent_ids)
     document.update(annotation.extra)
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
 
@@ -252,7 +264,8 @@ def _frame_from_document(document: Any) -> FrameAnnotation:
         height=_size(document.get("imageHeight"), "imageHeight"),
         shapes=tuple(_shape_from_document(item, index) for index, item in enumerate(shapes)),
         flags=_flags(document.get("flags")),
-        propagated_ids=_ids(document.get("propagated")),
+        propagated_ids=_ids(document.get("propagated"), "propagated"),
+        absent_ids=_ids(document.get("absent"), "absent"),
         image_data=_optional(_text, document.get("imageData"), "imageData"),
         version=str(document.get("version") or LABELME_VERSION),
         extra={key: value for key, value in document.items() if key not in _FRAME_KEYS},
@@ -340,11 +353,11 @@ def _flags(value: Any) -> Mapping[str, bool]:
     return value
 
 
-def _ids(value: Any) -> frozenset[int]:
+def _ids(value: Any, what: str) -> frozenset[int]:
     if value is None:
         return frozenset()
     if not isinstance(value, list) or not all(type(item) is int for item in value):
-        raise TypeError(f"'propagated' is {value!r}, not a list of object ids")
+        raise TypeError(f"{what!r} is {value!r}, not a list of object ids")
     return frozenset(value)
 
 

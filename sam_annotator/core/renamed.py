@@ -33,7 +33,7 @@ class Renamed:
         Args:
             now: what the frame says; None: it has no annotation.
         """
-        return index in self.frames or now is None or self.object_id not in now.propagated_ids.union(now.object_ids())
+        return index in self.frames or now is None or self.object_id not in now.mentioned_ids()
 
     def id_of(self, object_id: int) -> int:
         """What an object's id is now."""
@@ -42,9 +42,18 @@ class Renamed:
     def apply(self, old: FrameAnnotation) -> FrameAnnotation:
         """An older state of a frame as it would be, had the change been made then."""
         if self.new_id != self.object_id:  # the new id was free
-            answered = old.propagated_ids - {self.new_id}
-            old = replace(old.with_object(self.new_id, ()), propagated_ids=frozenset(map(self.id_of, answered)))
-        return replace(old, shapes=tuple(map(self._shape, old.shapes)))
+            old = old.with_object(self.new_id, ())
+        return replace(
+            old,
+            shapes=tuple(map(self._shape, old.shapes)),
+            propagated_ids=self._ids(old.propagated_ids),
+            absent_ids=self._ids(old.absent_ids),
+        )
+
+    def _ids(self, ids: frozenset[int]) -> frozenset[int]:
+        if self.new_id == self.object_id:
+            return ids
+        return frozenset(map(self.id_of, ids - {self.new_id}))  # the new id was free
 
     def _shape(self, shape: Shape) -> Shape:
         if shape.object_id != self.object_id:

@@ -212,7 +212,7 @@ class AnnotationStore:
 def merge(*, mine: FrameAnnotation, base: FrameAnnotation | None, theirs: FrameAnnotation) -> FrameAnnotation:
     """What two sides made of one frame, joined: `mine` and what `theirs` changed of objects that mine did not.
 
-    Shapes without an object id count as one object. Everything but shapes and propagated ids is mine.
+    Shapes without an object id count as one object. Everything but shapes and the ids at the top is mine.
     """
     if theirs == base:
         return mine
@@ -221,15 +221,23 @@ def merge(*, mine: FrameAnnotation, base: FrameAnnotation | None, theirs: FrameA
         before = () if base is None else base.shapes_of(object_id)
         if mine.shapes_of(object_id) == before != theirs.shapes_of(object_id):
             merged = merged.with_object(object_id, theirs.shapes_of(object_id))
-    answered = frozenset() if base is None else base.propagated_ids
-    added, removed = theirs.propagated_ids - answered, answered - theirs.propagated_ids
-    return replace(merged, propagated_ids=(mine.propagated_ids | added) - removed)
+    base = base or FrameAnnotation(mine.image_path, mine.width, mine.height)
+    return replace(
+        merged,
+        propagated_ids=_merged_ids(mine.propagated_ids, base.propagated_ids, theirs.propagated_ids),
+        absent_ids=_merged_ids(mine.absent_ids, base.absent_ids, theirs.absent_ids),
+    )
+
+
+def _merged_ids(mine: frozenset[int], base: frozenset[int], theirs: frozenset[int]) -> frozenset[int]:
+    return (mine | theirs - base) - (base - theirs)
 
 
 def set_propagated(annotation: FrameAnnotation, object_id: int, shapes: Iterable[Shape]) -> FrameAnnotation:
     """The frame with a propagation's answer for one object; no shapes: 'not here'.
 
-    A protected object stays as it is, and so does the whole annotation.
+    A protected object stays as it is, also one of which a person says that it is not here; and so does the whole
+    annotation.
     """
     if annotation.is_key_frame_of(object_id):
         return annotation

@@ -25,6 +25,7 @@ class Track:
         key_frames: indices of the frames where a human made or approved the object's mask.
         propagated_frames: indices of the frames that show it as a propagation left it.
         answered_frames: indices of the frames that a propagation has answered for, also with 'not here'.
+        absent_frames: indices of the frames of which a human says that it is not there.
     """
 
     object_id: int
@@ -32,6 +33,17 @@ class Track:
     key_frames: frozenset[int]
     propagated_frames: frozenset[int]
     answered_frames: frozenset[int]
+    absent_frames: frozenset[int] = frozenset()
+
+    @cached_property
+    def known_frames(self) -> frozenset[int]:
+        """Indices of all frames that say where it is, or that it is not there."""
+        return self.frames | self.answered_frames | self.absent_frames
+
+    @cached_property
+    def decided_frames(self) -> frozenset[int]:
+        """Indices of the frames where a human has the say: no propagation answers for it there."""
+        return self.key_frames | self.absent_frames
 
     @cached_property
     def frames(self) -> frozenset[int]:
@@ -84,6 +96,7 @@ class VideoTracks:
         self.problems: dict[int, str] = {}
         self._sights: dict[int, dict[int, _Sight]] = {}  # object id -> frame index -> what is there
         self._answered: dict[int, set[int]] = {}
+        self._absent: dict[int, set[int]] = {}
         self._ids_in: dict[int, frozenset[int]] = {}  # frame index -> ids it says something about
         self._highest = 0
         self._made: dict[int, Track] = {}
@@ -107,6 +120,7 @@ class VideoTracks:
         for object_id in self._ids_in.pop(index, frozenset()):
             self._made.pop(object_id, None)
             self._answered.get(object_id, set()).discard(index)
+            self._absent.get(object_id, set()).discard(index)
             self._sights.get(object_id, {}).pop(index, None)
         if annotation is None:
             return
@@ -114,7 +128,9 @@ class VideoTracks:
             self._sights.setdefault(object_id, {})[index] = _sight(shapes)
         for object_id in annotation.propagated_ids:
             self._answered.setdefault(object_id, set()).add(index)
-        mentioned = annotation.propagated_ids.union(annotation.object_ids())
+        for object_id in annotation.absent_ids:
+            self._absent.setdefault(object_id, set()).add(index)
+        mentioned = annotation.mentioned_ids()
         self._ids_in[index] = mentioned
         self._highest = max(self._highest, *mentioned, 0)
         for object_id in mentioned:
@@ -129,7 +145,7 @@ class VideoTracks:
         return self._track(object_id) if self._sights.get(object_id) else None
 
     def mentions(self, object_id: int) -> bool:
-        """True if a frame shows this object, or says that a propagation answered for it."""
+        """True if a frame shows this object, or says that it is not there, or that a propagation answered for it."""
         return any(object_id in ids for ids in self._ids_in.values())
 
     @property
@@ -177,6 +193,7 @@ class VideoTracks:
                 key_frames=keys,
                 propagated_frames=frozenset(sights) - keys,
                 answered_frames=frozenset(self._answered.get(object_id, ())),
+                absent_frames=frozenset(self._absent.get(object_id, ())),
             )
             self._made[object_id] = track
         return track
@@ -207,7 +224,7 @@ def start_of_range(tracks: Iterable[Track], index: int, first: int, last: int) -
         return index
     end, step = (first, 1) if index < first else (last, -1)
     way, known = range(index, end, step), list(tracks)
-    on_it = [[i for i in track.frames | track.answered_frames if i in way] for track in known]
+    on_it = [[i for i in track.known_frames if i in way] for track in known]
     nearest = [max(frames, key=lambda i: i * step) for frames in on_it if frames]
     if nearest:
         return min(nearest, key=lambda i: i * step)
@@ -238,15 +255,35 @@ def relabel_object(
         yield from _change_frames(video, store, chosen, change)
 
 
-def delete_object(video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int]) -> Iterator[int]:
-    """Take an object out of these frames, and the note that a propagation answered for it.
+def delete_object(
+    video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int], *, is_absent: bool = False
+) -> Iterator[int]:
+    """Take an object out of these frames, and what was noted of it there: as if nobody had ever looked.
 
     Yields and raises as `relabel_object` does. A frame that holds nothing else keeps its file.
+
+    Args:
+        is_absent: it is noted that the object is not there: no propagation brings it back.
     """
+    gone = frozenset((object_id,))
 
     def change(annotation: FrameAnnotation) -> FrameAnnotation:
-        answered = annotation.propagated_ids - {object_id}
-        return replace(annotation.with_object(object_id, ()), propagated_ids=answered)
+        answered = annotation.propagated_ids - gone
+        absent = annotation.absent_ids | gone if is_absent else annotation.absent_ids - gone
+        return replace(annotation.with_object(object_id, ()), propagated_ids=answered, absent_ids=absent)
+
+    yield from _change_frames(video, store, frames, change)
+
+
+def admit_object(video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int]) -> Iterator[int]:
+    """Take it back that an object is not in these frames: a propagation may fill them. Yields as `relabel_object`."""
+
+    def change(annotation: FrameAnnotation) -> FrameAnnotation:
+        if object_id not in annotation.absent_ids:
+            return annotation
+        ids = frozenset((object_id,))
+        answered, absent = annotation.propagated_ids - ids, annotation.absent_ids - ids
+        return replace(annotation, propagated_ids=answered, absent_ids=absent)
 
     yield from _change_frames(video, store, frames, change)
 
@@ -254,7 +291,8 @@ def delete_object(video: Video, store: AnnotationStore, object_id: int, frames: 
 def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, frames: Iterable[int]) -> Iterator[int]:
     """Make one object's shapes in these frames those of another: for two ids that are one thing, or swapped ones.
 
-    Nothing is changed before all frames have been looked at. Yields as `relabel_object` does.
+    What was noted of the one counts for the other. Nothing is changed before all frames have been looked at. Yields as
+    `relabel_object` does.
 
     Raises:
         InputError: a frame shows `new` already, or a propagation is at work on the video.
@@ -280,11 +318,12 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
 def _with_id_changed(annotation: FrameAnnotation, old: int, new: int) -> FrameAnnotation:
     if annotation.shapes_of(new):  # somebody drew it since all frames were looked at
         return annotation
-    shapes = _mapped(annotation, old, object_id=new)
-    answered = annotation.propagated_ids
-    if old in answered:
-        answered = (answered - {old}) | {new}
-    return replace(annotation, shapes=shapes, propagated_ids=answered)
+    return replace(
+        annotation,
+        shapes=_mapped(annotation, old, object_id=new),
+        propagated_ids=frozenset(new if i == old else i for i in annotation.propagated_ids),
+        absent_ids=frozenset(new if i == old else i for i in annotation.absent_ids),
+    )
 
 
 def _mapped(annotation: FrameAnnotation, of: int, **facts: Any) -> tuple[Shape, ...]:

@@ -56,6 +56,7 @@ def a_frame() -> FrameAnnotation:
         ),
         flags={"blurred": False},
         propagated_ids=frozenset({2, 7}),
+        absent_ids=frozenset({4, 7}),
         extra={"camera": {"name": "é", "lens": [1, 2.5, None]}},
     )
 
@@ -99,7 +100,8 @@ def test_the_file_has_labelmes_keys_and_our_facts_on_the_shape() -> None:
         "imageWidth",
     ]
     assert document["imageData"] is None
-    assert document["propagated"] == [2, 7]
+    assert (document["propagated"], document["absent"]) == ([2, 7], [4, 7])
+    assert not {"propagated", "absent"} & document_of(FrameAnnotation("0.jpg", 4, 4)).keys()
     swan, duck, reed = document["shapes"]
     assert (swan["group_id"], swan["source"], swan["score"], swan["mask"]) == (1, "sam", 0.93, None)
     assert duck["flags"] == {"reviewed": True}
@@ -124,7 +126,11 @@ def test_labelmes_own_reader_opens_what_we_write(folder: Path) -> None:
     theirs = read_label_file(str(folder / "00000.json"))
     assert theirs.image_path == "00000.jpg"
     assert theirs.flags == {"blurred": False}
-    assert theirs.other_data == {"propagated": [2, 7], "camera": {"name": "é", "lens": [1, 2.5, None]}}
+    assert theirs.other_data == {
+        "propagated": [2, 7],
+        "absent": [4, 7],
+        "camera": {"name": "é", "lens": [1, 2.5, None]},
+    }
     swan, duck, reed = theirs.shapes
     assert [tuple(point) for point in swan["points"]] == list(TRIANGLE)
     assert swan["other_data"] == {"source": "sam", "score": 0.93}
@@ -143,7 +149,7 @@ assert window.save_labels(sys.argv[1])
 """
 
 
-def test_what_labelmes_window_saves_again_keeps_source_and_score(folder: Path) -> None:
+def test_what_labelmes_window_saves_again_keeps_our_facts(folder: Path) -> None:
     path = folder / "00000.json"
     write_annotation(path, a_frame())
     command = [sys.executable, "-c", LABELME_SAVES_AGAIN, str(path), "3"]
@@ -259,6 +265,7 @@ frames = st.builds(
     shapes=st.lists(polygons | masks, max_size=3).map(tuple),
     flags=flags,
     propagated_ids=st.frozensets(st.integers(0, 2**40), max_size=3),
+    absent_ids=st.frozensets(st.integers(0, 2**40), max_size=3),
     image_data=st.none() | st.text(string.ascii_letters),
     version=st.text(min_size=1),
     extra=unknown,
@@ -328,7 +335,11 @@ BROKEN = {
     "a width that is a text": ({**without(), "imageWidth": "64"}, "imageWidth is '64'"),
     "a height of nothing": ({**without(), "imageHeight": 0}, "imageHeight is 0, not a size in pixels"),
     "flags that are a list": ({**without(), "flags": []}, r"flags are \[\]"),
-    "propagated ids that are texts": ({**without(), "propagated": ["1"]}, "not a list of object ids"),
+    "propagated ids that are texts": (
+        {**without(), "propagated": ["1"]},
+        "'propagated' is .* not a list of object ids",
+    ),
+    "absent ids that are no list": ({**without(), "absent": 4}, "'absent' is 4, not a list of object ids"),
     "no label": ({**without(), "shapes": [{"points": [[1, 2]]}]}, "'label' is missing"),
     "no points": ({**without(), "shapes": [{"label": "a"}]}, "'points' is missing"),
     "a label that is a number": (with_shape(label=3), "label of shape 1 is 3, not a text"),
@@ -458,6 +469,17 @@ def test_objects_are_replaced_in_their_place_in_the_drawing_order() -> None:
 def test_a_key_frame_is_one_where_a_human_has_a_say() -> None:
     frame = a_frame()
     assert [frame.is_key_frame_of(number) for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_an_object_that_a_person_says_is_not_here_is_decided_until_somebody_draws_it(tmp_path: Path) -> None:
+    annotation = a_frame()
+    assert annotation.is_key_frame_of(4)
+    assert annotation.mentioned_ids() == {1, 2, 4, 7}
+    drawn = annotation.with_object(4, [replace(annotation.shapes[0], object_id=4, source=PROPAGATED)])
+    assert drawn.absent_ids == {7}
+    assert not drawn.is_key_frame_of(4)
+    both = {**document_of(drawn), "absent": [4, 7]}  # as another program leaves it that knows nothing of ours
+    assert read_document(tmp_path, both) == drawn
 
 
 def test_shapes_are_compared_by_what_they_say() -> None:

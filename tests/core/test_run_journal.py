@@ -23,6 +23,7 @@ from sam_annotator.core.run_journal import (
     sole_run,
     take_back_last_run,
 )
+from sam_annotator.core.renamed import Renamed
 from sam_annotator.core.store import AnnotationStore, set_propagated
 from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video, find_videos
@@ -275,6 +276,25 @@ def test_what_a_person_deleted_stays_deleted_though_the_run_had_taken_it_out_its
     list(take_back_last_run(video, store))
     assert [set(labels(video, store, index)) for index in range(4)] == [{1, 2}, {1, 2}, {1}, {1, 2}]
     assert store.read(video, 2).propagated_ids == {1}
+
+
+def test_what_a_person_says_is_not_here_stays_so_when_a_run_is_taken_back(video: Video, store: AnnotationStore) -> None:
+    replaced(video, store)
+    list(delete_object(video, store, 2, [2], is_absent=True))
+    list(change_object_id(video, store, 2, 5, range(4)))
+    list(take_back_last_run(video, store))
+    assert [set(labels(video, store, index)) for index in range(4)] == [{1, 5}, {1, 5}, {1}, {1, 5}]
+    assert store.read(video, 2).absent_ids == {5}
+    list(take_back_last_run(video, store))
+    assert store.read(video, 2).shapes == ()
+    assert store.read(video, 2).absent_ids == {5}
+
+
+def test_an_older_state_says_where_an_object_is_not_under_its_new_number(video: Video, store: AnnotationStore) -> None:
+    old = replace(store.blank(video, 1, 64, 40), absent_ids=frozenset({2, 3}), propagated_ids=frozenset({2}))
+    new = Renamed(2, 3, None, frozenset({1})).apply(old)
+    assert (new.absent_ids, new.propagated_ids) == ({3}, {3})
+    assert Renamed(2, 2, "goose", frozenset({1})).apply(old) == old
 
 
 def test_what_a_killed_run_took_out_and_had_not_written_again_comes_back(video: Video, store: AnnotationStore) -> None:

@@ -233,6 +233,17 @@ def test_what_one_side_deleted_stays_deleted() -> None:
     assert merged.propagated_ids == {5, 6}
 
 
+def test_not_here_stands_against_what_a_propagation_wrote_meanwhile() -> None:
+    base = frame(part(1, source=PROPAGATED), part(2), absent_ids=frozenset({3, 4}))
+    mine = frame(part(2), part(3), absent_ids=frozenset({1, 4}))  # deleted one, drew another
+    theirs = frame(part(1, left=9.0, source=PROPAGATED), part(2), part(4), absent_ids=frozenset({3, 5}))
+    merged = merge(mine=mine, base=base, theirs=theirs)
+    assert merged.object_ids() == (2, 3, 4)
+    assert merged.absent_ids == {1, 5}
+    assert merge(mine=mine, base=None, theirs=theirs).absent_ids == {5}  # what both draw is there
+    assert merge(mine=mine, base=base, theirs=base).absent_ids == {1, 4}
+
+
 def test_shapes_without_an_object_id_count_as_one_object() -> None:
     base = frame(part(None), part(1))
     mine = frame(part(None), part(None, left=5.0), part(1))
@@ -324,6 +335,12 @@ def test_a_propagation_fills_and_replaces_its_own_and_notes_that_it_answered() -
     gone = set_propagated(second, 2, [])
     assert gone.shapes == (part(1),)
     assert gone.propagated_ids == {2}
+
+
+def test_a_propagation_never_brings_back_what_a_person_says_is_not_here() -> None:
+    annotation = frame(part(2), absent_ids=frozenset({1}))
+    assert set_propagated(annotation, 1, [part(1, source=PROPAGATED)]) is annotation
+    assert set_propagated(annotation, 1, []) is annotation
 
 
 @pytest.mark.parametrize("source", ["manual", "sam", "imported", "reviewed"])

@@ -9,7 +9,14 @@ import pytest
 from sam_annotator.core.annotation import MANUAL, PROPAGATED, FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, InputError
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import VideoTracks, change_object_id, delete_object, relabel_object
+from sam_annotator.core.tracks import (
+    VideoTracks,
+    admit_object,
+    change_object_id,
+    delete_object,
+    relabel_object,
+    start_of_range,
+)
 from sam_annotator.core.videos import Video
 
 WIDTH, HEIGHT = 32, 24
@@ -37,9 +44,17 @@ def part(object_id: int | None, label: str = "swan", source: str = MANUAL, score
     return Shape(label, points, object_id=object_id, source=source, score=score)
 
 
-def put(store: AnnotationStore, video: Video, index: int, *shapes: Shape, answered: tuple[int, ...] = ()) -> None:
+def put(
+    store: AnnotationStore,
+    video: Video,
+    index: int,
+    *shapes: Shape,
+    answered: tuple[int, ...] = (),
+    absent: tuple[int, ...] = (),
+) -> None:
     blank = store.blank(video, index, WIDTH, HEIGHT)
-    store.save(video, index, replace(blank, shapes=shapes, propagated_ids=frozenset(answered)), None)
+    ids = {"propagated_ids": frozenset(answered), "absent_ids": frozenset(absent)}
+    store.save(video, index, replace(blank, shapes=shapes, **ids), None)
 
 
 def scanned(video: Video, store: AnnotationStore) -> VideoTracks:
@@ -248,3 +263,50 @@ def test_an_object_id_that_is_taken_in_one_of_the_frames_is_refused_before_anyth
 def test_an_object_may_keep_its_id(video: Video, store: AnnotationStore) -> None:
     put(store, video, 0, part(5))
     assert list(change_object_id(video, store, 5, 5, range(2))) == []
+
+
+# --- not here, said by a person
+
+
+def test_a_scan_tells_where_an_object_is_not(video: Video, store: AnnotationStore) -> None:
+    put(store, video, 0, part(1), absent=(7,))
+    put(store, video, 2, part(2), answered=(1,), absent=(1,))
+    tracks = scanned(video, store)
+    first = tracks.get(1)
+    assert first is not None
+    assert (first.absent_frames, first.frames, first.key_frames) == ({2}, {0}, {0})
+    assert (first.known_frames, first.decided_frames) == ({0, 2}, {0, 2})
+    assert tracks.get(7) is None  # no frame shows it
+    assert tracks.mentions(7)
+    assert tracks.next_object_id() == 8
+    tracks.set_frame(2, replace(store.read(video, 2), absent_ids=frozenset()))
+    assert tracks.get(1).absent_frames == set()
+    assert start_of_range([first], 3, 0, 1) == 2
+
+
+def test_an_object_is_deleted_for_good_and_may_be_let_in_again(video: Video, store: AnnotationStore) -> None:
+    put(store, video, 0, part(1))
+    put(store, video, 1, part(1, source=PROPAGATED), part(2), answered=(1,))
+    put(store, video, 2, part(2))
+    assert list(delete_object(video, store, 1, (1, 2), is_absent=True)) == [1, 2]
+    assert [store.read(video, index).absent_ids for index in range(3)] == [set(), {1}, {1}]
+    assert store.read(video, 1).propagated_ids == set()
+    assert list(admit_object(video, store, 1, range(3))) == [1, 2]
+    assert [store.read(video, index).absent_ids for index in range(3)] == [set()] * 3
+
+
+def test_a_track_that_is_deleted_takes_along_where_it_is_not(video: Video, store: AnnotationStore) -> None:
+    put(store, video, 0, part(1))
+    put(store, video, 1, part(2), absent=(1, 2, 3))
+    assert list(delete_object(video, store, 1, range(6))) == [0, 1]
+    assert store.read(video, 1).absent_ids == {3}
+    assert not scanned(video, store).mentions(1)
+
+
+def test_where_an_object_is_not_goes_with_it_to_another_id(video: Video, store: AnnotationStore) -> None:
+    put(store, video, 0, part(1))
+    put(store, video, 1, part(2), absent=(1,))
+    list(change_object_id(video, store, 1, 4, range(2)))
+    assert store.read(video, 1).absent_ids == {4}
+    list(relabel_object(video, store, 4, "goose", range(2)))
+    assert store.read(video, 1).absent_ids == {4}
