@@ -55,7 +55,7 @@ demo: $(INSTALLED) libraries-off-screen
 	@$(OFF_SCREEN) $(PY) -m sam_annotator demo demo-output
 
 test: $(INSTALLED_DEV) libraries-off-screen
-	@$(OFF_SCREEN) $(PY) -m pytest $(TESTS)
+	@$(OFF_SCREEN) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(INSTALLED_DEV)
 	$(PY) -m ruff check .

@@ -50,6 +50,7 @@ setup(
             "distributed>=2023.3.2",
             "pytest>=8",
             "pytest-qt>=4.4",
+            "pytest-xdist>=3.5",
             "hypothesis>=6",
             "ruff>=0.6",
             "mypy>=1.10",
