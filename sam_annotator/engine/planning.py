@@ -73,8 +73,8 @@ def plan_unfilled(
 ) -> list[PropagationRequest]:
     """The runs, in order, after which every object is answered for in every frame that is asked for.
 
-    A frame is answered for if a human made or approved the object there, or a propagation wrote it or
-    said 'not here'; so after an interruption the runs begin where the last one stopped. Objects that
+    A frame is answered for if a human made or approved the object there, or said that it is not there, or a propagation
+    wrote it or said 'not here'; so after an interruption the runs begin where the last one stopped. Objects that
     lack an answer in the same frames run together, because they compete for pixels.
 
     Args:
@@ -144,20 +144,21 @@ def _plan_pass(
 
 def _anchor(track: Track, index: int, step: int) -> int:
     """The nearest frame, from this one back to where a pass comes from, that says where the object is."""
-    known = [i for i in track.frames | track.answered_frames if (index - i) * step >= 0]
+    known = [i for i in track.known_frames if (index - i) * step >= 0]
     return max(known, key=lambda i: i * step, default=index)
 
 
 def _missing(track: Track, frames: range, again: bool, within: range, direction: Reach) -> set[int]:
-    """The frames beyond the key frame that have no answer, and key frames between two of them: a run goes on."""
+    """The frames beyond the key frame that have no answer, and those between two of them where a human has the say (by
+    a mask, or 'not here'): a run goes on through them."""
     begin = max(track.key_frames) if direction == "backward" else min(track.key_frames)
     end = max(track.key_frames) if direction == "between" else frames[-1]
     beyond = [i for i in frames if i in within and (i - begin) * frames.step > 0 and (end - i) * frames.step >= 0]
     answered = frozenset() if again else track.frames | track.answered_frames
     missing: set[int] = set()
-    for done, group in groupby(beyond, key=lambda index: index in answered - track.key_frames):
+    for done, group in groupby(beyond, key=lambda index: index in answered - track.decided_frames):
         stretch = list(group)
-        without = [place for place, index in enumerate(stretch) if index not in track.key_frames]
+        without = [place for place, index in enumerate(stretch) if index not in track.decided_frames]
         if without and not done:
             missing.update(stretch[without[0] : without[-1] + 1])
     return missing

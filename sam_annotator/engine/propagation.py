@@ -245,7 +245,7 @@ class Run:
                 given = self._given(index, self._read(index, image), self._wanted)
             except InputError:  # `step` reports it where the run comes by
                 continue
-            masks = {object_id: given[object_id] for object_id in given.keys() & self._wanted}
+            masks = {object_id: given[object_id] for object_id in given.keys() & self._wanted if given[object_id].any()}
             if masks:
                 yield KeyFrame(index, image, masks)
 
@@ -298,7 +298,8 @@ class Run:
     ) -> dict[int, Mask]:
         """What is true in a frame: protected masks of the wanted objects, all masks of the others.
 
-        Of the `seed`, the frame that the run begins with, all masks are, and 'not here' is too.
+        'Not here' is true where a person said so. Of the `seed`, the frame that the run begins with, all masks are
+        true, and so is 'not here' of a propagation.
         """
         annotation = _without(annotation, self._pending(index))
         masks = {
@@ -307,7 +308,8 @@ class Run:
             if seed or object_id not in wanted or annotation.is_key_frame_of(object_id)
         }
         masks = without_overlap({object_id: mask for object_id, mask in masks.items() if mask.any()})
-        for absent in annotation.propagated_ids & wanted - masks.keys() if seed else ():
+        answered = annotation.propagated_ids if seed else frozenset[int]()
+        for absent in (annotation.absent_ids | answered) & wanted - masks.keys():
             masks[absent] = np.zeros((self.height, self.width), np.bool_)
         return masks
 
@@ -369,9 +371,7 @@ def _tracks_to_carry(
     frames = set().union(*request.passes)
     if request.start in known.problems:
         raise AnnotationError(known.problems[request.start])
-    if not any(
-        request.start in track.frames | track.answered_frames or track.key_frames & frames for track in tracks.values()
-    ):
+    if not any(request.start in track.known_frames or track.key_frames & frames for track in tracks.values()):
         raise InputError(_nothing_to_carry(video, request, frames))
     return tracks
 

@@ -1,6 +1,7 @@
 """After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones.
 
-No farther than halfway to the object's other key frames: beyond, what was carried from those is nearer to the truth.
+No farther than halfway to the object's other key frames: beyond, what was carried from those is nearer to the truth;
+and not past a frame of which a person says that the object is not there.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape, encode_annotation
@@ -97,10 +99,13 @@ def note_repaired(video: Video, store: AnnotationStore, correction: Correction) 
 
 
 def digests_of_key_masks(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> dict[str, str]:
-    """Object id -> the digest of its masks in all its key frames. Frames that cannot be read are left out."""
+    """Object id -> the digest of what people said: its masks in all key frames, and where it is not.
+
+    Frames that cannot be read are left out.
+    """
     frames: dict[int, list[int]] = {}
     for track in tracks:
-        for index in track.key_frames:
+        for index in track.decided_frames:
             frames.setdefault(index, []).append(track.object_id)
     digests: dict[str, str] = {}
     for index in sorted(frames):
@@ -209,7 +214,7 @@ class _Watch:
 
 
 def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[tuple[int, int], int]:
-    """(direction, object) -> the last frame that may have to be repaired: propagated, not nearer to a key frame."""
+    """(direction, object) -> the last frame that may have to be repaired, see `_ends`."""
     frame = correction.frame
     if frame in known.problems:
         raise AnnotationError(known.problems[frame])
@@ -223,14 +228,18 @@ def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[t
 
 
 def _ends(video: Video, track: Track, frame: int) -> dict[int, int]:
-    """Direction (1, -1) -> the last frame that a key frame may be carried on to; none where nothing is to be done."""
-    answered = (track.answered_frames | track.propagated_frames) - track.key_frames
+    """Direction (1, -1) -> the last frame that a key frame may be carried on to; none where nothing is to be done.
+
+    It was propagated, is not nearer to another key frame, and the object may be in all frames on the way.
+    """
+    answered = (track.answered_frames | track.propagated_frames) - track.decided_frames
     after = min((key for key in track.key_frames if key > frame), default=2 * len(video))
     before = max((key for key in track.key_frames if key < frame), default=-2 * len(video))
     near = range(max(-((-frame - before) // 2), 0), min((frame + after) // 2, len(video) - 1) + 1)
     ends = {}
     for way, beside in ((1, range(frame + 1, near.stop)), (-1, range(frame - 1, near.start - 1, -1))):
-        carried = [index for index in beside if index in answered]
+        way_there = takewhile(lambda index: index not in track.absent_frames, beside)
+        carried = [index for index in way_there if index in answered]
         if carried:
             ends[way] = carried[-1]
     return ends

@@ -337,7 +337,7 @@ BROKEN = {
     "flags that are a list": ({**without(), "flags": []}, r"flags are \[\]"),
     "propagated ids that are texts": (
         {**without(), "propagated": ["1"]},
-        "'propagated' is .* not a list of object ids",
+        "'propagated' is .* not a list of",
     ),
     "absent ids that are no list": ({**without(), "absent": 4}, "'absent' is 4, not a list of object ids"),
     "no label": ({**without(), "shapes": [{"points": [[1, 2]]}]}, "'label' is missing"),

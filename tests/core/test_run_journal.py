@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sam_annotator.core import run_journal
 from sam_annotator.core.annotation import MANUAL, PROPAGATED, FrameAnnotation, Shape
 from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.renamed import Renamed
 from sam_annotator.core.run_journal import (
     FOLDER,
     KEPT_RUNS,
@@ -23,7 +24,6 @@ from sam_annotator.core.run_journal import (
     sole_run,
     take_back_last_run,
 )
-from sam_annotator.core.renamed import Renamed
 from sam_annotator.core.store import AnnotationStore, set_propagated
 from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video, find_videos

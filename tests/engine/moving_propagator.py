@@ -107,6 +107,17 @@ def draw(
     store.update(video, index, change, WIDTH, HEIGHT)
 
 
+def say_absent(store: AnnotationStore, video: Video, index: int, *object_ids: int) -> None:
+    """Delete objects of a frame for good, as a person does."""
+
+    def change(annotation: FrameAnnotation) -> FrameAnnotation:
+        for object_id in object_ids:
+            annotation = annotation.with_object(object_id, ())
+        return replace(annotation, absent_ids=annotation.absent_ids.union(object_ids))
+
+    store.update(video, index, change, WIDTH, HEIGHT)
+
+
 def mask_at(store: AnnotationStore, video: Video, index: int, object_id: int = 1) -> Mask:
     annotation = store.read(video, index)
     return object_mask(annotation.shapes_of(object_id) if annotation else (), HEIGHT, WIDTH)

@@ -28,6 +28,7 @@ from tests.engine.moving_propagator import (
     draw,
     make_video,
     mask_at,
+    say_absent,
     tracks_of,
 )
 
@@ -154,6 +155,63 @@ def test_going_on_from_a_frame_where_the_object_is_not_here_tells_so(video: Vide
     assert set(propagator.given[5]) == {1}
     assert not propagator.given[5][1].any()
     assert plan_unfilled(video, tracks_of(video, store)) == []
+
+
+def test_what_a_person_says_is_not_here_is_passed_by_and_never_written(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 0, {1: box(4, 10), 2: box(4, 30)})
+    list(propagate(video, store, MovingPropagator(), PropagationRequest((1, 2), 0, 0, 9)))
+    for index in (3, 4):
+        say_absent(store, video, index, 1)
+    kept = [store.read(video, index).absent_ids for index in (3, 4)]
+    propagator = MovingPropagator()
+    done = list(propagate(video, store, propagator, PropagationRequest((1, 2), 0, 0, 9)))
+
+    assert [store.read(video, index).absent_ids for index in (3, 4)] == kept == [{1}, {1}]
+    assert [set(done[index].scores) for index in (2, 3, 4, 5)] == [{1, 2}, {2}, {2}, {1, 2}]
+    assert not propagator.given[3][1].any()
+    assert np.array_equal(mask_at(store, video, 3, 2), box(4 + 3 * SPEED, 30))
+    assert store.read(video, 5).shapes_of(1) == ()  # this propagator does not find what was away
+
+
+def test_no_key_frame_is_learned_of_an_object_that_is_not_there(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 0, {1: box(4, 10), 2: box(4, 30)})
+    draw(store, video, 6, {2: box(22, 30)})
+    say_absent(store, video, 6, 1)
+    learned: list[tuple[int, set[int]]] = []
+
+    class Listening(MovingPropagator):
+        def begin(self, key_frames: Iterable[KeyFrame]) -> None:
+            keys = list(key_frames)
+            learned.extend((key.index, set(key.masks)) for key in keys)
+            super().begin(keys)
+
+    list(propagate(video, store, Listening(), PropagationRequest((1, 2), 5, 5, 9)))
+    assert learned == [(0, {1, 2}), (6, {2})]
+
+
+def test_a_run_may_set_out_where_an_object_is_not(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    say_absent(store, video, 4, 1)
+    propagator = MovingPropagator()
+    list(propagate(video, store, propagator, PropagationRequest((1,), 4, 4, 9)))
+    assert set(propagator.given[4]) == {1}
+    assert plan_unfilled(video, tracks_of(video, store)) == [PropagationRequest((1,), 0, 0, 3)]
+    for index in range(5, 10):
+        say_absent(store, video, index, 1)
+    before = all_files(video)
+    list(propagate(video, store, propagator, PropagationRequest((1,), 4, 4, 9, "both")))
+    assert all_files(video) == before
+
+
+def test_an_object_that_is_deleted_ahead_of_a_run_stays_away(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    propagator = MovingPropagator(lambda index: say_absent(store, video, index, 1) if index in (3, 6) else None)
+    for frame in propagate(video, store, propagator, PropagationRequest((1,), 0, 0, 9)):
+        if frame.index == 3:
+            say_absent(store, video, 5, 1)
+    absent = [index for index in range(FRAMES) if store.read(video, index).absent_ids]
+    assert absent == [3, 5, 6]
+    assert not any(store.read(video, index).shapes for index in absent)
 
 
 def test_a_mask_that_a_propagation_left_can_be_carried_on(video: Video, store: AnnotationStore) -> None:

@@ -52,9 +52,15 @@ def test_key_frames_are_bounded_and_each_object_has_one(key_frames: list[set[int
     assert all(indices & set(chosen) for indices in key_frames)
 
 
-def track(object_id: int, keys: set[int], propagated: Iterable[int] = (), empty: Iterable[int] = ()) -> Track:
+def track(
+    object_id: int,
+    keys: set[int],
+    propagated: Iterable[int] = (),
+    empty: Iterable[int] = (),
+    absent: Iterable[int] = (),
+) -> Track:
     answered = frozenset(propagated) | frozenset(empty)
-    return Track(object_id, "swan", frozenset(keys), frozenset(propagated), answered)
+    return Track(object_id, "swan", frozenset(keys), frozenset(propagated), answered, frozenset(absent))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,16 @@ def track(object_id: int, keys: set[int], propagated: Iterable[int] = (), empty:
             id="both directions",
         ),
         pytest.param([track(1, {0, 4}, {1, 2, 3, 5})], {"again": True}, [((1,), 0, 0, 9, "forward")], id="all again"),
+        pytest.param([track(1, {0}, absent={4})], {}, [((1,), 0, 0, 9, "forward")], id="through 'not here'"),
+        pytest.param([track(1, {0}, absent=range(6, 10))], {}, [((1,), 0, 0, 5, "forward")], id="up to 'not here'"),
+        pytest.param([track(1, {0}, range(1, 4), absent=range(4, 10))], {}, [], id="the rest is not here"),
+        pytest.param(
+            [track(1, {0}, {1, 2, 3}, {5}, absent={4, 5})],
+            {"again": True},
+            [((1,), 0, 0, 9, "forward")],
+            id="'not here' is not computed again",
+        ),
+        pytest.param([track(1, {0}, range(1, 5), absent={5})], {}, [((1,), 5, 5, 9, "forward")], id="from 'not here'"),
     ],
 )
 def test_the_plan_fills_what_is_missing_after_each_first_key_frame(

@@ -30,6 +30,7 @@ from tests.engine.moving_propagator import (
     make_video,
     mask_at,
     moved,
+    say_absent,
     tracks_of,
 )
 
@@ -108,6 +109,18 @@ def test_it_stops_where_the_masks_agree_again(video: Video, store: AnnotationSto
     assert np.array_equal(mask_at(store, video, 12), box(30, 25))
     assert np.array_equal(mask_at(store, video, 13), usual(1))
     assert np.array_equal(mask_at(store, video, 12, 2), usual(2))
+
+
+def test_it_does_not_go_past_where_a_person_says_the_object_is_not(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 10, {1: box(30, 25), 2: box(50, 25)})
+    say_absent(store, video, 12, 1)
+    say_absent(store, video, 9, 1)
+    before = all_files(video)
+    assert repair(video, store, 10) == Repaired(10, 11, 1)
+    assert changed(before, all_files(video)) == [11]
+    assert find_corrections(video, store, tracks_of(video, store)) == [Correction(10, (1, 2))]
+    say_absent(store, video, 11, 1)
+    assert find_corrections(video, store, tracks_of(video, store)) == [Correction(10, (2,))]
 
 
 @pytest.mark.parametrize(("overlap", "last"), [(0.7, 12), (0.99, 10 + REACH + 2)])
