@@ -95,12 +95,13 @@ def run(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> "ExportReport":
     from tqdm import tqdm
 
+    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.mask_export import ExportReport
-    from sam_annotator.core.datasets.mask_sources import open_tree, read_dataset
+    from sam_annotator.core.datasets.mask_sources import open_tree, reading_dataset
     from sam_annotator.core.datasets.tree_export import export_masks
 
     path = options.annotations
-    source = read_dataset(path) if path.is_file() else open_tree(path, options.videos)
+    source = read_with_bar(reading_dataset(path)) if path.is_file() else open_tree(path, options.videos)
     report = ExportReport(options.output, is_dry_run=options.dry_run)
     steps = export_masks(source, options.output, _options(options))
     for stage, group in groupby(steps, key=attrgetter("stage")):

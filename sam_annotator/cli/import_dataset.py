@@ -96,13 +96,14 @@ def run(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> "ImportReport":
     from tqdm import tqdm
 
+    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.importing import ImportOptions, ImportReport, import_masks
-    from sam_annotator.core.datasets.mask_sources import open_store, read_dataset
+    from sam_annotator.core.datasets.mask_sources import open_store, reading_dataset
     from sam_annotator.core.videos import find_videos
 
     videos = find_videos(options.videos)
     store = open_store(options.output, options.videos)
-    source = read_dataset(options.dataset, options.format, options.names)
+    source = read_with_bar(reading_dataset(options.dataset, options.format, options.names))
     chosen = ImportOptions(options.shape, options.force, options.dry_run, options.jobs, options.scheduler)
     report = ImportReport(dry_run=options.dry_run)
     with tqdm(desc="importing", unit=" frames", file=sys.stderr, disable=None) as bar:

@@ -64,7 +64,8 @@ def _at_least(least: float, kind: type[int] | type[float]):  # type: ignore[no-u
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from sam_annotator.core.datasets.mask_sources import read_masks
+    from sam_annotator.cli.reading_bar import read_with_bar
+    from sam_annotator.core.datasets.mask_sources import reading_masks
     from sam_annotator.core.datasets.preview import FILM_SUFFIXES, PreviewOptions, check_preview, preview
     from sam_annotator.core.errors import InputError
     from sam_annotator.core.videos import find_videos
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     check_preview(options.output)
     if os.path.lexists(options.output) and not options.force:
         raise InputError(f"{options.output} is there already; write over it with --force, or choose another name.")
-    source = read_masks(options.annotations, options.videos, options.format)
+    source = read_with_bar(reading_masks(options.annotations, options.videos, options.format))
     if options.videos is None and (options.annotations.is_file() or options.format == "davis"):
         raise InputError(f"{options.annotations} holds no frames; add --videos DIR.")
     videos = find_videos(options.annotations if options.videos is None else options.videos)

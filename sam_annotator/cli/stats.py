@@ -54,14 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import orjson
 
-    from sam_annotator.core.datasets.mask_sources import read_masks
+    from sam_annotator.cli.reading_bar import read_with_bar
+    from sam_annotator.core.datasets.mask_sources import reading_masks
     from sam_annotator.core.datasets.statistics import sum_up
     from sam_annotator.core.datasets.statistics_plot import check_plot, write_plot
     from sam_annotator.core.files import write_atomically
 
     if options.plot is not None:
         check_plot(options.plot)
-    source = read_masks(options.annotations, options.videos, options.format)
+    source = read_with_bar(reading_masks(options.annotations, options.videos, options.format))
     categories = _categories(options)
     statistics = sum_up(source, _measure_all(source), categories)
     if options.json is not None:

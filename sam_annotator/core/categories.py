@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.json_members import BOM, JsonMembers, NotJsonError
 
 DEFAULT_SUPERCATEGORY: Final = "object"
 
@@ -74,29 +75,33 @@ def read_categories(path: Path) -> tuple[Category, ...]:
         InputError: cannot be read, no category in it, a name or an id twice, an id that is no whole number from 1.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        categories = _read(path)
     except OSError as error:
         raise InputError(f"The category file {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise InputError(f"The category file {path} is not UTF-8 text; save it as UTF-8.") from error
-    is_json = path.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "[")
-    categories = _from_json(path, text) if is_json else _from_names(text.splitlines())
+    except (NotJsonError, orjson.JSONDecodeError) as error:
+        raise InputError(f"The category file {path} is not valid JSON ({error}).") from error
     _check(path, categories)
     return categories
+
+
+def _read(path: Path) -> tuple[Category, ...]:
+    with path.open("rb") as stream:
+        start = stream.read(4096).removeprefix(BOM).lstrip()
+    if start.startswith(b"{"):  # it may be a dataset of gigabytes; nothing but its categories is read
+        members = JsonMembers.read(path)
+        return _from_document(path, {} if members is None else {"categories": members.value("categories")})
+    content = path.read_bytes().removeprefix(BOM)
+    if path.suffix.lower() == ".json" or start.startswith(b"["):
+        return _from_document(path, orjson.loads(content))
+    return _from_names(content.decode("utf-8").splitlines())
 
 
 def _from_names(names: Iterable[str]) -> tuple[Category, ...]:
     lines = map(normal_label, names)
     names = [line for line in lines if line and line not in NO_CATEGORY]
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
-
-
-def _from_json(path: Path, text: str) -> tuple[Category, ...]:
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"The category file {path} is not valid JSON ({error}).") from error
-    return _from_document(path, document)
 
 
 def categories_of(path: Path, document: Any) -> tuple[Category, ...]:

@@ -10,6 +10,7 @@ import orjson
 from sam_annotator.core.categories import DEFAULT_SUPERCATEGORY, NO_CATEGORY, normal_label, read_categories
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
+from sam_annotator.core.json_members import JsonMembers, NotJsonError
 
 _OF_A_DATASET: Final = ("annotations", "videos", "images")
 
@@ -55,10 +56,11 @@ def holds_a_dataset(path: Path) -> bool:
         InputError: no category file.
     """
     read_categories(path)
-    text = path.read_bytes().decode("utf-8-sig")
-    if text.lstrip()[:1] != "{":
+    try:
+        members = JsonMembers.read(path)
+    except NotJsonError:  # a text with a name a line
         return False
-    return any(key in orjson.loads(text) for key in _OF_A_DATASET)
+    return members is not None and any(key in members for key in _OF_A_DATASET)
 
 
 def check_names(names: Sequence[ListedName]) -> None:

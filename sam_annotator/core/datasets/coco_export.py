@@ -1,12 +1,15 @@
 """COCO per frame out: one image per frame, one annotation per mask, `track_id` for the object it is of.
 
-Image detectors train on it, and evaluators compare frame by frame. The same masks always give the same bytes.
+Image detectors train on it, and evaluators compare frame by frame. The same masks always give the same bytes. What is
+written leaves memory at once; so the images, of which only the numbers are known before, stand behind the annotations.
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -16,7 +19,7 @@ from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.files import write_atomically
+from sam_annotator.core.files import replacing
 from sam_annotator.core.masks import bounding_box, encode_rle
 
 
@@ -52,23 +55,27 @@ def export_coco(
     for problem in source.problems:
         report.lose("not-usable", problem)
     fixed = _settle(source.videos, categories, categories_file, report if drop_unknown else None)
-    document = _Document({category.name: category.id for category in fixed})
-    total = sum(len(video.frames) for video in source.videos)
-    for number, video in enumerate(source.videos, start=1):
-        shown: set[int] = set()
-        for position, frame in enumerate(video.frames):
-            here = video.read(position)
-            for problem in here.problems:
-                report.lose("not-usable", problem, video=video.name)
-            if here.width and here.height:  # a file that could not be read is no frame without objects
-                shown.update(document.add(here, f"{folders[video.name]}/{frame}.jpg", video, number, position))
-                report.frames += 1
-            report.done += 1
-            yield ExportProgress(video.name, report.done, total, report)
-        report.videos += 1
-        report.objects += len(shown)
-    if not dry_run:
-        write_atomically(output, document.encode(fixed))
+    with _target(output, dry_run) as stream:
+        document = _Document(stream, fixed)
+        total = sum(len(video.frames) for video in source.videos)
+        for number, video in enumerate(source.videos, start=1):
+            shown: set[int] = set()
+            for position, frame in enumerate(video.frames):
+                here = video.read(position)
+                for problem in here.problems:
+                    report.lose("not-usable", problem, video=video.name)
+                if here.width and here.height:  # a file that could not be read is no frame without objects
+                    shown.update(document.add(here, f"{folders[video.name]}/{frame}.jpg", video, number, position))
+                    report.frames += 1
+                report.done += 1
+                yield ExportProgress(video.name, report.done, total, report)
+            report.videos += 1
+            report.objects += len(shown)
+        document.finish()
+
+
+def _target(output: Path, dry_run: bool) -> AbstractContextManager[BinaryIO]:
+    return Path(os.devnull).open("wb") if dry_run else replacing(output)
 
 
 def check_coco_output(output: Path, *, force: bool) -> None:
@@ -80,12 +87,15 @@ def check_coco_output(output: Path, *, force: bool) -> None:
 
 
 class _Document:
-    """The images and annotations so far, as JSON already: masks take a tenth of what they would as objects."""
+    """A COCO file in the making. Memory holds the images, which are few and small, as JSON already."""
 
-    def __init__(self, ids: Mapping[str, int]) -> None:
-        self._ids = ids
+    def __init__(self, stream: BinaryIO, categories: Sequence[Category]) -> None:
+        self._stream = stream
+        self._ids = {category.name: category.id for category in categories}
         self._images: list[bytes] = []
-        self._annotations: list[bytes] = []
+        self._annotations = 0
+        listed = b",\n".join(_ascii(category.to_document()) for category in categories)
+        stream.write(b'{"info":{},\n"licenses":[],\n"categories":[' + listed + b'],\n"annotations":[')
 
     def add(self, found: FrameMasks, file_name: str, video: MaskedVideo, number: int, position: int) -> Iterator[int]:
         """Add one frame of the video of this number. Gives the objects that are in it, one by one."""
@@ -102,8 +112,9 @@ class _Document:
             if video.labels[object_id] not in self._ids:
                 continue
             left, top, right, bottom = bounding_box(mask) or (0, 0, 0, 0)
+            self._annotations += 1
             annotation = {
-                "id": len(self._annotations) + 1,
+                "id": self._annotations,
                 "image_id": image["id"],
                 "category_id": self._ids[video.labels[object_id]],
                 "track_id": object_id,
@@ -112,19 +123,12 @@ class _Document:
                 "bbox": [left, top, right - left, bottom - top],
                 "segmentation": encode_rle(mask),
             }
-            self._annotations.append(orjson.dumps(annotation))
+            self._stream.write((b",\n" if self._annotations > 1 else b"") + orjson.dumps(annotation))
             yield object_id
 
-    def encode(self, categories: Sequence[Category]) -> bytes:
-        """The whole file."""
-        parts = {
-            b"info": b"{}",
-            b"licenses": b"[]",
-            b"images": _list(self._images),
-            b"categories": _list([_ascii(category.to_document()) for category in categories]),
-            b"annotations": _list(self._annotations),
-        }
-        return b"{" + b",\n".join(b'"%s":%s' % part for part in parts.items()) + b"}\n"
+    def finish(self) -> None:
+        """Write what stands behind the annotations."""
+        self._stream.write(b'],\n"images":[' + b",\n".join(self._images) + b"]}\n")
 
 
 def _settle(
@@ -154,7 +158,3 @@ def _settle(
 def _ascii(document: Mapping[str, Any]) -> bytes:
     """JSON with other letters escaped: readers open the file in whatever encoding their machine prefers."""
     return json.dumps(document, separators=(",", ":")).encode("ascii")
-
-
-def _list(documents: Sequence[bytes]) -> bytes:
-    return b"[" + b",\n".join(documents) + b"]"

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
 from sam_annotator.core.datasets.convert_report import Finding
-from sam_annotator.core.datasets.json_source import JsonVideo
+from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError

@@ -1,149 +1,73 @@
 """Datasets in JSON as other people write them: YouTube-VIS (2019, 2021, OVIS, LV-VIS) and COCO per frame.
 
 Nothing in such a file is taken for granted: what cannot be used becomes a sentence that names video, object and frame,
-and the rest is read. Masks are decoded one frame at a time, with the geometry of the COCO API.
+and the rest is read. Of an annotation memory keeps what it says and where it stands; the masks of one video are read
+again when they are wanted.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import orjson
 from natsort import natsorted
-from pycocotools import mask as coco
 
 from sam_annotator.core.categories import normal_label
-from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideos, split_frame_name
+from sam_annotator.core.datasets.json_video import JsonObject, JsonVideo, Segmentations
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, finished, split_frame_name
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.masks import decode_rle
-from sam_annotator.core.raster import Mask
+from sam_annotator.core.json_members import JsonMembers, NotJsonError
 
 TRACK_KEYS: Final = ("object_id", "track_id", "instance_id")
 """Where an annotation may say which object it is: our own key first, then those of COCO-like video datasets."""
 
-_FAR: Final = 10
-"""Polygons may leave the image by this many times its longer side; further out, drawing them takes all memory."""
-
-
-class _Parts(tuple[Any, ...]):
-    """Several segmentations of one object in one frame."""
-
-
-@dataclass(frozen=True)
-class JsonObject:
-    """One object: its category, and by position of the frame what the file says of its mask.
-
-    `annotation_id`: its id in the file, where that is one annotation with a whole number.
-    """
-
-    label: str
-    segmentations: Mapping[int, Any]
-    annotation_id: int | None = None
-
-
-@dataclass(frozen=True)
-class JsonVideo:
-    """One video of a dataset in JSON; a `MaskedVideo`.
-
-    Attributes:
-        name, frames: as `MaskedVideo` has them.
-        width, height: in pixels.
-        objects: by object id.
-        video_id: its id in the file, where that has videos with whole numbers.
-    """
-
-    name: str
-    frames: tuple[str, ...]
-    width: int
-    height: int
-    objects: Mapping[int, JsonObject]
-    video_id: int | None = None
-
-    @property
-    def labels(self) -> Mapping[int, str]:
-        """The category of each object, by object id."""
-        return {object_id: found.label for object_id, found in self.objects.items()}
-
-    def read(self, position: int) -> FrameMasks:
-        """The masks of one frame; a segmentation that cannot be decoded is a problem there."""
-        masks: dict[int, Mask] = {}
-        problems: dict[int, str] = {}
-        empty: list[str] = []
-        for object_id, found in self.objects.items():
-            segmentation = found.segmentations.get(position)
-            if segmentation is None:
-                continue
-            where = f"Video {self.name}, object {object_id} ({found.label}), frame {self.frames[position]}"
-            try:
-                mask = decode_segmentation(segmentation, self.height, self.width)
-            except ValueError as error:
-                problems[object_id] = f"{where}: the mask cannot be used; {error}."
-                continue
-            if mask.any():
-                masks[object_id] = mask
-            else:
-                empty.append(f"{where}: the mask has no pixel; the object counts as absent there.")
-        return FrameMasks(self.width, self.height, masks, (*problems.values(), *empty), frozenset(problems))
-
-
-def decode_segmentation(segmentation: Any, height: int, width: int) -> Mask:
-    """The mask, bool (height, width), of an RLE (compressed or not) or of a list of polygons.
-
-    Raises:
-        ValueError: it is neither, or made for another size; the text says so.
-    """
-    if isinstance(segmentation, _Parts):
-        return np.asarray(np.logical_or.reduce([decode_segmentation(part, height, width) for part in segmentation]))
-    if isinstance(segmentation, dict):
-        if segmentation.get("size") != [height, width]:  # before decoding: a size may be beyond all memory
-            raise ValueError(f"its size is {segmentation.get('size')!r}, but the video's is {[height, width]}")
-        return decode_rle(segmentation)
-    if isinstance(segmentation, list):
-        return _draw([_checked_polygon(polygon, height, width) for polygon in segmentation], height, width)
-    raise ValueError(f"a {type(segmentation).__name__} is no run-length encoding and no list of polygons")
-
-
-def _checked_polygon(polygon: Any, height: int, width: int) -> list[float]:
-    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError("a polygon is a list of x, y, x, y, ... of three points or more")
-    limit = _FAR * max(height, width)
-    for value in polygon:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"a polygon has {value!r} for a number")
-        if abs(value) > limit:
-            raise ValueError(f"a polygon has a point at {value}, far outside the image")
-    return [float(value) for value in polygon]
-
-
-def _draw(polygons: list[list[float]], height: int, width: int) -> Mask:
-    if not polygons:
-        return np.zeros((height, width), np.bool_)
-    return decode_rle(coco.merge(coco.frPyObjects(polygons, height, width)))
+_TOLD_EVERY: Final = 2**22
+"""Bytes between two words of progress."""
 
 
 def read_dataset_json(path: Path) -> MaskedVideos:
-    """Read the instances file of a dataset; which kind it is shows by its keys.
+    """As `reading_dataset_json`, at once."""
+    return finished(reading_dataset_json(path))
+
+
+def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVideos]:
+    """Read the instances file of a dataset; which kind it is shows by its keys. Yields how far it is.
 
     Raises:
         InputError: it cannot be read, is no such file, or holds no annotations.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        members = yield from _look_over(path)
+        if members is None or not ("videos" in members or "images" in members):
+            raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
+        if _is_empty(members):
+            raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
+        reader = _Coco(members) if _is_per_frame(members) else _YoutubeVis(members)
+        yield from reader.read()
+        return MaskedVideos(_without_idle_ids(tuple(reader.videos())), tuple(reader.problems))
     except OSError as error:
         raise InputError(f"The dataset {path} cannot be read ({error.strerror}).") from error
-    except orjson.JSONDecodeError as error:
+    except NotJsonError as error:
         raise InputError(f"The dataset {path} is not valid JSON ({error}).") from error
-    if not isinstance(document, dict) or not {"videos", "images"} & document.keys():
-        raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
-    if not document.get("annotations"):
-        raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
-    reader = _Coco(document) if _is_per_frame(document) else _YoutubeVis(document)
-    videos = tuple(reader.videos())
-    return MaskedVideos(_without_idle_ids(videos), tuple(reader.problems))
+
+
+def _look_over(path: Path) -> Generator[ReadProgress, None, JsonMembers | None]:
+    looking = JsonMembers.reading(path)
+    total = 2 * path.stat().st_size  # once for what lies where, once for what the annotations are of
+    while True:
+        try:
+            yield ReadProgress(next(looking), total)
+        except StopIteration as end:
+            found: JsonMembers | None = end.value
+            return found
+
+
+def _is_empty(members: JsonMembers) -> bool:
+    if members.is_list("annotations"):
+        return next(members.entries("annotations"), None) is None
+    return not members.value("annotations")
 
 
 def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
@@ -153,7 +77,7 @@ def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
     is_idle = (
         all(video.video_id == number for number, video in enumerate(ordered, start=1))
         and all(found.annotation_id == number for number, found in enumerate(objects, start=1))
-        and all(found.segmentations for found in objects)  # else some are not imported, and the numbers move up
+        and all(found.has_masks for found in objects)  # else some are not imported, and the numbers move up
     )
     if not is_idle:
         return videos
@@ -163,12 +87,37 @@ def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
     )
 
 
-def _is_per_frame(document: Mapping[str, Any]) -> bool:
+def _is_per_frame(members: JsonMembers) -> bool:
     """True for COCO, also where it lists the videos of its images, as TAO does."""
-    if not {"videos", "images"} <= document.keys():
-        return "images" in document
-    annotations = document["annotations"]
-    return isinstance(annotations, list) and isinstance(annotations[0], dict) and "image_id" in annotations[0]
+    if not ("videos" in members and "images" in members):
+        return "images" in members
+    if not members.is_list("annotations"):
+        return False
+    first, *_extent = next(members.entries("annotations"))
+    return isinstance(first, dict) and "image_id" in first
+
+
+class _Annotation(NamedTuple):
+    """What is kept of an annotation.
+
+    Attributes:
+        owner: the id of its video or image.
+        label: its category.
+        tracks: its ids by `TRACK_KEYS`, where they are whole numbers.
+        identity: its own id, if that is a whole number.
+        length: of its list of masks; None: it has no such list, or no mask.
+        has_masks: one of its masks is not null.
+        start, end: its first byte in the file, and the one after its last.
+    """
+
+    owner: int | str
+    label: str
+    tracks: tuple[int | None, ...]
+    identity: int | None
+    length: int | None
+    has_masks: bool
+    start: int
+    end: int
 
 
 class _Reader:
@@ -177,18 +126,18 @@ class _Reader:
     owner_key: str
     owner_list: str
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
+    def __init__(self, members: JsonMembers) -> None:
+        self.members = members
+        self.segmentations = Segmentations(members.file)
         self.problems: list[str] = []
         self.labels = self._read_labels()
         self.owners = {entry["id"]: entry for entry in self._entries(self.owner_list)}
-        self.annotations = self._sort_annotations()
+        self.annotations: dict[Any, list[_Annotation]] = {}
 
     def _entries(self, key: str) -> Iterator[dict[str, Any]]:
         """The entries of a list that have an id nobody had before."""
-        entries = self.document.get(key)
         met: set[Any] = set()
-        for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        for number, (entry, *_extent) in enumerate(self.members.entries(key) if self.members.is_list(key) else ()):
             identity = entry.get("id") if isinstance(entry, dict) else None
             if isinstance(identity, bool) or not isinstance(identity, int | str):
                 self.problems.append(f"Entry {number} of '{key}' has no id and is left out.")
@@ -207,21 +156,43 @@ class _Reader:
                 self.problems.append(f"The category {entry['id']!r} has no name and is left out.")
         return labels
 
-    def _sort_annotations(self) -> dict[Any, list[dict[str, Any]]]:
-        """The usable annotations by the video, or image, that they belong to."""
-        found: dict[Any, list[dict[str, Any]]] = {}
-        entries = self.document["annotations"]
-        for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+    def read(self) -> Iterator[ReadProgress]:
+        """Sort the usable annotations by the video, or image, that they belong to."""
+        size = self.members.file.stamp[0]
+        is_list = self.members.is_list("annotations")
+        entries = self.members.entries("annotations") if is_list else [(self.members.value("annotations"), 0, 0)]
+        told = 0
+        for number, (entry, start, end) in enumerate(entries):
             reason = self._unusable(entry)
             if reason is None:
-                found.setdefault(entry[self.owner_key], []).append(entry)
+                self.annotations.setdefault(entry[self.owner_key], []).append(self._kept(entry, start, end))
                 if entry.get("iscrowd"):
                     self.problems.append(
                         f"Annotation {_identity(entry, number)} is a crowd (iscrowd); it is taken as one object."
                     )
             else:
                 self.problems.append(f"Annotation {_identity(entry, number)} is left out: {reason}.")
-        return found
+            if end - told >= _TOLD_EVERY:
+                told = end
+                yield ReadProgress(size + end, 2 * size)
+        yield ReadProgress(2 * size, 2 * size)
+
+    def _kept(self, entry: Mapping[str, Any], start: int, end: int) -> _Annotation:
+        length, has_masks = self.measure(entry)
+        return _Annotation(
+            entry[self.owner_key],
+            self.labels[entry["category_id"]],
+            tuple(_whole(entry.get(key)) for key in TRACK_KEYS),
+            _whole(entry.get("id")),
+            length,
+            has_masks,
+            start,
+            end,
+        )
+
+    def measure(self, entry: Mapping[str, Any]) -> tuple[int | None, bool]:
+        """`length` and `has_masks` of a usable annotation."""
+        raise NotImplementedError
 
     def _unusable(self, entry: Any) -> str | None:
         if not isinstance(entry, dict):
@@ -233,7 +204,7 @@ class _Reader:
             return f"its category_id {category!r} is that of no category"
         return None
 
-    def _drop(self, annotations: Sequence[Mapping[str, Any]], what: str) -> None:
+    def _drop(self, annotations: Sequence[_Annotation], what: str) -> None:
         objects = f" with {len(annotations)} annotations" if annotations else ""
         self.problems.append(f"{what} and is left out{objects}.")
 
@@ -245,6 +216,14 @@ class _Reader:
 class _YoutubeVis(_Reader):
     owner_key = "video_id"
     owner_list = "videos"
+
+    def measure(self, entry: Mapping[str, Any]) -> tuple[int | None, bool]:
+        listed = entry.get("segmentations")
+        if not isinstance(listed, list):
+            return None, False
+        names = self.owners[entry["video_id"]].get("file_names")
+        frames = len(names) if isinstance(names, list) else 0
+        return len(listed), any(found is not None for found in listed[:frames])
 
     def videos(self) -> Iterator[JsonVideo]:
         for video_id, entry in self.owners.items():
@@ -261,35 +240,34 @@ class _YoutubeVis(_Reader):
                 self._drop(annotations, f"Video {folders[0] or video_id} has frames of several folders or one twice")
             else:
                 objects = self._objects(annotations, folders[0], stems)
-                yield JsonVideo(folders[0], stems, *size, objects, video_id if type(video_id) is int else None)
+                yield JsonVideo(folders[0], stems, *size, objects, self.segmentations, _whole(video_id))
 
-    def _objects(
-        self, annotations: Sequence[Mapping[str, Any]], name: str, stems: Sequence[str]
-    ) -> dict[int, JsonObject]:
+    def _objects(self, annotations: Sequence[_Annotation], name: str, stems: Sequence[str]) -> dict[int, JsonObject]:
         ids = _own_ids(annotations) or range(1, len(annotations) + 1)
         objects = {}
-        for object_id, entry in zip(ids, annotations, strict=True):
-            segmentations = entry.get("segmentations")
-            label = self.labels[entry["category_id"]]
-            if not isinstance(segmentations, list):
+        for object_id, one in zip(ids, annotations, strict=True):
+            if one.length is None:
                 self.problems.append(
-                    f"Video {name}, object {object_id} ({label}) has no segmentations; it is left out."
+                    f"Video {name}, object {object_id} ({one.label}) has no segmentations; it is left out."
                 )
                 continue
-            if len(segmentations) != len(stems):
+            if one.length != len(stems):
                 self.problems.append(
-                    f"Video {name}, object {object_id} ({label}) has {len(segmentations)} segmentations for "
+                    f"Video {name}, object {object_id} ({one.label}) has {one.length} segmentations for "
                     f"{len(stems)} frames; those that have a frame are taken."
                 )
-            present = {at: found for at, found in enumerate(segmentations[: len(stems)]) if found is not None}
-            identity = entry.get("id")
-            objects[object_id] = JsonObject(label, present, identity if type(identity) is int else None)
+            entries = np.array([[-1, one.start, one.end]], np.int64)
+            objects[object_id] = JsonObject(one.label, entries, one.has_masks, one.identity)
         return objects
 
 
 class _Coco(_Reader):
     owner_key = "image_id"
     owner_list = "images"
+
+    def measure(self, entry: Mapping[str, Any]) -> tuple[int | None, bool]:
+        has_mask = entry.get("segmentation") is not None
+        return (1 if has_mask else None), has_mask
 
     def videos(self) -> Iterator[JsonVideo]:
         for folder, images in self._folders().items():
@@ -299,7 +277,8 @@ class _Coco(_Reader):
             if size is None or len(sizes) > 1:
                 self._drop(annotations, f"Video {folder} has images of several sizes, or of none that is told,")
             else:
-                yield JsonVideo(folder, tuple(images), *size, self._objects(annotations, images, folder))
+                objects = self._objects(annotations, images, folder)
+                yield JsonVideo(folder, tuple(images), *size, objects, self.segmentations)
 
     def _folders(self) -> dict[str, dict[str, dict[str, Any]]]:
         """By folder, and then by name without suffix in natural order, the images."""
@@ -318,25 +297,28 @@ class _Coco(_Reader):
         }
 
     def _objects(
-        self, annotations: Sequence[Mapping[str, Any]], images: Mapping[str, Mapping[str, Any]], name: str
+        self, annotations: Sequence[_Annotation], images: Mapping[str, Mapping[str, Any]], name: str
     ) -> dict[int, JsonObject]:
         positions = {image["id"]: position for position, image in enumerate(images.values())}
         ids = _track_ids(annotations) or range(1, len(annotations) + 1)
         labels: dict[int, str] = {}
-        found: dict[int, dict[int, Any]] = {}
-        for object_id, entry in zip(ids, annotations, strict=True):
-            label = self.labels[entry["category_id"]]
-            if labels.setdefault(object_id, label) != label:
+        found: dict[int, list[tuple[int, int, int]]] = {}
+        for object_id, one in zip(ids, annotations, strict=True):
+            if labels.setdefault(object_id, one.label) != one.label:
                 self.problems.append(
-                    f"Video {name}, object {object_id} is both {labels[object_id]} and {label}; the first is taken."
+                    f"Video {name}, object {object_id} is both {labels[object_id]} and {one.label}; the first is taken."
                 )
-            position, segmentation = positions[entry["image_id"]], entry.get("segmentation")
-            frames = found.setdefault(object_id, {})
-            if segmentation is None:
-                self.problems.append(f"Video {name}, object {object_id} ({label}) has an annotation without a mask.")
+            entries = found.setdefault(object_id, [])
+            if one.has_masks:
+                entries.append((positions[one.owner], one.start, one.end))
             else:
-                frames[position] = _Parts((*frames.get(position, ()), segmentation))
-        return {object_id: JsonObject(labels[object_id], frames) for object_id, frames in found.items()}
+                self.problems.append(
+                    f"Video {name}, object {object_id} ({one.label}) has an annotation without a mask."
+                )
+        return {
+            object_id: JsonObject(labels[object_id], np.array(entries, np.int64).reshape(-1, 3), bool(entries))
+            for object_id, entries in found.items()
+        }
 
 
 def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -345,20 +327,24 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
     return size if all(type(side) is int and 0 < side < 2**20 for side in size) else None  # type: ignore[return-value]
 
 
-def _own_ids(annotations: Sequence[Mapping[str, Any]]) -> list[int] | None:
+def _own_ids(annotations: Sequence[_Annotation]) -> list[int] | None:
     """The object ids that a video's annotations carry; None unless each has one of its own."""
-    ids = [entry.get(TRACK_KEYS[0]) for entry in annotations]
-    whole = [object_id for object_id in ids if type(object_id) is int]
+    ids = [one.tracks[0] for one in annotations]
+    whole = [object_id for object_id in ids if object_id is not None]
     return whole if whole and len(set(whole)) == len(ids) else None
 
 
-def _track_ids(annotations: Sequence[Mapping[str, Any]]) -> list[int] | None:
+def _track_ids(annotations: Sequence[_Annotation]) -> list[int] | None:
     """The object id of each of a video's annotations, by the first key that all of them have."""
-    for key in TRACK_KEYS:
-        whole = [entry[key] for entry in annotations if type(entry.get(key)) is int]
+    for key in range(len(TRACK_KEYS)):
+        whole = [number for one in annotations if (number := one.tracks[key]) is not None]
         if whole and len(whole) == len(annotations):
             return whole
     return None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 def _identity(entry: Any, number: int) -> str:

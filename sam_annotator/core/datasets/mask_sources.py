@@ -1,13 +1,14 @@
 """Masks from wherever a person points: a dataset's JSON, a folder of indexed PNGs, a tree of annotations."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.datasets.annotated_video import read_annotated
 from sam_annotator.core.datasets.davis_masks import read_davis
-from sam_annotator.core.datasets.json_source import read_dataset_json
-from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.datasets.json_source import reading_dataset_json
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, finished
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.store import AnnotationStore
@@ -18,7 +19,14 @@ KINDS: Final = ("auto", "json", "davis")
 
 
 def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = None) -> MaskedVideos:
-    """The videos of a published dataset.
+    """As `reading_dataset`, at once."""
+    return finished(reading_dataset(path, kind, names))
+
+
+def reading_dataset(
+    path: Path, kind: SourceKind = "auto", names: Path | None = None
+) -> Generator[ReadProgress, None, MaskedVideos]:
+    """The videos of a published dataset. Yields how far it is, where that takes time.
 
     Args:
         path: the JSON of YouTube-VIS or COCO; or a folder of indexed PNGs as DAVIS and YouTube-VOS have them.
@@ -36,10 +44,12 @@ def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = Non
         return read_davis(path, names)
     if names is not None:
         raise InputError(f"{path} names its objects itself; --names is for PNG masks.")
-    return read_dataset_json(path)
+    return (yield from reading_dataset_json(path))
 
 
-def read_masks(path: Path, videos_root: Path | None, kind: SourceKind = "auto") -> MaskedVideos:
+def reading_masks(
+    path: Path, videos_root: Path | None, kind: SourceKind = "auto"
+) -> Generator[ReadProgress, None, MaskedVideos]:
     """The same, and trees of annotations: a folder that is not said to be `davis` is one.
 
     Args:
@@ -49,7 +59,7 @@ def read_masks(path: Path, videos_root: Path | None, kind: SourceKind = "auto") 
         InputError: there is no such thing, or nothing is annotated.
     """
     if kind != "auto" or path.is_file():
-        return read_dataset(path, kind)
+        return (yield from reading_dataset(path, kind))
     tree = open_tree(path, videos_root)
     source = read_annotated(tree.videos, tree.store)
     if not source.videos:
@@ -61,7 +71,7 @@ def open_tree(path: Path, videos_root: Path | None) -> Tree:
     """A tree of annotations, unread.
 
     Args:
-        videos_root: as `read_masks` has it.
+        videos_root: as `reading_masks` has it.
 
     Raises:
         InputError: there is no such folder, or no videos.

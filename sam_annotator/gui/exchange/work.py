@@ -11,7 +11,8 @@ from sam_annotator.core.datasets import tree_export
 from sam_annotator.core.datasets.convert_report import Report
 from sam_annotator.core.datasets.importing import ImportOptions, import_masks
 from sam_annotator.core.datasets.mask_export import MaskOptions
-from sam_annotator.core.datasets.mask_sources import SourceKind, read_dataset
+from sam_annotator.core.datasets.mask_sources import SourceKind, reading_dataset
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, check_apart, convert
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.store import AnnotationStore
@@ -128,7 +129,7 @@ def import_dataset(
     yield Step(f"reading {dataset.name}")
     report = None
     try:
-        source = read_dataset(dataset, kind, names)
+        source = yield from _read(reading_dataset(dataset, kind, names), dataset.name)
         with closing(import_masks(source, videos, store, options)) as steps:  # type: ignore[type-var]
             for step in steps:
                 report = step.report
@@ -138,3 +139,14 @@ def import_dataset(
     if report is None:
         return Outcome(f"{dataset} has no frame for any of these videos.", False, False)
     return Outcome(str(report), True, report.is_clean, report)
+
+
+def _read(reading: Generator[ReadProgress, None, MaskedVideos], name: str) -> Generator[Step, None, MaskedVideos]:
+    """A dataset's file as it is read, in MB: the numbers of a bar have their limits."""
+    while True:
+        try:
+            at = next(reading)
+        except StopIteration as end:
+            source: MaskedVideos = end.value
+            return source
+        yield Step(f"reading {name} (MB)", at.done // 2**20, max(at.total // 2**20, 1))

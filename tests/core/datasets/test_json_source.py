@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from sam_annotator.core.datasets.json_source import decode_segmentation, read_dataset_json
+from sam_annotator.core.datasets.json_source import read_dataset_json, reading_dataset_json
+from sam_annotator.core.datasets.json_video import decode_segmentation
 from sam_annotator.core.datasets.masked_video import MaskedVideos
 from sam_annotator.core.errors import InputError
 from tests.small_dataset import (
@@ -219,3 +220,24 @@ def test_any_tree_of_entries_is_read_without_a_silent_loss(tmp_path: Path, data:
     for video in source.videos:
         for position in range(len(video.frames)):
             video.read(position)
+
+
+def test_the_order_of_the_keys_and_of_the_annotations_says_nothing(tmp_path: Path) -> None:
+    content = document({"lake": (2, [(3, [blob(1, 1), None])]), "sea": (1, [(8, [ring()]), (3, [blob(2, 2)])])})
+    turned = dict(reversed(content.items())) | {"annotations": content["annotations"][::-1]}
+    straight, other = read(tmp_path, content).videos, read_dataset_json(write_json(tmp_path / "b.json", turned)).videos
+    assert [(video.name, video.frames) for video in other] == [(video.name, video.frames) for video in straight]
+    np.testing.assert_array_equal(other[0].read(0).masks[1], blob(1, 1))
+    np.testing.assert_array_equal(other[1].read(0).masks[2], ring())
+
+
+def test_reading_tells_how_far_it_is_from_the_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sam_annotator.core.json_members._CHUNK", 100)
+    monkeypatch.setattr("sam_annotator.core.datasets.json_source._TOLD_EVERY", 100)
+    path = write_json(tmp_path / "x.json", document({"lake": (1, [(3, [ring()])] * 9)}))
+    steps = list(reading_dataset_json(path))
+    assert {step.total for step in steps} == {2 * path.stat().st_size}
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert steps[0].done == 100
+    assert steps[-1].done == steps[-1].total
+    assert len(steps) > 20

@@ -14,8 +14,12 @@ from sam_annotator.core.datasets.records import ReadObject
 from sam_annotator.core.datasets.youtube_vis.layout import other_splits
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.json_members import JsonMembers, NotJsonError
 
 _LISTED: Final = 3
+
+_LONGEST_LINE: Final = 2**22
+"""Bytes; we write a video a line."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +104,32 @@ def _differing(ours: Sequence[Category], theirs: Sequence[Category]) -> list[str
 
 
 def _categories_of_split(path: Path) -> tuple[Category, ...]:
-    """The categories of a dataset's JSON; none if it is not one, or has none."""
+    """The categories of a dataset's JSON; none if it is not one, or has none. The rest of it may be gigabytes."""
     try:
-        document = _head(path)
+        document = _head_of_ours(path)
+        if document is None:
+            members = JsonMembers.read(path)
+            if members is None or not members.is_list("videos"):
+                return ()
+            document = {"categories": members.value("categories")}
     except OSError as error:
         raise InputError(f"{path}, a split of the same dataset, cannot be read ({error.strerror}).") from error
-    except orjson.JSONDecodeError as error:
+    except NotJsonError as error:
         raise InputError(f"{path}, a split of the same dataset, is not valid JSON ({error}); remove it.") from error
-    if not isinstance(document, dict) or not isinstance(document.get("videos"), list):
-        return ()
     return categories_of(path, document) if document.get("categories") else ()
 
 
-def _head(path: Path) -> Any:
-    """What a dataset's JSON says before its annotations, where a line begins with them: the rest may be gigabytes."""
+def _head_of_ours(path: Path) -> Any:
+    """What a JSON that we wrote says before its annotations, which begin a line; None: others wrote it."""
     lines: list[bytes] = []
     with path.open("rb") as stream:
-        for line in stream:
+        while line := stream.readline(_LONGEST_LINE):
             if line.startswith(b'"annotations":['):
-                return orjson.loads(b"".join(lines).rstrip().removesuffix(b",") + b"}")
+                try:
+                    return orjson.loads(b"".join(lines).rstrip().removesuffix(b",") + b"}")
+                except orjson.JSONDecodeError:
+                    return None
             lines.append(line)
-    return orjson.loads(b"".join(lines))
+            if not lines[0].startswith(b'{"info":{') or not line.endswith(b"\n"):
+                return None
+    return None

@@ -1,0 +1,109 @@
+"""The members of a JSON object, read one by one: the same as by reading it whole, valid or not."""
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sam_annotator.core import json_members
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.json_members import JsonMembers, NotJsonError
+
+TRICKY = 'ab"\\[]{}é \n'
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(TRICKY, max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(TRICKY, max_size=3), inner, max_size=4),
+    max_leaves=25,
+)
+objects = st.dictionaries(st.text(TRICKY, max_size=3), values, max_size=5)
+often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts and escapes are cut by the border of a piece."""
+    monkeypatch.setattr(json_members, "_CHUNK", 7)
+
+
+def read(path: Path, content: bytes, names: Any = ()) -> Any:
+    path.write_bytes(content)
+    members = JsonMembers.read(path)
+    if members is None:
+        return None
+    found = {name: members.value(name) for name in names}
+    for name in filter(members.is_list, names):
+        entries = list(members.entries(name))
+        assert [value for value, *_extent in entries] == found[name]
+        assert all(orjson.loads(content[start:end]) == value for value, start, end in entries if end)
+    return found
+
+
+@often
+@given(document=objects, indent=st.sampled_from([None, 1]), is_ascii=st.booleans())
+def test_each_member_and_each_entry_is_what_it_is_in_the_whole(
+    tmp_path: Path, small_pieces: None, document: dict[str, Any], indent: int | None, is_ascii: bool
+) -> None:
+    content = json.dumps(document, indent=indent, ensure_ascii=is_ascii).encode()
+    assert read(tmp_path / "x.json", content, document) == document
+
+
+@often
+@given(document=objects, data=st.data())
+def test_what_is_no_json_is_told_and_nothing_else(
+    tmp_path: Path, small_pieces: None, document: dict[str, Any], data: st.DataObject
+) -> None:
+    content = json.dumps(document).encode()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content)))
+        put = data.draw(st.sampled_from([b"", *(bytes([one]) for one in b'"\\[]{},:1 ')]))
+        content = content[:at] + put + content[at + data.draw(st.integers(0, 1)) :]
+    try:
+        expected = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        expected = NotJsonError
+    names = expected if isinstance(expected, dict) else document
+    try:
+        found = read(tmp_path / "x.json", content, names)
+    except NotJsonError:
+        found = NotJsonError
+    if expected is NotJsonError and isinstance(found, dict):  # members that nobody asked for are not looked into
+        assert set(found) == set(document)
+        return
+    assert found == (expected if expected is NotJsonError or isinstance(expected, dict) else None)
+
+
+def test_memory_holds_an_entry_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_members, "_CHUNK", 2**18)
+    path = tmp_path / "large.json"
+    line = b'{"id":1,"runs":"' + b"0123[456789PQ" * 1500 + b'"}'
+    path.write_bytes(b'{"annotations":[' + b",\n".join([line] * 600) + b'],"videos":[{"id":7}]}')
+    tracemalloc.start()
+    members = JsonMembers.read(path)
+    assert members is not None
+    assert sum(entry["id"] for entry, *_extent in members.entries("annotations")) == 600
+    assert members.value("videos") == [{"id": 7}]
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert path.stat().st_size > 10_000_000 > 3 * peak
+
+
+def test_a_file_that_was_changed_meanwhile_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"annotations": [{"id": 1}]}')
+    members = JsonMembers.read(path)
+    assert members is not None
+    path.write_text('{"other": [], "annotations": [{"id": 1}]}')
+    with pytest.raises(InputError, match="was changed while it was read"):
+        members.value("annotations")
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read any more"):
+        list(members.entries("annotations"))
+
+
+def test_the_mark_that_some_editors_put_first_is_passed_over(tmp_path: Path) -> None:
+    assert read(tmp_path / "x.json", b'\xef\xbb\xbf \n{"a": [1]}', ["a"]) == {"a": [1]}
