@@ -5,11 +5,12 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.colors import object_color
-from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeCanvas, LabelmeShape
+from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape
 from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_vertices
 from sam_annotator.gui.overlay import MaskPicture, picture_of
 from sam_annotator.gui.paint import Held, MaskPictures, ShrunkImage, paint_held, paint_object, paint_prompt
 from sam_annotator.gui.strokes import Stroke, paint_brush, paint_stroke, resized
+from sam_annotator.gui.undo_steps import UndoableCanvas
 
 _DRAG_PIXELS = 6
 _BRUSH_RADIUS = 8.0
@@ -17,7 +18,7 @@ _BRUSH_KEYS = (Qt.Key_BracketLeft, Qt.Key_BracketRight, Qt.Key_Escape)
 _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
 
 
-class AnnotationCanvas(LabelmeCanvas):
+class AnnotationCanvas(UndoableCanvas):
     """Where a person points at things.
 
     With the brush: left paints, right or Shift erases, [ and ] or Alt and the wheel change its size.

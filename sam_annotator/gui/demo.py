@@ -302,7 +302,7 @@ def _check_dataset(folder: Path, videos_root: Path, report: Report) -> None:
     """Make the dataset and compare each of its masks with what the annotations say, pixel for pixel."""
     store, dataset = AnnotationStore(folder / "annotations"), folder / "dataset"
     videos = find_videos(videos_root)
-    *_steps, last = convert(videos, store, dataset, ConvertOptions())
+    *_steps, last = convert(videos, store, dataset, ConvertOptions(present=True))
     report(str(last.report))
     content = json.loads(annotations_path(dataset, "train").read_text(encoding="utf-8"))
     compared = _compare(content, videos, store)

@@ -14,12 +14,12 @@ from sam_annotator.core.masks import Mask, object_mask
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.session import LoadedFrame
 from sam_annotator.gui.shapes import from_labelme, to_labelme
+from sam_annotator.gui.undo_steps import Step
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
 
-State = list[LabelmeShape]  # what stood on the canvas once
-Change = Callable[[State], State | None]  # None: the state makes no sense any more
+Change = Callable[[Step], Step | None]  # None: the step makes no sense any more
 
 
 class FrameView:
@@ -28,6 +28,7 @@ class FrameView:
     def __init__(self, window: "AnnotationWindow") -> None:
         self._window = window
         self._size = QtCore.QSize()
+        self._told: frozenset[int] = frozenset()  # of which objects it is clear that they are not here
 
     def show(self, frame: LoadedFrame) -> None:
         """Show another frame. Zoom and scroll stay, unless the image has another size than the one before."""
@@ -49,11 +50,12 @@ class FrameView:
         self._window.canvas.shape_backups.clear()
         shapes = () if annotation is None else annotation.shapes
         self._window.load_shapes([to_labelme(shape) for shape in shapes])
+        self._window.canvas.absent_ids = self._told = frozenset() if annotation is None else annotation.absent_ids
         self._window.load_flags({} if annotation is None else dict(annotation.flags))
 
     def reload(self, annotation: FrameAnnotation | None, change: Change | None = None) -> bool:
         """Show what the file says now, after others wrote it. What the person did before can be undone still where it
-        means something: where nothing has changed here, or the `change` can be made to the earlier states as well.
+        means something: where nothing has changed here, or the `change` can be made to the earlier steps as well.
 
         Returns:
             False if edits that could be undone are forgotten.
@@ -62,15 +64,15 @@ class FrameView:
         earlier = list(canvas.shape_backups)[:-1]
         shown = () if annotation is None else annotation.shapes
         if change is not None:
-            changed = [change(state) for state in earlier]
-            lost = max((number for number, state in enumerate(changed) if state is None), default=-1)
+            changed = [change(step) for step in earlier]
+            lost = max((number for number, step in enumerate(changed) if step is None), default=-1)
             kept = changed[lost + 1 :]
         else:
             kept = earlier if _frozen(self._window.listed_shapes()) == shown else []
         self.show_annotation(annotation)
-        states = _without_repeats([*kept, *canvas.shape_backups])
+        steps = _without_repeats([*kept, *canvas.shape_backups])
         canvas.shape_backups.clear()
-        canvas.shape_backups.extend(states)
+        canvas.shape_backups.extend(steps)
         self._window.refresh_undo()
         return len(kept) == len(earlier)
 
@@ -80,11 +82,40 @@ class FrameView:
         return replace(
             start,
             shapes=tuple(from_labelme(shape) for shape in self._window.listed_shapes()),
+            absent_ids=frozenset(i for i in self.absent_ids() if i in start.absent_ids or self._is_elsewhere(i)),
             flags=self._window.checked_flags(),
             width=self._size.width(),
             height=self._size.height(),
             image_data=base64.b64encode(image).decode("ascii") if image is not None else start.image_data,
         )
+
+    def take_over(self, mine: FrameAnnotation, stands: FrameAnnotation) -> None:
+        """The frame was saved: show what its file says now, which may be more than `mine`."""
+        new = stands.absent_ids - self._told
+        if stands.shapes != mine.shapes:
+            self.show_annotation(stands)
+        self._window.canvas.absent_ids = self._told = stands.absent_ids
+        for object_id in new:
+            name = f"{object_id} {self.label_of(object_id) or ''}".strip()
+            self._window.show_hint(f"{name} is not here: no propagation brings it back. Ctrl+Z takes that back.")
+
+    def absent_ids(self) -> frozenset[int]:
+        """Objects of which the person says that they are not in the frame that is shown."""
+        absent: frozenset[int] = self._window.canvas.absent_ids
+        return absent
+
+    def say_absent(self, object_id: int, *, is_absent: bool = True) -> None:
+        """Say of an object that has no shapes here that it is not here, or that it may be; one step of undo."""
+        canvas, ids = self._window.canvas, frozenset((object_id,))
+        canvas.backup_shapes()
+        canvas.absent_ids = canvas.absent_ids | ids if is_absent else canvas.absent_ids - ids
+        self._window.mark_dirty()
+
+    def _is_elsewhere(self, object_id: int) -> bool:
+        """Whether another frame shows the object: else who deletes it here deletes it altogether."""
+        session = self._window.session
+        track = None if session.tracks is None else session.tracks.get(object_id)
+        return session.tracks is None or (track is not None and not track.frames <= {session.index})
 
     def shapes_of(self, object_id: int) -> list[LabelmeShape]:
         return [shape for shape in self._window.listed_shapes() if shape.group_id == object_id]
@@ -118,14 +149,14 @@ class FrameView:
             self._window.fit_image()
 
 
-def _frozen(state: Iterable[LabelmeShape]) -> tuple[Shape, ...]:
-    return tuple(from_labelme(shape) for shape in state)
+def _frozen(shapes: Iterable[LabelmeShape]) -> tuple[Shape, ...]:
+    return tuple(from_labelme(shape) for shape in shapes)
 
 
-def _without_repeats(states: Sequence[State]) -> list[State]:
-    """States of undo, each other than the one before it; of equal ones the last."""
-    frozen = [_frozen(state) for state in states]
-    return [state for number, state in enumerate(states) if frozen[number] not in frozen[number + 1 : number + 2]]
+def _without_repeats(steps: Sequence[Step]) -> list[Step]:
+    """Steps of undo, each other than the one before it; of equal ones the last."""
+    frozen = [(_frozen(step), step.absent) for step in steps]
+    return [step for number, step in enumerate(steps) if frozen[number] not in frozen[number + 1 : number + 2]]
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QtGui.QImage:

@@ -18,11 +18,18 @@ class KnownObject:
 
     Attributes:
         is_here: it has a shape in the frame already.
+        is_absent: a person says that it is not in the frame.
     """
 
     object_id: int
     label: str
     is_here: bool
+    is_absent: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How soon it is offered."""
+        return 2 if self.is_absent else int(self.is_here)
 
 
 @dataclass(frozen=True)
@@ -213,9 +220,10 @@ class NameDialog(QtWidgets.QDialog):
             self._add(self._old.object_id, self._old.label, "keep")
         self._add(self._new_id, "", "new object")
         label = self._label()
-        for item in sorted(self._objects, key=lambda item: (item.label != label, item.is_here, item.object_id)):
+        notes = ("missing here", self._here, "not here, as was said")
+        for item in sorted(self._objects, key=lambda item: (item.label != label, item.rank, item.object_id)):
             if self._old is None or item.object_id != self._old.object_id:
-                self._add(item.object_id, item.label, self._here if item.is_here else "missing here")
+                self._add(item.object_id, item.label, notes[item.rank])
         self.object.setCurrentIndex(max(self.object.findData(chosen), 0) if chosen is not None else self._proposed())
 
     def _proposed(self) -> int:
@@ -223,7 +231,7 @@ class NameDialog(QtWidgets.QDialog):
         if self._old is not None:
             return 0
         label = self._label()
-        missing = [item.object_id for item in self._objects if item.label == label and not item.is_here]
+        missing = [item.object_id for item in self._objects if item.label == label and not item.rank]
         return self.object.findData(missing[0]) if missing else 0
 
     def _add(self, object_id: int, label: str, note: str) -> None:

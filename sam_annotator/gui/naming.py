@@ -160,6 +160,7 @@ class Naming:
             shape.description, shape.flags = name.description, dict(name.flags)
             window.refresh_listed_shape(shape)
         window.canvas.backup_shapes()
+        window.canvas.absent_ids -= {old_id}  # it became another: nobody says that it is not here
         window.canvas.update()
         window.mark_dirty()
         if name.object_id == old_id:
@@ -202,9 +203,9 @@ class Naming:
             self._spare.update(object_ids)
 
     def _known_objects(self) -> list[KnownObject]:
-        here = self._window.view.object_ids()
+        here, absent = self._window.view.object_ids(), self._window.view.absent_ids()
         return [
-            KnownObject(track.object_id, track.label, track.object_id in here)
+            KnownObject(track.object_id, track.label, track.object_id in here, track.object_id in absent)
             for track in self._window.session.tracks.tracks()
         ]
 

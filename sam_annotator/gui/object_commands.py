@@ -8,10 +8,11 @@ from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import VideoTracks, change_object_id, delete_object, relabel_object
+from sam_annotator.core.tracks import VideoTracks, admit_object, change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video
 from sam_annotator.gui.engine_thread import Priority
-from sam_annotator.gui.frame_view import Change, State
+from sam_annotator.gui.frame_view import Change
+from sam_annotator.gui.undo_steps import Step
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -30,6 +31,7 @@ class ObjectCommands(QtCore.QObject):
         super().__init__(window)
         self._window = window
         self.is_busy = False
+        window.objects_panel.admit_wanted.connect(self.admit)
 
     def must_wait(self) -> bool:
         """True, and a sentence, while a propagation would go on writing what is changed, or a new object's proposal is
@@ -84,17 +86,35 @@ class ObjectCommands(QtCore.QObject):
             self._start(f"changing object {object_id} to {new_id}", work, partial(_renumbered, object_id, new_id))
 
     def delete(self, object_id: int, where: str) -> None:
-        """Delete an object: in this `frame`, from it `onward`, or in the whole `video`."""
-        if where == "frame":
-            self._window.view.replace_object(object_id, ())
+        """Delete an object: in this `frame`, from it `onward`, or in the whole `video`.
+
+        In frames that it is deleted from while others show it, it counts as not there: no propagation brings it back.
+        """
+        view, session = self._window.view, self._window.session
+        if where == "frame" and view.shapes_of(object_id):
+            view.replace_object(object_id, ())
             self._window.mark_dirty()
-            return
-        index = self._window.session.index
-        self._start(
-            f"deleting object {object_id}",
-            partial(self._change, delete_object, object_id, first=index if where == "onward" else 0),
-            lambda state: [shape for shape in state if shape.group_id != object_id],
-        )
+        elif where == "frame":
+            view.say_absent(object_id)
+        else:
+            first = session.index if where == "onward" else 0
+            track = session.tracks.get(object_id) if session.tracks else None
+            is_absent = track is not None and any(index < first for index in track.frames)
+            work = partial(delete_object, is_absent=is_absent)
+            self._start(
+                f"deleting object {object_id}",
+                partial(self._change, work, object_id, first=first),
+                partial(_deleted, object_id, is_absent),
+                f"Object {object_id} is not there from this frame on: no propagation brings it back." * is_absent,
+            )
+
+    def admit(self, object_id: int, where: str) -> None:
+        """Take it back that an object is not there: in this `frame`, or in the whole `video`."""
+        if where == "frame":
+            self._window.view.say_absent(object_id, is_absent=False)
+        else:
+            work = partial(self._change, admit_object, object_id)
+            self._start(f"letting object {object_id} in again", work, partial(_admitted, object_id))
 
     def take_back(self, steps: Callable[[], Iterator[int]]) -> None:
         """Undo a propagation."""
@@ -108,11 +128,13 @@ class ObjectCommands(QtCore.QObject):
 
     def _frames(self, object_id: int, first: int) -> Iterable[int]:
         track = self._window.session.tracks.get(object_id)
-        known = () if track is None else track.frames | track.answered_frames
+        known = () if track is None else track.known_frames
         return [index for index in sorted(known) if index >= first]
 
-    def _start(self, doing: str, work: Callable[[], Iterator[int]], change: Change | None = None) -> None:
-        """Do it; `change` is what it means to the shapes of one frame, if that can be said."""
+    def _start(
+        self, doing: str, work: Callable[[], Iterator[int]], change: Change | None = None, said: str = ""
+    ) -> None:
+        """Do it; `change` is what it means to the shapes of one frame, if that can be said; `said` is, afterwards."""
         window = self._window
         if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
             return
@@ -122,7 +144,7 @@ class ObjectCommands(QtCore.QObject):
         window.status.show_doing(doing)
         job = window.files.submit(lambda: steps, Priority.CLICK)
         job.progressed.connect(partial(self._on_frame, window.session.tracks))
-        job.succeeded.connect(lambda _result: self._end(None, change))
+        job.succeeded.connect(lambda _result: self._end(None, change, said))
         job.cancelled.connect(lambda: self._end(None))
         job.failed.connect(self._end)
 
@@ -131,7 +153,7 @@ class ObjectCommands(QtCore.QObject):
         tracks.set_frame(index, annotation)
         self._window.mark_file_annotated(index, annotation is not None)
 
-    def _end(self, message: str | None, change: Change | None = None) -> None:
+    def _end(self, message: str | None, change: Change | None = None, said: str = "") -> None:
         window = self._window
         self.is_busy = False
         window.setEnabled(True)
@@ -139,24 +161,37 @@ class ObjectCommands(QtCore.QObject):
         window.canvas.setFocus()
         window.navigator.reload_frame(change)
         window.refresh_panels()
+        if said:
+            window.show_hint(said)
         if message:
             window.navigator.reread_video()
             window.show_error("Not everything could be changed", message)
 
 
-def _relabelled(labels: Mapping[int, str], state: State) -> State:
-    for shape in state:
+def _relabelled(labels: Mapping[int, str], step: Step) -> Step:
+    for shape in step:
         shape.label = labels.get(shape.group_id, shape.label)
-    return state
+    return step
 
 
-def _renumbered(old: int, new: int, state: State) -> State | None:
+def _renumbered(old: int, new: int, step: Step) -> Step | None:
     """None where another object had the new id then."""
-    if any(shape.group_id == new for shape in state):
+    if new in step.object_ids():
         return None
-    for shape in state:
+    for shape in step:
         shape.group_id = new if shape.group_id == old else shape.group_id
-    return state
+    step.absent = frozenset(new if object_id == old else object_id for object_id in step.absent)
+    return step
+
+
+def _deleted(object_id: int, is_absent: bool, step: Step) -> Step:
+    absent = step.absent | {object_id} if is_absent else step.absent - {object_id}
+    return Step([shape for shape in step if shape.group_id != object_id], absent)
+
+
+def _admitted(object_id: int, step: Step) -> Step:
+    step.absent -= {object_id}
+    return step
 
 
 def _with_annotations(

@@ -93,7 +93,8 @@ class PropagationPanel(QtCore.QObject):
         every = tracks.tracks()
         filled = frozenset[int]().union(*(track.frames for track in every))
         keys = frozenset[int]().union(*(track.key_frames for track in every))
-        self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames()))
+        absent = frozenset[int]().union(*(track.absent_frames for track in every))
+        self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames(), absent))
 
     def _is_ready(self) -> bool:
         """Whether a run can begin; what the person corrected is accepted, and saved."""

@@ -195,8 +195,7 @@ class AnnotationWindow(LabelmeWindow):
                 self.show_error("Not saved", str(error))
             return False
         self._last_error = ""
-        if stands.shapes != mine.shapes:
-            self.view.show_annotation(stands)
+        self.view.take_over(mine, stands)
         self.mark_file_annotated(self.session.index, self.session.base is not None)
         self.show_saved()
         self.schedule_refresh()
@@ -320,7 +319,8 @@ class AnnotationWindow(LabelmeWindow):
     def refresh_panels(self) -> None:
         """Show the objects and what is annotated."""
         tracks = self.session.tracks
-        self.objects_panel.show_tracks(tracks.tracks() if tracks else (), self.session.total, self.view.object_ids())
+        here, absent = self.view.object_ids(), self.view.absent_ids()
+        self.objects_panel.show_tracks(tracks.tracks() if tracks else (), self.session.total, here, absent)
         self.propagation_panel.show_marks()
         self.navigator.count_current()
         self.hand.check()

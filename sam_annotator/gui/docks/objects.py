@@ -9,7 +9,9 @@ from sam_annotator.core.tracks import Track
 from sam_annotator.gui.colors import object_color
 
 _ID = Qt.UserRole
+_ABSENT = Qt.UserRole + 1  # in how many frames it is not, said by a person
 _NAME, _FRAMES = 0, 1
+_NOT_HERE = "  (not here)"
 
 
 class ObjectsPanel(QtWidgets.QWidget):
@@ -21,6 +23,7 @@ class ObjectsPanel(QtWidgets.QWidget):
         refine_wanted(int), paint_wanted(int): its mask in this frame is to be changed by clicks, or with the brush.
         rename_wanted(int), delete_wanted(int, str), renumber_wanted(int): from the context menu or keys;
             the text is where: 'frame', 'onward' or 'video'.
+        admit_wanted(int, str): it is not true any more that the object is not there: in this 'frame', in the 'video'.
     """
 
     selected = QtCore.pyqtSignal(int)
@@ -30,6 +33,7 @@ class ObjectsPanel(QtWidgets.QWidget):
     rename_wanted = QtCore.pyqtSignal(int)
     renumber_wanted = QtCore.pyqtSignal(int)
     delete_wanted = QtCore.pyqtSignal(int, str)
+    admit_wanted = QtCore.pyqtSignal(int, str)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,8 +57,15 @@ class ObjectsPanel(QtWidgets.QWidget):
         self._pages.addWidget(self.tree)
         self.show_tracks((), 0, frozenset())
 
-    def show_tracks(self, tracks: Iterable[Track], total: int, here: frozenset[int]) -> None:
-        """Show the tracks of a video of `total` frames; `here` are the ids in the frame that is shown."""
+    def show_tracks(
+        self, tracks: Iterable[Track], total: int, here: frozenset[int], absent: frozenset[int] = frozenset()
+    ) -> None:
+        """Show the tracks of a video of `total` frames.
+
+        Args:
+            here: the ids in the frame that is shown; `absent`: those of which a person says that they are not.
+        """
+        self._here, self._absent_here = here, absent
         tracks = tuple(tracks)
         known = {item.data(_NAME, _ID): item for item in self._items()}
         with QtCore.QSignalBlocker(self.tree):
@@ -62,7 +73,7 @@ class ObjectsPanel(QtWidgets.QWidget):
                 self.tree.takeTopLevelItem(self.tree.indexOfTopLevelItem(known[object_id]))
             for row, track in enumerate(tracks):
                 item = known.get(track.object_id) or self._new_item(row, track.object_id)
-                self._fill(item, track, total, track.object_id in here)
+                self._fill(item, track, total)
         self._pages.setCurrentWidget(self.tree if tracks else self._empty)
 
     def checked_ids(self) -> tuple[int, ...]:
@@ -101,14 +112,17 @@ class ObjectsPanel(QtWidgets.QWidget):
         self.tree.insertTopLevelItem(row, item)
         return item
 
-    @staticmethod
-    def _fill(item: QtWidgets.QTreeWidgetItem, track: Track, total: int, is_here: bool) -> None:
-        item.setText(_NAME, f"{track.object_id}  {track.label}")
+    def _fill(self, item: QtWidgets.QTreeWidgetItem, track: Track, total: int) -> None:
+        is_absent = track.object_id in self._absent_here
+        item.setText(_NAME, f"{track.object_id}  {track.label}{_NOT_HERE if is_absent else ''}")
         item.setText(_FRAMES, f"{len(track.frames)}/{total}")
+        item.setData(_FRAMES, _ABSENT, len(track.absent_frames))
+        absent = f", not there in {len(track.absent_frames)} (said by hand)" if track.absent_frames else ""
         keys = len(track.key_frames)
-        item.setToolTip(_FRAMES, f"{len(track.frames)} of {total} frames, {keys} made or approved by hand")
+        item.setToolTip(_FRAMES, f"{len(track.frames)} of {total} frames, {keys} made or approved by hand{absent}")
         font = item.font(_NAME)
-        font.setBold(is_here)
+        font.setBold(track.object_id in self._here)
+        font.setItalic(is_absent)
         item.setFont(_NAME, font)
 
     def _show_menu(self, position: QtCore.QPoint) -> None:
@@ -124,12 +138,14 @@ class ObjectsPanel(QtWidgets.QWidget):
         menu.addAction("Change id…", lambda: self.renumber_wanted.emit(object_id))
         menu.addAction("Go to first frame", lambda: self.opened.emit(object_id))
         menu.addSeparator()
-        for text, where in (
-            ("Delete in this frame", "frame"),
-            ("Delete from this frame on", "onward"),
-            ("Delete in the whole video", "video"),
-        ):
+        is_here, is_absent = object_id in self._here, object_id in self._absent_here
+        frame = [("Delete in this frame" if is_here else "Not in this frame", "frame")] if not is_absent else []
+        for text, where in (*frame, ("Delete from this frame on", "onward"), ("Delete in the whole video", "video")):
             menu.addAction(text, lambda where=where: self.delete_wanted.emit(object_id, where))
+        if is_absent:
+            menu.addAction("May be in this frame again", lambda: self.admit_wanted.emit(object_id, "frame"))
+        if item.data(_FRAMES, _ABSENT):
+            menu.addAction("May be in all frames again", lambda: self.admit_wanted.emit(object_id, "video"))
         menu.popup(self.tree.viewport().mapToGlobal(position))
 
 

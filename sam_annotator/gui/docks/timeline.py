@@ -35,11 +35,13 @@ class FrameMarks:
         filled: frames with a mask of an object.
         keys: frames where a human made or approved one.
         doubtful: frames where a mask may have drifted.
+        absent: frames of which a human says that an object is not there.
     """
 
     filled: frozenset[int] = frozenset()
     keys: frozenset[int] = frozenset()
     doubtful: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()
 
 
 class FrameSlider(QtWidgets.QWidget):
@@ -62,6 +64,7 @@ class FrameSlider(QtWidgets.QWidget):
         self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
         self.setToolTip(
             "Blue: made by hand. Green: propagated. Orange: doubtful. Grey: nothing yet.\n"
+            "Blue above and below: an object is not there, said by hand.\n"
             "Thin line above: encoded, a click is answered at once; amber: being encoded."
         )
 
@@ -101,6 +104,8 @@ class FrameSlider(QtWidgets.QWidget):
         painter.setPen(Qt.NoPen)
         middle = self.height() / 2
         bar = QtCore.QRectF(_MARGIN, middle - 4, max(self.width() - 2 * _MARGIN, 1), 8)
+        if self._total:
+            self._fill(painter, self._marks.absent, _KEY, bar.adjusted(0, -4, 0, 4), least=3.0)
         painter.setBrush(_EMPTY)
         painter.drawRoundedRect(bar, 3, 3)
         if not self._total:
