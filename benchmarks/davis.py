@@ -27,7 +27,7 @@ from PIL import Image
 
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.engine.engines import EngineOptions, make_propagator
-from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask, Propagator, notice_of
+from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask, Propagator, ReachesBack, notice_of
 
 Mask = NDArray[np.bool_]
 TOLERANCE = 0.008
@@ -96,7 +96,7 @@ def boundary_measure(mask: Mask, truth: Mask) -> float:
 def run(
     propagator: Propagator, frames: list[Path], given: Mapping[int, Masks]
 ) -> Iterator[tuple[int, dict[int, PropagatedMask], float]]:
-    """(index, answers, seconds) for every frame but the first.
+    """(index, answers, seconds) for every frame but the first; the way back to a frame counts with it.
 
     Args:
         given: frame -> true masks of all objects; of the first one, and of those that were corrected.
@@ -105,10 +105,26 @@ def run(
     propagator.begin(KeyFrame(index, _image(frames[index]), masks) for index, masks in sorted(given.items()))
     for index, path in enumerate(frames):
         image = _image(path)
+        back = lead_back(propagator, frames, given, index) if index - 1 in given else 0.0
         started = time.perf_counter()
         answers = propagator.step(index, image, given.get(index, {}), wanted)
         if index:
-            yield index, answers, time.perf_counter() - started
+            yield index, answers, back + time.perf_counter() - started
+
+
+def lead_back(propagator: Propagator, frames: list[Path], given: Mapping[int, Masks], index: int) -> float:
+    """From the next frame that is given back to this one, where the propagator asks for it; the seconds it takes."""
+    later = min((key for key in given if key > index), default=index)
+    if later == index or not isinstance(propagator, ReachesBack) or later - index > propagator.farthest_back:
+        return 0.0
+    seconds = 0.0
+    propagator.begin_back()
+    for at in range(later, index - 1, -1):
+        image = _image(frames[at])
+        started = time.perf_counter()
+        propagator.step_back(at, image, given.get(at, {}), frozenset(given[0]))
+        seconds += time.perf_counter() - started
+    return seconds
 
 
 def measure(propagator: Propagator, frames: list[Path], truths: list[Masks], given: Mapping[int, Masks]) -> Figures:

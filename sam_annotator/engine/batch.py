@@ -17,9 +17,10 @@ from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine import engines
 from sam_annotator.engine.engines import EngineOptions
-from sam_annotator.engine.propagation import FrameDone, read_tracks
+from sam_annotator.engine.propagation import FrameDone
 from sam_annotator.engine.propagator import Propagator
 from sam_annotator.engine.runs import FillOptions, Steps, fill_video, plan_video
+from sam_annotator.engine.tracks_to_carry import read_tracks
 
 T = TypeVar("T")
 

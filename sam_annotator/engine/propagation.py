@@ -9,9 +9,9 @@ what a human made or approved is never changed, and neither are objects that wer
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -21,12 +21,22 @@ from sam_annotator.core.images import image_size, read_image
 from sam_annotator.core.masks import Mask, object_mask
 from sam_annotator.core.remarks import Remark
 from sam_annotator.core.store import AnnotationStore, check_size, set_propagated
-from sam_annotator.core.tracks import Track, VideoTracks
+from sam_annotator.core.tracks import Track
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.disjoint import shapes_beside, without_overlap
 from sam_annotator.engine.planning import PropagationRequest, choose_key_frames
-from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, Propagator, forecast_of, notice_of
+from sam_annotator.engine.propagator import (
+    KeyFrame,
+    LearnsOneByOne,
+    PropagatedMask,
+    Propagator,
+    ReachesBack,
+    forecast_of,
+    notice_of,
+)
 from sam_annotator.engine.read_ahead import Image, read_ahead
+from sam_annotator.engine.tracks_to_carry import tracks_to_carry
+from sam_annotator.engine.ways_back import WaysBack
 
 
 class Record(Protocol):
@@ -67,14 +77,6 @@ class FrameDone:
     total: int
     problem: str | None = None
     notice: str | None = None
-
-
-@runtime_checkable
-class LearnsOneByOne(Protocol):
-    """A propagator that can be given its key frames one at a time, after a `begin` with none of them."""
-
-    def learn(self, key_frame: KeyFrame) -> None:
-        """Learn one more key frame, before the first step."""
 
 
 def propagate(
@@ -123,7 +125,7 @@ def propagation_steps(
     pending: Pending = nothing_pending,
 ) -> Generator[str | FrameDone, None, None]:
     """As `propagate`; yields what is done before the first frame, too: it can be overtaken and cancelled there."""
-    tracks = yield from _tracks_to_carry(video, store, request)
+    tracks = yield from tracks_to_carry(video, store, request)
     run = Run(video, store, propagator, request, tracks, record, pending)
     yield from run.forecast(request.passes[0])
     done = 0
@@ -132,6 +134,7 @@ def propagation_steps(
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
                 write = index not in written and request.writes(index)
+                yield from run.reach_back(index)
                 step = run.step(index, image, write=write)
                 if number > 0 and index == request.start:  # the first pass has reported it
                     continue
@@ -179,6 +182,7 @@ class Run:
         self._video, self._store, self._propagator = video, store, propagator
         self._record = record
         self._notices: list[str] = []
+        self._ways: WaysBack | None = None
         self._start = request.start
         self._wanted = frozenset(tracks)
         self.width, self.height = image_size(video.frame_paths[request.start])
@@ -204,6 +208,27 @@ class Run:
         else:
             yield f"learning {len(indices)} key frames"
             self._propagator.begin(self._read_key_frames(indices))
+        if isinstance(self._propagator, ReachesBack):
+            self._ways = WaysBack(self.tracks, frames.step, self._propagator.farthest_back)
+
+    def reach_back(self, index: int, wanted: frozenset[int] | None = None) -> Iterator[str]:
+        """Before the step to a frame: lead the propagator back to it from key frames ahead, if it has yet to be.
+
+        Yields what is being done, before each frame on the way. Arguments: as in `step`.
+        """
+        propagator, known = self._propagator, index == self._start
+        way = None if known or self._ways is None else self._ways.due(index, self._wanted if wanted is None else wanted)
+        if way is None or not isinstance(propagator, ReachesBack):
+            return
+        propagator.begin_back()
+        with closing(read_ahead(self._video.frame_paths[at] for at in way.frames)) as images:
+            for number, (at, image) in enumerate(zip(way.frames, images, strict=True), start=1):
+                yield f"reaching back from frame {way.frames[0] + 1}: {number}/{len(way.frames)}"
+                with suppress(InputError):  # `step` reports it where the run comes by
+                    if isinstance(image, ImageError):
+                        raise image
+                    given = self._given(at, self._read(at, image), self._wanted)
+                    propagator.step_back(at, image, given, way.objects(at))
 
     def key_frames(self, frames: range) -> list[int]:
         """The key frames that are learned before a pass."""
@@ -355,40 +380,3 @@ def _without(annotation: FrameAnnotation, object_ids: frozenset[int]) -> FrameAn
             answered = annotation.propagated_ids - {object_id}
             annotation = replace(annotation.with_object(object_id, ()), propagated_ids=answered)
     return annotation
-
-
-def _tracks_to_carry(
-    video: Video, store: AnnotationStore, request: PropagationRequest
-) -> Generator[str, None, dict[int, Track]]:
-    """The tracks of the objects asked for. Raises InputError if the request cannot be carried out."""
-    if not 0 <= request.first <= request.start <= request.last < len(video):
-        raise InputError(
-            f"{video.name} has the frames 0 to {len(video) - 1}: a run from frame {request.start} cannot fill "
-            f"frames {request.first} to {request.last}. Choose a range of the video that holds the frame to start at."
-        )
-    known = yield from read_tracks(video, store)
-    tracks = {track.object_id: track for track in known.tracks() if track.object_id in request.object_ids}
-    frames = set().union(*request.passes)
-    if request.start in known.problems:
-        raise AnnotationError(known.problems[request.start])
-    if not any(request.start in track.known_frames or track.key_frames & frames for track in tracks.values()):
-        raise InputError(_nothing_to_carry(video, request, frames))
-    return tracks
-
-
-def read_tracks(video: Video, store: AnnotationStore) -> Generator[str, None, VideoTracks]:
-    """Read all annotations of a video, yielding what is being done."""
-    known = VideoTracks()
-    for done in known.scan(video, store):
-        yield f"reading annotations: {done}"
-    return known
-
-
-def _nothing_to_carry(video: Video, request: PropagationRequest, frames: set[int]) -> str:
-    ids = ", ".join(str(object_id) for object_id in request.object_ids)
-    who = f"object {ids} has no mask" if len(request.object_ids) == 1 else f"none of the objects {ids} has a mask"
-    start, first, last = (video.frame_paths[i].name for i in (request.start, min(frames), max(frames)))
-    return (
-        f"Nothing to propagate in {video.name}: {who} in {start}, and no key frame from {first} to {last}. "
-        "Draw or accept a mask in the frame to start from."
-    )

@@ -76,6 +76,45 @@ class Propagator(Protocol):
         """
 
 
+@runtime_checkable
+class LearnsOneByOne(Propagator, Protocol):
+    """A propagator that can be given its key frames one at a time, after a `begin` with none of them."""
+
+    def learn(self, key_frame: KeyFrame) -> None:
+        """Learn one more key frame, before the first step."""
+
+
+@runtime_checkable
+class ReachesBack(Propagator, Protocol):
+    """A propagator that knows more of a frame before a key frame if it was led back to it from there first.
+
+    For those whose memory of key frames ahead does not tell them all that they can know. What it finds on the way back
+    it keeps until `step` comes by, which then answers from both sides. Each frame's steps are the caller's, as always:
+
+        propagator.begin_back()
+        for index in range(key_frame, here - 1, -1):
+            propagator.step_back(index, image, given, wanted)
+        propagator.step(here, image, given, wanted)
+
+    Attributes:
+        farthest_back: so many frames from a key frame it may be led back, which bounds its memory.
+    """
+
+    farthest_back: int
+
+    def begin_back(self) -> None:
+        """A way back begins; what was found on others, and the run itself, stay as they are."""
+
+    def step_back(self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]) -> None:
+        """Go through the next frame of a way back. Arguments as in `step`.
+
+        Each object sets out from the first frame on the way in which it is given and wanted.
+
+        Raises:
+            EngineError: the model failed.
+        """
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What memory a run will take, known before it; as text a sentence for people.

@@ -20,9 +20,10 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import PropagationRequest
-from sam_annotator.engine.propagation import FrameDone, Record, Run, Step, read_tracks
+from sam_annotator.engine.propagation import FrameDone, Record, Run, Step
 from sam_annotator.engine.propagator import Propagator
 from sam_annotator.engine.read_ahead import read_ahead
+from sam_annotator.engine.tracks_to_carry import read_tracks
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,9 @@ def repair_steps(
         yield from run.begin(frames)
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
-                step = run.step(index, image, watch.wanted(index, correction.frame))
+                wanted = watch.wanted(index, correction.frame)
+                yield from run.reach_back(index, wanted)
+                step = run.step(index, image, wanted)
                 if done == 0 or index != correction.frame:
                     done += 1
                     yield FrameDone(index, step.scores, done, total, step.problem, run.take_notice())

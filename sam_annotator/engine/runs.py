@@ -18,7 +18,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import Direction, PropagationRequest, Reach, plan_unfilled
-from sam_annotator.engine.propagation import FrameDone, propagation_steps, read_tracks
+from sam_annotator.engine.propagation import FrameDone, propagation_steps
 from sam_annotator.engine.propagator import Propagator, identity_of
 from sam_annotator.engine.repair import (
     AGREEMENT,
@@ -29,6 +29,7 @@ from sam_annotator.engine.repair import (
     note_repaired,
     repair_steps,
 )
+from sam_annotator.engine.tracks_to_carry import read_tracks
 
 Steps = Generator[str | FrameDone, None, str]
 """What is being done, then each frame; returns what came of it, a sentence, where there is more to say than frames."""

@@ -3,6 +3,7 @@
 Both learn in closed form from masks alone; nothing is trained beforehand. Lengths are working pixels.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Final, cast
@@ -160,6 +161,10 @@ class GlobalModel:
         self._key_frames = 0
         self._moving: Evidence | None = None
         self._solution: Floats | None = None
+
+    def copy(self) -> "GlobalModel":
+        """One that learns by itself from here on."""
+        return copy(self)  # what was learned is replaced, never changed
 
     @property
     def knows(self) -> bool:

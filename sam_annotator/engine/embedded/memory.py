@@ -86,21 +86,6 @@ class StoredKeyFrame:
         return np.unpackbits(self.masks[object_id], count=height * width).reshape(self._size).astype(bool)
 
 
-@dataclass(frozen=True, eq=False)
-class Ahead:
-    """A key frame that a run comes near to, and so knows of beforehand.
-
-    Attributes:
-        view: the key frame.
-        distance: float32 (height, width), signed distance of the object's true mask in it.
-        steps: frames from the present one to it.
-    """
-
-    view: View
-    distance: Floats
-    steps: int
-
-
 @dataclass(eq=False)
 class Followed:
     """What is remembered of one object; it does not grow with the steps taken.
@@ -131,14 +116,23 @@ class Followed:
             return False
         return int((self.distance > 0).sum()) < LOST_SHARE * float(np.median(self._areas))
 
+    def setting_out(self) -> "Followed":
+        """The same object, its appearance known, on another way on which it was not seen yet."""
+        return Followed(self.model.copy())
+
     def restart(self, view: View, mask: Mask) -> None:
-        """Go on from a mask that is true; what came before tells nothing about the size it has now."""
+        """Go on from a mask that is true; what came before tells nothing about the size it has now.
+
+        An empty one says that it is not here: it is looked for from then on.
+        """
         self.true_index = view.index
-        self._areas.clear()
         self.motion = None
         self._place(view, mask)
         if mask.any():
+            self._areas.clear()
             self._see(int(mask.sum()))
+        else:
+            self.frames_lost += 1
 
     def go_on(self, view: View, mask: Mask, trust: float) -> None:
         """Go on from a mask that was worked out, and adapt to it as far as it is trusted (0..1)."""

@@ -9,16 +9,13 @@ import numpy as np
 from sam_annotator.engine.embedded.appearance import CEILING, local_log_odds, spread_global
 from sam_annotator.engine.embedded.contour import NEVER, Contours, compete, without_overlap
 from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
-from sam_annotator.engine.embedded.memory import Ahead, Followed, View
+from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
 
 WARP_WEIGHT: Final = 0.2
 LOCAL_WEIGHT: Final = 0.9
 GLOBAL_WEIGHT: Final = 0.9
 MOTION_WEIGHT: Final = 0.5
-
-AHEAD_PRICE: Final = 2.0
-"""A key frame ahead counts like a mask that was carried for so many steps per frame that it is away."""
 
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
@@ -59,7 +56,7 @@ class Prediction:
             return 0.0
         near = self.distance > -REACH
         flow, nearby, overall = (
-            _overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
+            overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
         )
         return overall * (1 + min(flow, nearby)) / 2
 
@@ -72,19 +69,9 @@ class _Carried:
     nearby: Floats
     trust: Floats
 
-    def blended(self, other: "_Carried", share: float) -> "_Carried":
-        """This with `share` (0..1) of the other in it, wherever the other's flow is trusted."""
-        part = np.float32(share) * other.trust
-        return _Carried(
-            self.distance + part * (other.distance - self.distance),
-            self.nearby + part * (other.nearby - self.nearby),
-            self.trust + part * (other.trust - self.trust),
-        )
-
 
 def predict(
     followed: Mapping[int, Followed],
-    ahead: Mapping[int, Ahead],
     view: View,
     flow_from: Callable[[View], Flow],
     blocked: Mask,
@@ -93,7 +80,6 @@ def predict(
 
     Args:
         followed: the objects; each one's global model speaks against the others.
-        ahead: of those with a key frame close ahead, that key frame.
         view: the present frame.
         flow_from: gives the flow from another frame to the present one.
         blocked: bool (height, width), pixels that belong to others for sure.
@@ -106,29 +92,22 @@ def predict(
         if one.view is None or not one.model.knows:
             predictions[key] = _nowhere(view)
         else:
-            predictions[key] = _predict_one(one, view, flow_from, samples[key], ahead.get(key))
+            predictions[key] = _predict_one(one, view, flow_from, samples[key])
         predictions[key].odds[blocked] = NEVER
     return predictions
 
 
-def _predict_one(
-    followed: Followed, view: View, flow_from: Callable[[View], Flow], samples: Floats, ahead: Ahead | None
-) -> Prediction:
+def _predict_one(followed: Followed, view: View, flow_from: Callable[[View], Flow], samples: Floats) -> Prediction:
     """Of an object that was answered before; `samples` are its global log odds (rows, columns)."""
     if followed.view is None or followed.distance is None:
         return _nowhere(view)
     flow = flow_from(followed.view)
     carried = _carry(followed.view, followed.distance, view, flow)
     overall = spread_global(samples, view.size)
-    if ahead is None:
-        seen = followed.last_seen if followed.is_lost else None
-        found = seen.find(samples, followed.frames_lost) if seen else None
-        if found is not None:
-            return _place_again(followed, np.maximum(carried.distance, found), overall)
-    else:
-        passed = abs(view.index - followed.true_index) + 1
-        closeness = passed / (passed + AHEAD_PRICE * ahead.steps)
-        carried = carried.blended(_carry(ahead.view, ahead.distance, view, flow_from(ahead.view)), closeness)
+    seen = followed.last_seen if followed.is_lost else None
+    found = seen.find(samples, followed.frames_lost) if seen else None
+    if found is not None:
+        return _place_again(followed, np.maximum(carried.distance, found), overall)
     followed.motion = gather_motion(followed.motion, flow, carried.distance)
     odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
     return Prediction(carried.distance, carried.nearby, overall, odds)
@@ -169,5 +148,6 @@ def _fuse(carried: _Carried, overall: Floats, motion: Floats) -> Floats:
     return np.asarray(odds, np.float32)
 
 
-def _overlap(a: Mask, b: Mask) -> float:
+def overlap(a: Mask, b: Mask) -> float:
+    """Intersection over union of two bool (height, width); 0 for two empty ones."""
     return float((a & b).sum()) / max(1.0, float((a | b).sum()))

@@ -14,13 +14,15 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded.appearance import gather_evidence
+from sam_annotator.engine.embedded.contour import NEVER
 from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, Mask, enlarge_mask, shrink_mask, signed_distance
-from sam_annotator.engine.embedded.memory import Ahead, Followed, Image, StoredKeyFrame, View
-from sam_annotator.engine.embedded.prediction import draw, predict
+from sam_annotator.engine.embedded.memory import Followed, Image, StoredKeyFrame, View
+from sam_annotator.engine.embedded.prediction import Prediction, draw, predict
+from sam_annotator.engine.embedded.two_sides import Reached, fuse
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 
-FARTHEST_AHEAD: Final = 5
-"""Frames to a key frame that lies ahead, from which on it is listened to as well as the frame before."""
+FARTHEST_BACK: Final = 100
+"""Frames from a key frame that it is reached back from: half a megabyte an object, and ten seconds before the first."""
 
 
 class EmbeddedPropagator:
@@ -28,13 +30,17 @@ class EmbeddedPropagator:
 
     Attributes:
         name: for people.
+        farthest_back: see ReachesBack.
     """
+
+    farthest_back = FARTHEST_BACK
 
     def __init__(self) -> None:
         self.name = "embedded, cpu"
         self._flow = FlowEstimator()
         # Many small products: a second thread gains nothing and, waiting busily, takes the core of the window.
         self._threads = ThreadpoolController()
+        self._back: dict[int, Followed] = {}
         self._forget()
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
@@ -57,7 +63,7 @@ class EmbeddedPropagator:
             view = self._look(key_frame.index, key_frame.image)
             masks = self._shrunk(key_frame.masks, view)
             for object_id, mask in masks.items():
-                self._learn(object_id, view, mask)
+                self._learn(self._objects, object_id, view, mask)
             self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
 
     def step(
@@ -73,16 +79,33 @@ class EmbeddedPropagator:
         with self._threads.limit(limits=1, user_api="blas"):
             answers = self._follow(view, given, known, sorted((wanted - given.keys()) & self._objects.keys()))
             for object_id in sorted(wanted & given.keys()):
-                self._learn(object_id, view, known[object_id])
-                self._objects[object_id].restart(view, known[object_id])
+                self._restart(self._objects, object_id, view, known[object_id])
                 answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
         return answers
+
+    def begin_back(self) -> None:
+        """A way back begins. See ReachesBack."""
+        self._back = {object_id: followed.setting_out() for object_id, followed in self._objects.items()}
+
+    def step_back(self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]) -> None:
+        """Go through the next frame of a way back. See ReachesBack.
+
+        Raises:
+            EngineError: as `step`.
+        """
+        view = self._look(index, image)
+        known = self._shrunk(given, view)
+        with self._threads.limit(limits=1, user_api="blas"):
+            self._follow_back(view, known, sorted((wanted - given.keys()) & self._back.keys()))
+            for object_id in sorted(wanted & given.keys()):
+                self._restart(self._back, object_id, view, known[object_id])
 
     def _forget(self) -> None:
         self._image_size: tuple[int, int] | None = None
         self._objects: dict[int, Followed] = {}
+        self._back.clear()
+        self._reached: dict[int, dict[int, Reached]] = {}
         self._stored: list[StoredKeyFrame] = []
-        self._coming: View | None = None
 
     def _look(self, index: int, image: Image) -> View:
         height, width = image.shape[:2]
@@ -105,9 +128,13 @@ class EmbeddedPropagator:
                 )
         return {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
 
-    def _learn(self, object_id: int, view: View, mask: Mask) -> None:
+    def _restart(self, objects: dict[int, Followed], object_id: int, view: View, mask: Mask) -> None:
+        self._learn(objects, object_id, view, mask)
+        objects[object_id].restart(view, mask)
+
+    def _learn(self, objects: dict[int, Followed], object_id: int, view: View, mask: Mask) -> None:
         """Learn a true mask; one that `begin` has learned already only renews what adapts from frame to frame."""
-        followed = self._objects.setdefault(object_id, Followed())
+        followed = objects.setdefault(object_id, Followed())
         evidence = gather_evidence(view.appearance, signed_distance(mask))
         if evidence is None:
             return
@@ -120,18 +147,15 @@ class EmbeddedPropagator:
         self, view: View, given: Masks, known: Mapping[int, Mask], object_ids: list[int]
     ) -> dict[int, PropagatedMask]:
         """Answers for objects that are remembered and not given here; `known` are the given masks, shrunk."""
-        flows: dict[int, Flow] = {}
-
-        def flow_from(before: View) -> Flow:
-            if before.index not in flows:
-                flows[before.index] = self._flow.between(before.grey, view.grey)
-            return flows[before.index]
-
-        blocked = _union(known.values(), view.size)
         for object_id in object_ids:
             self._start_nearest(object_id, view.index)
-        ahead = self._ahead(object_ids, view.index)
-        predictions = predict({key: self._objects[key] for key in object_ids}, ahead, view, flow_from, blocked)
+        blocked = _union(known.values(), view.size)
+        predictions = self._predict(self._objects, object_ids, view, blocked)
+        for object_id, reached in self._reached.pop(view.index, {}).items():
+            if object_id in predictions:
+                steps = abs(self._objects[object_id].true_index - view.index)
+                predictions[object_id] = fuse(predictions[object_id], steps, reached)
+                predictions[object_id].odds[blocked] = NEVER
         taken = _union(given.values(), self._image_size or view.size)
         answers = {}
         for object_id, mask in draw(view, predictions).items() if predictions else ():
@@ -140,24 +164,31 @@ class EmbeddedPropagator:
             self._objects[object_id].go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
         return answers
 
-    def _ahead(self, object_ids: list[int], index: int) -> dict[int, Ahead]:
-        """By object, the nearest of the key frames that the run is coming close to."""
-        ahead = {}
-        for object_id in object_ids:
-            before = self._objects[object_id].view
-            stored = [key_frame for key_frame in self._stored if before and object_id in key_frame.masks]
-            away = {abs(key_frame.index - index): key_frame for key_frame in stored}
-            steps = min(away, default=FARTHEST_AHEAD + 1)
-            if before and steps <= FARTHEST_AHEAD and steps < abs(away[steps].index - before.index):
-                distance = signed_distance(away[steps].mask(object_id))
-                ahead[object_id] = Ahead(self._unpacked(away[steps]), distance, steps)
-        return ahead
+    def _follow_back(self, view: View, known: Mapping[int, Mask], object_ids: list[int]) -> None:
+        """Keep what a way back finds of these objects, where they have set out. The others compete by their looks."""
+        under_way = [object_id for object_id in object_ids if self._back[object_id].view]
+        if not under_way:
+            return
+        blocked = _union(known.values(), view.size)
+        predictions = self._predict(self._back, self._back.keys() - known.keys(), view, blocked)
+        for object_id, mask in draw(view, {key: predictions[key] for key in under_way}).items():
+            followed, prediction = self._back[object_id], predictions[object_id]
+            reached = Reached.of(prediction, mask, abs(followed.true_index - view.index))
+            self._reached.setdefault(view.index, {})[object_id] = reached
+            followed.go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
 
-    def _unpacked(self, key_frame: StoredKeyFrame) -> View:
-        """The key frame's view; the last one is kept."""
-        if self._coming is None or self._coming.index != key_frame.index:
-            self._coming = key_frame.view()
-        return self._coming
+    def _predict(
+        self, objects: Mapping[int, Followed], object_ids: Iterable[int], view: View, blocked: Mask
+    ) -> dict[int, Prediction]:
+        """What is to be expected of these objects; the flow from each frame they come from is worked out once."""
+        flows: dict[int, Flow] = {}
+
+        def flow_from(before: View) -> Flow:
+            if before.index not in flows:
+                flows[before.index] = self._flow.between(before.grey, view.grey)
+            return flows[before.index]
+
+        return predict({key: objects[key] for key in sorted(object_ids)}, view, flow_from, blocked)
 
     def _start_nearest(self, object_id: int, index: int) -> None:
         """Go on from the nearest key frame, where the run starts at (or jumps to) a place nearer to it."""
@@ -171,8 +202,7 @@ class EmbeddedPropagator:
             views = [other.view for other in self._objects.values() if other.view]
             same = [view for view in views if view.index == nearest.index]
             view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
-            self._learn(object_id, view, mask)
-            followed.restart(view, mask)
+            self._restart(self._objects, object_id, view, mask)
 
 
 def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:

@@ -89,24 +89,25 @@ def test_what_another_object_looks_like_speaks_against_this_one() -> None:
         one.restart(view, masks[object_id])
     still, nothing = flow_of(masks[1], 0), np.zeros((HEIGHT, WIDTH), bool)
     now = View.of(1, image)
-    alone = predict({2: followed[2]}, {}, now, lambda _: still, nothing)[2]
-    together = predict(followed, {}, now, lambda _: still, nothing)[2]
+    alone = predict({2: followed[2]}, now, lambda _: still, nothing)[2]
+    together = predict(followed, now, lambda _: still, nothing)[2]
     assert together.overall[60, 60] < alone.overall[60, 60] - 1
     assert together.overall[60, 140] > alone.overall[60, 140] - 0.1
 
 
-def test_a_key_frame_close_ahead_is_listened_to_before_it_is_reached() -> None:
+def test_a_key_frame_ahead_is_known_before_it_is_reached() -> None:
     """The object's lower half, which no mask had so far, is in the next key frame's."""
     faces = grain(1, (190, 90, 60)), grain(2, (150, 140, 60))
     frames = [paint((faces[0], disc(80, 45, 20)), (faces[1], disc(80, 85, 20))) for _ in range(6)]
     first, later = disc(80, 45, 20) & ~disc(80, 85, 20), disc(80, 45, 20) | disc(80, 85, 20)
+    propagator, one = EmbeddedPropagator(), frozenset({1})
     areas = []
-    for key_frames in (
-        [KeyFrame(0, frames[0], {1: first})],
-        [KeyFrame(i, frames[i], {1: m}) for i, m in ((0, first), (5, later))],
-    ):
-        propagator = EmbeddedPropagator()
-        propagator.begin(key_frames)
-        answers = [propagator.step(i, frames[i], {}, frozenset({1}))[1] for i in range(1, 5)]
+    for led_back in (False, True):
+        propagator.begin([KeyFrame(i, frames[i], {1: m}) for i, m in ((0, first), (5, later))])
+        if led_back:
+            propagator.begin_back()
+            for i in range(5, 0, -1):
+                propagator.step_back(i, frames[i], {1: later} if i == 5 else {}, one)
+        answers = [propagator.step(i, frames[i], {}, one)[1] for i in range(1, 5)]
         areas.append(np.count_nonzero(answers[-1].mask & later))
     assert areas[1] > 1.5 * areas[0]

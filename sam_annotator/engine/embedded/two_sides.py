@@ -1,0 +1,111 @@
+"""A frame between two key frames is reached from both: what the way back from the later one found, and the fusing.
+
+Both sides are heard before the contour is drawn: log odds are averaged, each side's the more the nearer its key frame
+is and the surer it is of its own mask, so that a side which has lost the object leaves the word to the other.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.contour import NEVER
+from sam_annotator.engine.embedded.flow import Floats, Mask
+from sam_annotator.engine.embedded.prediction import Prediction, overlap
+
+LIMIT: Final = 6.0
+"""Log odds beyond which a side is sure either way: neither outweighs the other by being surer than sure."""
+
+LEVELS: Final = 24
+"""Log odds are kept in so many steps either way, a quarter each."""
+
+LEAST_SCORE: Final = 0.05
+"""So little is a side worth that agrees with itself nowhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """What the way back found of one object in one frame, packed; about 5 kB.
+
+    Attributes:
+        steps: frames from the key frame it comes from.
+        score: 0..1, how sure it is of its own mask.
+    """
+
+    steps: int
+    score: float
+    _odds: NDArray[np.uint8]
+    _corner: tuple[int, int]
+    _size: tuple[int, int]
+
+    @classmethod
+    def of(cls, prediction: Prediction, mask: Mask, steps: int) -> "Reached":
+        """From what was predicted on the way back, and the mask that was drawn then."""
+        possible = prediction.odds > -LIMIT
+        rows, columns = np.flatnonzero(possible.any(axis=1)), np.flatnonzero(possible.any(axis=0))
+        top, left = (int(rows[0]), int(columns[0])) if rows.size else (0, 0)
+        inner = prediction.odds[top : rows[-1] + 1, left : columns[-1] + 1] if rows.size else prediction.odds[:1, :1]
+        levels = np.rint(np.clip(inner / LIMIT, -1, 1) * LEVELS) + LEVELS
+        packed = cv2.imencode(".png", levels.astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        return cls(steps, prediction.score(mask), packed, (top, left), mask.shape)
+
+    def odds(self) -> Floats:
+        """Log odds of the object at each pixel, float32 (height, width), within +-LIMIT."""
+        levels = cast(NDArray[np.uint8], cv2.imdecode(self._odds, cv2.IMREAD_GRAYSCALE))
+        odds = np.full(self._size, -LIMIT, np.float32)
+        top, left = self._corner
+        inner = odds[top : top + levels.shape[0], left : left + levels.shape[1]]
+        inner[:] = (levels.astype(np.float32) - LEVELS) * np.float32(LIMIT / LEVELS)
+        return odds
+
+
+@dataclass(frozen=True, eq=False)
+class Fused(Prediction):
+    """One object in the present frame, both sides heard.
+
+    Attributes:
+        other_side: bool (height, width), the mask as the way back alone has it.
+        other_score: 0..1, how sure that is of it.
+        share: 0..1, what the way back has to say in this.
+    """
+
+    other_side: Mask = field(default_factory=lambda: np.zeros((1, 1), bool))
+    other_score: float = 0.0
+    share: float = 0.0
+
+    def score(self, mask: Mask) -> float:
+        """0..1: how far either side agrees with the mask that was drawn, as much as it had to say; see Prediction."""
+        if not mask.any():
+            return 0.0
+        other = self.other_score * overlap(mask, self.other_side)
+        return super().score(mask) * (1 - self.share) + other * self.share
+
+
+def fuse(prediction: Prediction, steps: int, reached: Reached) -> Fused:
+    """The prediction of a frame with what the way back knows of it.
+
+    Args:
+        prediction: as it comes from the side that the run comes from, in log odds within +-LIMIT or NEVER.
+        steps: frames from the key frame of that side.
+        reached: what was found from the other side.
+    """
+    own, other = np.clip(prediction.odds, -LIMIT, LIMIT), reached.odds()
+    weights = [
+        (LEAST_SCORE + score) ** 2 / away
+        for score, away in ((prediction.score(own > 0), max(steps, 1)), (reached.score, reached.steps))
+    ]
+    share = weights[1] / sum(weights)
+    odds = own + np.float32(share) * (other - own)
+    odds[odds <= -LIMIT] = NEVER
+    return Fused(
+        prediction.distance,
+        prediction.nearby,
+        prediction.overall,
+        odds,
+        prediction.found_again and share < 0.5,
+        other > 0,
+        reached.score,
+        share,
+    )
