@@ -326,3 +326,11 @@ def test_the_embedded_propagator_follows_a_ball_through_a_video(tmp_path: Path, 
     overlaps = [iou(object_mask(store.read(video, i).shapes, 120, 200), truth[i]) for i in range(1, 8)]
     assert np.mean(overlaps) > 0.9
     assert all(0 <= frame.scores[1] <= 1 for frame in done[1:])
+
+    say_it = frozenset({1})
+    for index in (3, 4):  # hidden for a while, says a person
+        store.update(video, index, lambda old: replace(old.with_object(1, ()), absent_ids=say_it), 200, 120)
+    list(propagate(video, store, EmbeddedPropagator(), PropagationRequest((1,), 0, 0, 7)))
+    again = [iou(object_mask(store.read(video, i).shapes, 120, 200), truth[i]) for i in range(1, 8)]
+    assert again[2:4] == [0, 0]
+    assert np.mean(again[4:]) > 0.9
