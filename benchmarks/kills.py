@@ -46,12 +46,24 @@ Mask = NDArray[np.bool_]
 
 
 class RememberingPropagator:
-    """A stand-in whose answers depend on all that it came through since it began: who forgets is caught."""
+    """A stand-in whose answers depend on all that it came through since it began, on ways back too: who forgets is
+    caught."""
 
     name = "remembering, test"
+    farthest_back = 4
+
+    def begin_back(self) -> None:
+        self._back = 0
+
+    def step_back(self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]) -> None:
+        for object_id in sorted(given):
+            self._back = (self._back * 31 + int(given[object_id].sum()) + object_id) % 1_000_003
+        self._back = (self._back * 31 + index + len(wanted)) % 1_000_003
+        self._found[index] = self._back
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
         self._memory = 0
+        self._found: dict[int, int] = {}
         self._masks: dict[int, Mask] = {}
         for key in key_frames:
             self._take(key.masks)
@@ -59,6 +71,7 @@ class RememberingPropagator:
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
     ) -> dict[int, PropagatedMask]:
+        self._memory += self._found.pop(index, 0)
         self._take({object_id: mask for object_id, mask in given.items() if object_id in wanted})
         taken = np.any([*given.values(), np.zeros((HEIGHT, WIDTH), bool)], axis=0)
         answers = {}

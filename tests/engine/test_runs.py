@@ -34,16 +34,28 @@ from tests.engine.moving_propagator import (
 
 
 class RememberingPropagator(MovingPropagator):
-    """As MovingPropagator, but its scores depend on all that it came through since it began."""
+    """As MovingPropagator, but its scores depend on all that it came through since it began, on ways back too."""
+
+    farthest_back = 4
+
+    def begin_back(self) -> None:
+        self.back = 0
+
+    def step_back(self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]) -> None:
+        for mask in given.values():
+            self.back = (31 * self.back + int(mask.sum())) % 997
+        self.found[index] = self.back = (31 * self.back + index + len(wanted)) % 997
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
         self.memory = 0
+        self.found: dict[int, int] = {}
         super().begin(key_frames)
 
     def step(
         self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
     ) -> dict[int, PropagatedMask]:
         answers = super().step(index, image, given, wanted)
+        self.memory += self.found.pop(index, 0)
         for mask in (*given.values(), *(answer.mask for answer in answers.values())):
             self.memory = (31 * self.memory + int(mask.sum()) + index) % 997
         return {object_id: PropagatedMask(a.mask, self.memory / 1000) for object_id, a in answers.items()}
