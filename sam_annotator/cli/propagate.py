@@ -273,10 +273,12 @@ def _fill_here(task: "VideoTask", report: Report, bar: "tqdm[None]") -> None:
         for step in steps:
             if isinstance(step, str):
                 bar.set_postfix_str(step, refresh=not step.startswith("reading"))
-            else:
+            elif step.scores:
                 bar.set_postfix_str("", refresh=False)
                 bar.update()
                 seen += 1
+            else:  # people have the say there, or nothing is to be written
+                bar.set_postfix_str(f"coming by frame {step.index + 1}")
     bar.total += seen - before.planned  # how long a repair takes nobody knows before
     bar.refresh()
 

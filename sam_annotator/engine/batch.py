@@ -64,7 +64,7 @@ class VideoResult:
 
     Attributes:
         objects: with key frames.
-        planned: frames that there were to fill; more may have been looked at in repairs.
+        planned: frames that there were to fill, at most; more may be written by repairs.
         written: indices of the frames for which an answer was computed.
         skipped: (frame, why it could not be filled); the frame is None for the video as a whole.
         said: sentences on how it went, such as the range of a repair.
@@ -101,7 +101,7 @@ def survey(task: VideoTask) -> VideoResult:
         return result
     if not result.objects and task.video.source is not None and task.video.needs_unpacking:
         result.not_unpacked = task.video.source
-    result.planned = plan.total
+    result.planned = plan.to_fill
     result.needs_work = bool(plan.requests or plan.repairs)
     if result.needs_work:
         result.last_run, _ = _written_since(task, result)

@@ -63,8 +63,13 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Frames of the requests; of repairs nobody knows."""
+        """Frames that the requests come by; of repairs nobody knows."""
         return sum(request.total for request in self.requests)
+
+    @property
+    def to_fill(self) -> int:
+        """Those of them that are to be written, as far as is known: where people have the say, nothing is."""
+        return sum(request.fills(index) for request in self.requests for index in set().union(*request.passes))
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON, for `_plan_from`."""

@@ -36,6 +36,7 @@ class PropagationTool(QtCore.QObject):
         self._thread = thread
         self._job: Job | None = None
         self.done = self.total = self._frames = 0
+        self._written: set[int] = set()
         self._problems: list[str] = []
         self._notices: list[str] = []
         self._clock = 0.0
@@ -59,6 +60,7 @@ class PropagationTool(QtCore.QObject):
     def start(self, work: Callable[[], Iterator[Any]]) -> None:
         """Begin a run; `work` makes the generator, see EngineJobs.propagate."""
         self.done = self.total = self._frames = 0
+        self._written = set()
         self._problems, self._notices = [], []
         self._worked = self._clock = 0.0
         self._job = self._thread.submit(work, Priority.RUN)
@@ -105,6 +107,8 @@ class PropagationTool(QtCore.QObject):
         if self._frames > _WARM_UP_FRAMES and self._clock:
             self._worked += now - self._clock
         self._clock = now
+        if step.scores:  # else the run only came by
+            self._written.add(step.index)
         if step.problem:
             self._problems.append(step.problem)
         if step.notice:
@@ -124,7 +128,8 @@ class PropagationTool(QtCore.QObject):
         self._job = None
         skipped = f", {len(self._problems)} skipped: {self._problems[0]}" if self._problems else ""
         noticed = "".join(f". {notice}" for notice in self._notices)
-        self.ended.emit((said or f"{how}: {self.done} of {self.total or '?'} frames") + skipped + noticed)
+        frames = "1 frame" if len(self._written) == 1 else f"{len(self._written)} frames"
+        self.ended.emit((said or f"{how}: {frames} written") + skipped + noticed)
         self.changed.emit()
 
 

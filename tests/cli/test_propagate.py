@@ -74,7 +74,7 @@ def test_all_videos_are_filled_after_their_key_frames(root: Path, capsys: pytest
     out, err = capsys.readouterr()
     assert "2 videos, 2 objects, 6 frames written." in out
     assert "Doubtful" not in out, "the masks are good"
-    assert "8/8" in err, "a bar over the frames of all videos"
+    assert "6/6" in err, "a bar over the frames of all videos that are written"
     assert "b: " in err
     assert "Propagator: embedded" in err
 

@@ -179,12 +179,18 @@ def test_a_full_disk_ends_it_all(
         (["--direction", "backward", "--last", "1"], [0, 1, 3]),
     ],
 )
-def test_parts_of_a_video_are_filled(tmp_path: Path, options: list[str], frames: list[int]) -> None:
+def test_parts_of_a_video_are_filled_and_only_what_is_written_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], frames: list[int]
+) -> None:
     make_video(tmp_path / "a")
     annotate(tmp_path, "a", 1)
     annotate(tmp_path, "a", 3)
     assert propagate(tmp_path, *options) == 0
     assert written(tmp_path) == [f"a/{index:05}" for index in frames]
+    number = len(frames) - 2
+    captured = capsys.readouterr()
+    assert f"1 video, 1 object, {number} frame{'s' * (number != 1)} written." in captured.out
+    assert f"{number}/{number}" in captured.err or number == 0
 
 
 def test_corrections_are_carried_on_once_and_the_command_is_one_step_to_take_back(

@@ -381,9 +381,9 @@ def test_a_run_shows_its_progress_and_the_buttons_that_make_sense(timeline: Time
     assert timeline.progress.text() == "12/30   5.0 fps"
     timeline.show_run(12, 30, "paused", paused=True)
     assert visible() == ["Go on", "Cancel"]
-    timeline.show_idle("Done: 30 of 30 frames")
+    timeline.show_idle("Done: 29 frames written")
     assert visible() == ["Repair", "Propagate"]
-    assert timeline.progress.text() == "Done: 30 of 30 frames"
+    assert timeline.progress.text() == "Done: 29 frames written"
 
 
 def test_a_click_on_a_button_of_the_run_is_told(timeline: Timeline) -> None:

@@ -48,7 +48,8 @@ def ended(heard: Heard, qtbot: QtBot) -> Callable[[], None]:
 def run_of(total: int, problems: dict[int, str] | None = None) -> Iterator[str | FrameDone]:
     yield "loading the propagator"
     for index in range(total):
-        yield FrameDone(index, {1: 0.9}, index + 1, total, (problems or {}).get(index))
+        problem = (problems or {}).get(index)
+        yield FrameDone(index, {} if problem else {1: 0.9}, index + 1, total, problem)
 
 
 def test_a_run_tells_what_it_does_then_each_frame_then_its_end(
@@ -60,7 +61,7 @@ def test_a_run_tells_what_it_does_then_each_frame_then_its_end(
     ended()
     assert [name for name, _fact in heard.said] == ["busy", *["frame_done"] * 4, "ended"]
     assert [step.index for step in heard.named("frame_done")] == [0, 1, 2, 3]
-    assert heard.named("ended") == ["Done: 4 of 4 frames"]
+    assert heard.named("ended") == ["Done: 4 frames written"]
     assert not tool.is_running
     assert not tool.is_paused
 
@@ -70,7 +71,7 @@ def test_skipped_frames_are_counted_and_the_first_reason_is_told_at_the_end(
 ) -> None:
     tool.start(lambda: run_of(4, {1: "00001.jpg cannot be read.", 3: "00003.jpg cannot be read."}))
     ended()
-    assert heard.named("ended") == ["Done: 4 of 4 frames, 2 skipped: 00001.jpg cannot be read."]
+    assert heard.named("ended") == ["Done: 2 frames written, 2 skipped: 00001.jpg cannot be read."]
 
 
 def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
@@ -81,7 +82,7 @@ def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
     tool.start(lambda: iter([FrameDone(0, {}, 1, 2), FrameDone(1, {}, 2, 2, notice="Frames are seen smaller.")]))
     ended()
     assert told == ["Frames are seen smaller."]
-    assert heard.named("ended") == ["Done: 2 of 2 frames. Frames are seen smaller."]
+    assert heard.named("ended") == ["Done: 0 frames written. Frames are seen smaller."]
 
 
 def test_a_remark_is_told_as_one_however_it_ends_and_progress_is_not(
@@ -109,12 +110,12 @@ def test_what_a_run_came_to_is_said_in_the_place_of_frames(
 
 def test_a_failure_ends_the_run_and_is_told_after_its_end(tool: PropagationTool, heard: Heard, qtbot: QtBot) -> None:
     def work() -> Iterator[FrameDone]:
-        yield FrameDone(0, {}, 1, 9)
+        yield FrameDone(0, {1: 0.9}, 1, 9)
         raise EngineError("The model ran out of memory.")
 
     tool.start(work)
     qtbot.waitUntil(lambda: bool(heard.named("failed")), timeout=WAIT_MS)
-    assert heard.said[-2:] == [("ended", "Stopped: 1 of 9 frames"), ("failed", "The model ran out of memory.")]
+    assert heard.said[-2:] == [("ended", "Stopped: 1 frame written"), ("failed", "The model ran out of memory.")]
     assert not tool.is_running
 
 
@@ -126,19 +127,19 @@ def test_cancelling_keeps_what_is_done_and_the_tool_can_start_again(
     job = tool._job
     job.progressed.connect(lambda step: tool.cancel() if getattr(step, "done", 0) == at else None, Qt.DirectConnection)
     ended()
-    assert heard.named("ended") == [f"Cancelled: {at} of 50 frames"]
+    assert heard.named("ended") == [f"Cancelled: {at} frame{'s' * (at > 1)} written"]
     tool.start(lambda: run_of(2))
     qtbot.waitUntil(lambda: len(heard.named("ended")) == 2, timeout=WAIT_MS)
-    assert heard.named("ended")[1] == "Done: 2 of 2 frames"
+    assert heard.named("ended")[1] == "Done: 2 frames written"
 
 
-def test_cancelling_before_the_first_frame_says_that_nothing_is_known(
+def test_cancelling_before_the_first_frame_says_that_nothing_was_written(
     tool: PropagationTool, heard: Heard, ended: Callable[[], None]
 ) -> None:
     tool.start(lambda: run_of(50))
     tool.cancel()
     ended()
-    assert heard.said == [("ended", "Cancelled: 0 of ? frames")]
+    assert heard.said == [("ended", "Cancelled: 0 frames written")]
 
 
 def test_pausing_holds_the_run_and_going_on_ends_it(
@@ -162,7 +163,7 @@ def test_pausing_holds_the_run_and_going_on_ends_it(
     tool.toggle_pause()
     assert not tool.is_paused
     ended()
-    assert heard.named("ended") == ["Done: 4 of 4 frames"]
+    assert heard.named("ended") == ["Done: 4 frames written"]
 
 
 def test_a_paused_run_can_be_cancelled(tool: PropagationTool, heard: Heard, ended: Callable[[], None]) -> None:
@@ -170,7 +171,7 @@ def test_a_paused_run_can_be_cancelled(tool: PropagationTool, heard: Heard, ende
     tool.toggle_pause()
     tool.cancel()
     ended()
-    assert heard.named("ended") == ["Cancelled: 0 of ? frames"]
+    assert heard.named("ended") == ["Cancelled: 0 frames written"]
 
 
 def test_without_a_run_pausing_and_cancelling_do_nothing(tool: PropagationTool, heard: Heard) -> None:
