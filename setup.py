@@ -23,6 +23,7 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "Pillow>=10.1",
+        "msgspec>=0.19",
         "orjson>=3.9",
         "natsort>=8",
         "joblib>=1.3",

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sam_annotator.core import json_members
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
 
@@ -24,12 +23,6 @@ objects = st.dictionaries(st.text(TRICKY, max_size=3), values, max_size=5)
 often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts and escapes are cut by the border of a piece."""
-    monkeypatch.setattr(json_members, "_CHUNK", 7)
-
-
 def read(path: Path, content: bytes, names: Any = ()) -> Any:
     path.write_bytes(content)
     members = JsonMembers.read(path)
@@ -39,14 +32,14 @@ def read(path: Path, content: bytes, names: Any = ()) -> Any:
     for name in filter(members.is_list, names):
         entries = list(members.entries(name))
         assert [value for value, *_extent in entries] == found[name]
-        assert all(orjson.loads(content[start:end]) == value for value, start, end in entries if end)
+        assert all(orjson.loads(content[start:end]) == value for value, start, end in entries)
     return found
 
 
 @often
 @given(document=objects, indent=st.sampled_from([None, 1]), is_ascii=st.booleans())
 def test_each_member_and_each_entry_is_what_it_is_in_the_whole(
-    tmp_path: Path, small_pieces: None, document: dict[str, Any], indent: int | None, is_ascii: bool
+    tmp_path: Path, document: dict[str, Any], indent: int | None, is_ascii: bool
 ) -> None:
     content = json.dumps(document, indent=indent, ensure_ascii=is_ascii).encode()
     assert read(tmp_path / "x.json", content, document) == document
@@ -55,7 +48,7 @@ def test_each_member_and_each_entry_is_what_it_is_in_the_whole(
 @often
 @given(document=objects, data=st.data())
 def test_what_is_no_json_is_told_and_nothing_else(
-    tmp_path: Path, small_pieces: None, document: dict[str, Any], data: st.DataObject
+    tmp_path: Path, document: dict[str, Any], data: st.DataObject
 ) -> None:
     content = json.dumps(document).encode()
     for _ in range(data.draw(st.integers(1, 3))):
@@ -71,14 +64,10 @@ def test_what_is_no_json_is_told_and_nothing_else(
         found = read(tmp_path / "x.json", content, names)
     except NotJsonError:
         found = NotJsonError
-    if expected is NotJsonError and isinstance(found, dict):  # members that nobody asked for are not looked into
-        assert set(found) == set(document)
-        return
     assert found == (expected if expected is NotJsonError or isinstance(expected, dict) else None)
 
 
-def test_memory_holds_an_entry_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_members, "_CHUNK", 2**18)
+def test_memory_holds_an_entry_and_not_the_file(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     line = b'{"id":1,"runs":"' + b"0123[456789PQ" * 1500 + b'"}'
     path.write_bytes(b'{"annotations":[' + b",\n".join([line] * 600) + b'],"videos":[{"id":7}]}')

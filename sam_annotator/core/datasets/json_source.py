@@ -39,7 +39,7 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         InputError: it cannot be read, is no such file, or holds no annotations.
     """
     try:
-        members = yield from _look_over(path)
+        members = JsonMembers.read(path)
         if members is None or not ("videos" in members or "images" in members):
             raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
         if _is_empty(members):
@@ -51,17 +51,6 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         raise InputError(f"The dataset {path} cannot be read ({error.strerror}).") from error
     except NotJsonError as error:
         raise InputError(f"The dataset {path} is not valid JSON ({error}).") from error
-
-
-def _look_over(path: Path) -> Generator[ReadProgress, None, JsonMembers | None]:
-    looking = JsonMembers.reading(path)
-    total = 2 * path.stat().st_size  # once for what lies where, once for what the annotations are of
-    while True:
-        try:
-            yield ReadProgress(next(looking), total)
-        except StopIteration as end:
-            found: JsonMembers | None = end.value
-            return found
 
 
 def _is_empty(members: JsonMembers) -> bool:
@@ -174,8 +163,8 @@ class _Reader:
                 self.problems.append(f"Annotation {_identity(entry, number)} is left out: {reason}.")
             if end - told >= _TOLD_EVERY:
                 told = end
-                yield ReadProgress(size + end, 2 * size)
-        yield ReadProgress(2 * size, 2 * size)
+                yield ReadProgress(end, size)
+        yield ReadProgress(size, size)
 
     def _kept(self, entry: Mapping[str, Any], start: int, end: int) -> _Annotation:
         length, has_masks = self.measure(entry)

@@ -232,12 +232,11 @@ def test_the_order_of_the_keys_and_of_the_annotations_says_nothing(tmp_path: Pat
 
 
 def test_reading_tells_how_far_it_is_from_the_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sam_annotator.core.json_members._CHUNK", 100)
     monkeypatch.setattr("sam_annotator.core.datasets.json_source._TOLD_EVERY", 100)
     path = write_json(tmp_path / "x.json", document({"lake": (1, [(3, [ring()])] * 9)}))
     steps = list(reading_dataset_json(path))
-    assert {step.total for step in steps} == {2 * path.stat().st_size}
+    assert {step.total for step in steps} == {path.stat().st_size}
     assert [step.done for step in steps] == sorted(step.done for step in steps)
-    assert steps[0].done == 100
+    assert 0 < steps[0].done < steps[0].total / 3
     assert steps[-1].done == steps[-1].total
-    assert len(steps) > 20
+    assert len(steps) == 10
