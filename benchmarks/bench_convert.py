@@ -64,6 +64,7 @@ def _interrupt(tree: Path, options: argparse.Namespace) -> None:
         shutil.rmtree(tree / folder, ignore_errors=True)
     command = [sys.executable, "-m", "sam_annotator", "convert", tree / "annotations", "--videos", tree / "videos"]
     command += ["--output", tree / "again", "--images", "none", "--cache", tree / "cache", "--jobs", options.jobs]
+    command += ["--categories", "present"]
     for kill in range(options.interrupt + 1):
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -125,7 +126,8 @@ def _ours(options: argparse.Namespace) -> int:
     from sam_annotator.core.videos import find_videos
 
     jobs = options.jobs if options.side == OURS[2] else 1
-    convert_options = ConvertOptions(images="none", force=True, verify=options.side != OURS[1], jobs=jobs)
+    verify = options.side != OURS[1]
+    convert_options = ConvertOptions(images="none", force=True, verify=verify, jobs=jobs, present=True)
     videos = find_videos(options.folder / "videos")
     store = AnnotationStore(options.folder / "annotations")
     *_steps, last = _last_two(convert(videos, store, options.folder / "dataset", convert_options))

@@ -32,6 +32,9 @@ is listed and nothing is written.
 Ends with 0 if all annotations are in the dataset as they are, with 1 if something was left out or repaired (it says
 what; --report FILE says all of it, with file and reason), with 2 if nothing could be written.
 
+Categories have to be fixed, or ids would change with what happens to be annotated: by --categories FILE, or by the
+other splits that DATASET has already; `--categories present` says that the labels that occur are all there are.
+
 What was interrupted goes on where it stopped when it is run again: the masks are kept in the user's cache folder
 (~/.cache/sam_annotator/convert), 30 days at most, or in --cache DIR.
 
@@ -39,13 +42,13 @@ Several trees become one dataset, ids numbered anew. Videos of one name get the 
 says so; a video that two trees have annotated is an error.
 
 examples:
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset
-  sam-annotator convert /data/videos --output /data/dataset        annotations beside the frames
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --split val --categories names.txt
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --images none --force
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --split-ratio train=0.8,val=0.2
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --dry-run --report findings.json
-  sam-annotator convert ann1 ann2 --videos site1 --videos site2 --output /data/dataset       two trees, one dataset
+  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --categories lvvis.json
+  sam-annotator convert /data/videos --output /data/dataset --categories present      annotations beside the frames
+  sam-annotator convert /data/val --videos /data/videos --output /data/dataset --split val     categories as in train
+  sam-annotator convert /data/ann --videos /data/videos --output DIR --categories FILE --images none --force
+  sam-annotator convert /data/ann --videos /data/videos --output DIR --categories FILE --split-ratio train=0.8,val=0.2
+  sam-annotator convert /data/ann --videos /data/videos --output DIR --categories FILE --dry-run --report all.json
+  sam-annotator convert ann1 ann2 --videos site1 --videos site2 --output DIR --categories FILE   two trees, one dataset
 """
 
 _PRESENT = "present"
@@ -91,7 +94,7 @@ def _add_categories(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="fix names and ids: a text file, one a line, or a JSON with 'categories' such as LV-VIS', whose ids and "
         "other keys are kept; `present`: the labels that occur, sorted (default: as the dataset's other splits have "
-        "them, else the labels that occur, and a note says so)",
+        "them; needed where there are none)",
     )
     group.add_argument(
         "--map", type=Path, metavar="FILE", help="rename labels: `old -> new` a line, or JSON {old: new}"

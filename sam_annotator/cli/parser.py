@@ -48,7 +48,7 @@ examples:
   sam-annotator /data/videos                      open the window
   sam-annotator /data/videos --output /data/ann   keep the annotations apart from the frames
   sam-annotator propagate /data/videos            fill the frames after each key frame
-  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset
+  sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --categories names.txt
   sam-annotator import train.json --videos /data/videos --output /data/ann
   sam-annotator ./convert                         a folder that is named like a command
 

@@ -95,10 +95,11 @@ def _read(path: Path) -> tuple[Category, ...]:
     content = path.read_bytes().removeprefix(BOM)
     if path.suffix.lower() == ".json" or start.startswith(b"["):
         return _from_document(path, orjson.loads(content))
-    return _from_names(content.decode("utf-8").splitlines())
+    return categories_from_names(content.decode("utf-8").splitlines())
 
 
-def _from_names(names: Iterable[str]) -> tuple[Category, ...]:
+def categories_from_names(names: Iterable[str]) -> tuple[Category, ...]:
+    """One category per name, in this order, ids from 1; what names no category is passed over."""
     lines = map(normal_label, names)
     names = [line for line in lines if line and line not in NO_CATEGORY]
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
@@ -118,7 +119,7 @@ def categories_of(path: Path, document: Any) -> tuple[Category, ...]:
 def _from_document(path: Path, document: Any) -> tuple[Category, ...]:
     entries = document.get("categories") if isinstance(document, dict) else document
     if isinstance(document, list) and all(isinstance(entry, str) for entry in document):
-        return _from_names(document)
+        return categories_from_names(document)
     if not isinstance(entries, list):
         raise InputError(f"The category file {path} has no list 'categories'. {_FORMATS}")
     return tuple(_from_entry(path, entry) for entry in entries)
@@ -171,12 +172,12 @@ def near_names(label: str, names: Sequence[str]) -> list[str]:
     return [name for name, _score, _index in found]
 
 
-def describe_unknown_labels(counts: Mapping[str, int], categories: Sequence[Category], path: Path) -> str:
-    """What to tell people of labels that the category file `path` does not name; `counts` is objects per label."""
+def describe_unknown_labels(counts: Mapping[str, int], categories: Sequence[Category], path: Path | str) -> str:
+    """What to tell people of labels that a category file, or a list, does not name; `counts` is objects per label."""
     names = [category.name for category in categories]
     lines = [_unknown_label(label, counts[label], names) for label in sorted(counts, key=lambda a: (a.casefold(), a))]
     labels = "1 label is" if len(lines) == 1 else f"{len(lines)} labels are"
-    return f"{labels} not in {path}; rename the objects, or add the names to the file:\n" + "\n".join(lines)
+    return f"{labels} not in {path}; rename the objects, or add the names to it:\n" + "\n".join(lines)
 
 
 def _unknown_label(label: str, count: int, names: Sequence[str]) -> str:

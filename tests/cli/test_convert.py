@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -37,8 +38,9 @@ def annotate(path: Path, object_id: int | None = 1) -> None:
 
 
 def arguments(folder: Path, *more: str) -> list[str]:
+    """A conversion that takes the labels that occur, unless it says otherwise."""
     parts = (folder / "annotations", "--videos", folder / "videos", "--output", folder / "dataset", *more)
-    return ["convert", *map(str, parts)]
+    return ["convert", *map(str, parts), *([] if "--categories" in more else ["--categories", "present"])]
 
 
 def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,8 +55,6 @@ def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: py
         "  images      4 linked",
         "Left out: videos without annotation: 1 (duck)",
         "To know: frames without annotation: 2 of 4, in 1 video (swan); objects count as absent there",
-        "To know: The labels that occur became the categories (1), for want of a file that fixes names and ids "
-        "(--categories FILE).",
     ]
     reader = YoutubeVis(path)
     check_consistency(reader)
@@ -65,7 +65,8 @@ def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: py
 def test_annotations_beside_the_frames_need_no_videos_option(folder: Path) -> None:
     annotate(folder / "videos" / "duck" / "00000.json")
     for more in ([], ["--videos", str(folder / "videos" / "..") + "/videos", "--force"]):
-        assert main(["convert", str(folder / "videos"), "--output", str(folder / "dataset"), *more]) == 0
+        command = ["convert", str(folder / "videos"), "--output", str(folder / "dataset"), "--categories", "present"]
+        assert main([*command, *more]) == 0
     reader = YoutubeVis(folder / "dataset" / "Annotations" / "train_instances.json")
     assert [video["file_names"][0] for video in reader.videos.values()] == ["duck/00000.jpg"]
 
@@ -262,9 +263,13 @@ def test_present_is_told_from_no_word_of_categories(folder: Path, capsys: pytest
     assert main(arguments(folder, "--split", "val", "--categories", str(folder / "names.txt"))) == 0
     assert main(arguments(folder, "--categories", "present")) == 2
     assert "val_instances.json, a split of the same dataset, has other ids" in capsys.readouterr().err
-    assert main(arguments(folder)) == 0
+    unsaid = arguments(folder)[:-2]
+    assert main(unsaid) == 0
     reader = YoutubeVis(folder / "dataset" / "Annotations" / "train_instances.json")
     assert [category["name"] for category in reader.categories.values()] == ["duck", "swan"]
+    shutil.rmtree(folder / "dataset")
+    assert main(unsaid) == 2
+    assert "(1 label occurs: 'swan'): give --categories FILE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("report", ["{}", "{}/videos/swan/00000.jpg/report.json"])

@@ -112,7 +112,7 @@ def test_unknown_labels_are_all_listed_with_counts_and_near_names() -> None:
     categories = categories_from_labels(["swan", "person"])
     text = describe_unknown_labels({"xyz": 1, "Swan": 12}, categories, Path("names.txt"))
     assert text.splitlines() == [
-        "2 labels are not in names.txt; rename the objects, or add the names to the file:",
+        "2 labels are not in names.txt; rename the objects, or add the names to it:",
         "    'Swan' (12 objects): did you mean 'swan'?",
         "    'xyz' (1 object)",
     ]

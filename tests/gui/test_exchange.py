@@ -15,7 +15,9 @@ from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, YOUTUBE_VIS, ExportDialog
 from sam_annotator.gui.exchange.import_dialog import ImportDialog
-from tests.gui.scene import BRICK, HEIGHT, WIDTH
+from sam_annotator.gui.exchange.trees import TreeDialog
+from sam_annotator.gui.exchange.work import TreeFolders
+from tests.gui.scene import BRICK, HEIGHT, WIDTH, make_video
 from tests.gui.steps import draw, file_of
 
 Window = Callable[..., Driver]
@@ -59,7 +61,8 @@ def test_export_checks_first_and_then_writes_what_the_command_line_writes(
     assert dialog.primary.text() == "Export"
     _press(driver, dialog)
     assert dialog.verdict.text() == "Done."
-    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(tmp_path / "other")])
+    other = ["--output", str(tmp_path / "other"), "--categories", "present"]
+    assert main(["convert", str(tree[1]), "--videos", str(tree[0]), *other]) == 0
     names = [path.relative_to(tmp_path / "other") for path in sorted((tmp_path / "other").rglob("*.*"))]
     assert len(names) == 13
     for name in names:
@@ -267,7 +270,7 @@ def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
     make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
 ) -> None:
     dataset = tmp_path / "dataset"
-    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset)])
+    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset), "--categories", "present"])
     driver = make_annotation_window(tree[0], output=tmp_path / "imported")
     dialog = _open(driver, "import", ImportDialog)
     _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"))
@@ -325,12 +328,71 @@ def _mask(document: dict[str, Any], folder: Path) -> Any:
     return object_mask(read_annotation(path).shapes_of(1), HEIGHT, WIDTH)
 
 
-def test_the_categories_of_other_splits_come_first_and_those_that_occur_on_wish(
+def test_without_a_list_in_the_window_the_labels_that_occur_are_the_first_choice(
     make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
 ) -> None:
     dialog = _open(make_annotation_window(tree[0]), "export", ExportDialog)
     _set(dialog, output=str(tmp_path / "dataset"))
-    assert dialog.fields["categories_from"].currentText() == "as the dataset's other splits, else the labels that occur"
-    assert (dialog.options(dry_run=True).present, dialog.options(dry_run=True).categories) == (False, None)
-    _set(dialog, categories_from="present", images="symlink")
+    assert dialog.options(dry_run=True).present, "the window's list is empty"
+    _set(dialog, categories_from="window", images="symlink")
+    assert (dialog.options(dry_run=True).present, dialog.options(dry_run=True).listed) == (False, None)
+    _set(dialog, categories_from="present")
     assert (dialog.options(dry_run=True).present, dialog.options(dry_run=True).images) == (True, "symlink")
+
+
+@pytest.mark.parametrize("has_file", [False, True])
+def test_the_windows_own_list_fixes_the_categories(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, has_file: bool
+) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"categories": [{"id": 9, "name": "brick"}, {"id": 4, "name": "ball", "partition": 1}]}')
+    listed = {"labels": labels} if has_file else {"categories": ("hill", "ball", "brick")}
+    driver = make_annotation_window(tree[0], **listed)
+    dialog = _open(driver, "export", ExportDialog)
+    assert dialog.fields["categories_from"].currentText().startswith("the window's list of")
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
+    _press(driver, dialog)
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    written = json.loads((tmp_path / "dataset/Annotations/train_instances.json").read_text())["categories"]
+    expected = [(9, "brick"), (4, "ball")] if has_file else [(1, "hill"), (2, "ball"), (3, "brick")]
+    assert [(category["id"], category["name"]) for category in written] == expected
+    _set(dialog, kind=COCO, output=str(tmp_path / "coco.json"))
+    _press(driver, dialog)
+    _press(driver, dialog)
+    coco = json.loads((tmp_path / "coco.json").read_text())["categories"]
+    assert [(category["id"], category["name"]) for category in coco] == expected
+
+
+def test_other_folders_go_into_the_dataset_of_the_open_one(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "site"
+    for name in ("ball", "hill"):
+        make_video(other / name, 6)
+    draw(other, other, (0, 2), thing=BRICK, video=1)
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    dialog.trees.add_button.click()
+    asked = driver.window.findChildren(TreeDialog)[0]
+    assert not asked.buttons.button(QtWidgets.QDialogButtonBox.Ok).isEnabled()
+    asked.videos.set_value(str(other))
+    asked.accept()
+    dialog.trees.add(TreeFolders(other, other))
+    dialog.trees.add(TreeFolders(tmp_path / "nowhere", tmp_path / "nowhere"))
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
+    _press(driver, dialog)
+    assert "nowhere does not exist" in dialog.summary.toPlainText()
+    dialog.trees.list.setCurrentRow(1)
+    dialog.trees.remove_button.click()
+    assert dialog.primary.text() == "Check"
+    _press(driver, dialog)
+    assert "videos      3 " in dialog.summary.toPlainText()
+    assert "masks       7" in dialog.summary.toPlainText()
+    _press(driver, dialog)
+    command = ["convert", str(tree[1]), str(other), "--videos", str(tree[0]), "--videos", str(other)]
+    assert main([*command, "--output", str(tmp_path / "same"), "--categories", "present"]) == 0
+    name = "Annotations/train_instances.json"
+    assert (tmp_path / "dataset" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
+    _set(dialog, kind=PNG_MASKS)
+    assert not dialog.trees.isEnabled()

@@ -267,7 +267,7 @@ def test_names_with_spaces_and_other_scripts_work_down_to_the_dataset(
     assert document(driver, 2)["shapes"][0]["label"] == "Höckerschwan 天鹅"
     assert (output / "Schwäne am See" / "τέταρτο 1" / "00002.json").exists()
     dataset = tmp_path / "data set ö"
-    for _ in convert(find_videos(root), AnnotationStore(output), dataset, ConvertOptions()):
+    for _ in convert(find_videos(root), AnnotationStore(output), dataset, ConvertOptions(present=True)):
         pass
     content = json.loads(annotations_path(dataset, "train").read_text(encoding="utf-8"))
     assert [category["name"] for category in content["categories"]] == ["Höckerschwan 天鹅"]

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.records import DrawOptions
+from sam_annotator.core.datasets.youtube_vis.options import CategoryNames
 
 OVERLAP: Final = "overlap"
 """The reason of a finding: objects share pixels of a frame that only one can have."""
@@ -19,7 +20,8 @@ class MaskOptions:
     """How to export masks; what is about drawing counts for trees of annotations, whose masks are drawn.
 
     Attributes:
-        categories: COCO: a file that fixes names and ids; None: the labels that occur.
+        categories: COCO: a file that fixes names and ids; None: `listed`, or else the labels that occur.
+        listed: COCO, of trees of annotations: names that are kept elsewhere than in a file, ids from 1 in their order.
         drop_unknown: leave out objects whose label the file does not name; else they are an error.
         draw: how shapes become masks, and what becomes of shapes without an object id.
         force: write over masks that are there.
@@ -30,6 +32,7 @@ class MaskOptions:
     """
 
     categories: Path | None = None
+    listed: CategoryNames | None = None
     drop_unknown: bool = False
     draw: DrawOptions = field(default_factory=DrawOptions)
     force: bool = False

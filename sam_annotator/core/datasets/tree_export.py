@@ -48,7 +48,7 @@ def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions
     is_coco = output.suffix.lower() == ".json"
     if options.categories is not None and not is_coco:
         raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")
-    if options.drop_unknown and options.categories is None:
+    if options.drop_unknown and options.categories is None and options.listed is None:
         raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
     (check_coco_output if is_coco else check_davis_output)(output, force=options.force)
     if isinstance(source, MaskedVideos):
@@ -115,7 +115,8 @@ def _read(
 def _as_conversion(options: MaskOptions) -> ConvertOptions:
     return ConvertOptions(
         categories=options.categories,
-        present=options.categories is None,
+        present=options.categories is None and options.listed is None,
+        listed=options.listed,
         drop_unknown=options.drop_unknown,
         draw=options.draw,
         dry_run=options.dry_run,

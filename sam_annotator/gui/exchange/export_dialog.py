@@ -12,11 +12,13 @@ from PyQt5 import QtWidgets
 
 from sam_annotator.core.datasets.mask_export import MaskOptions
 from sam_annotator.core.datasets.records import DrawOptions
-from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, annotations_path, own_cache
+from sam_annotator.core.datasets.youtube_vis import CategoryNames, ConvertOptions, Tree, annotations_path, own_cache
 from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.core.errors import InputError
+from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
+from sam_annotator.gui.exchange.trees import TreeList
 from sam_annotator.gui.exchange.work import Work, and_remove, export_dataset, export_masks
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ class ExportDialog(ExchangeDialog):
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Export a dataset", "Export", "export")
         self._of_checks: set[Path] = set()
-        self.fields = _dataset_fields() | _split_fields() | _category_fields() | _mask_fields() | _work_fields()
+        named = _category_fields(window.naming.categories)
+        self.fields = _dataset_fields() | _split_fields() | named | _mask_fields() | _work_fields()
+        self.trees = TreeList()  # not remembered: they belong to this dataset, not to the next
         tabs = QtWidgets.QTabWidget()
         tabs.addTab(self._dataset_page(), "What and where")
         self._pages = [self._splits_page(), self._categories_page(), self._masks_page(), self._work_page()]
@@ -44,6 +48,7 @@ class ExportDialog(ExchangeDialog):
         self.build(tabs)
         for field in self.fields.values():
             field.changed.connect(self._show_what_counts)
+        self.trees.changed.connect(self._forget_outcome)
         self._show_what_counts()
 
     def make_work(self, *, dry_run: bool) -> Callable[[], Work]:
@@ -52,15 +57,15 @@ class ExportDialog(ExchangeDialog):
         Raises:
             InputError: no output, or a field that cannot be understood.
         """
-        session = self._window.session
         output = self._output()
         named = self.fields["cache"].path()
         cache = named or self._own_cache(output)
+        session = self._window.session
+        tree = Tree(session.root or session.videos[0].folder, session.videos, session.store)
         if self.fields["kind"].value() == YOUTUBE_VIS:
             options = replace(self.options(dry_run=dry_run), cache=cache)
-            work = partial(export_dataset, session.videos, session.store, session.root, output, options)
+            work = partial(export_dataset, tree, self.trees.trees(), output, options)
         else:
-            tree = Tree(session.root or session.videos[0].folder, session.videos, session.store)
             work = partial(export_masks, tree, output, self._mask_options(cache, dry_run=dry_run))
         if named is not None:
             return work
@@ -88,13 +93,14 @@ class ExportDialog(ExchangeDialog):
             split=value["split"] or "train",
             categories=self._categories(),
             present=value["categories_from"] == "present",
+            listed=self._listed(),
             images=value["images"],
             force=value["force"],
             layout=value["layout"],
             draw=self._draw(),
             annotated=value["annotated"],
             renames=self.fields["map"].path(),
-            drop_unknown=value["drop_unknown"] and self._categories() is not None,
+            drop_unknown=value["drop_unknown"] and value["categories_from"] != "present",
             strict=value["strict"],
             dry_run=dry_run,
             verify=value["verify"],
@@ -105,10 +111,11 @@ class ExportDialog(ExchangeDialog):
 
     def _mask_options(self, cache: Path, *, dry_run: bool) -> MaskOptions:
         value = {name: field.value() for name, field in self.fields.items()}
-        categories = self._categories() if value["kind"] == COCO else None
+        categories, listed = (self._categories(), self._listed()) if value["kind"] == COCO else (None, None)
         return MaskOptions(
             categories=categories,
-            drop_unknown=value["drop_unknown"] and categories is not None,
+            listed=listed,
+            drop_unknown=value["drop_unknown"] and (categories is not None or listed is not None),
             draw=self._draw(),
             force=value["force"],
             dry_run=dry_run,
@@ -124,7 +131,7 @@ class ExportDialog(ExchangeDialog):
     def _own_cache(self, output: Path) -> Path:
         session = self._window.session
         kept = session.store.output or session.root or session.videos[0].folder
-        return own_cache(output, [kept])
+        return own_cache(output, [kept, *(tree.annotations for tree in self.trees.trees())])
 
     def _output(self) -> Path:
         path = cast("Path | None", self.fields["output"].path())
@@ -136,12 +143,22 @@ class ExportDialog(ExchangeDialog):
         return path / "annotations.json" if is_coco else path.parent
 
     def _categories(self) -> Path | None:
+        """The file that fixes them: one that was chosen, or the one that the window's list belongs to."""
+        if self.fields["categories_from"].value() == "window":
+            return self._window.naming.categories.path
         if self.fields["categories_from"].value() != "file":
             return None
         path = cast("Path | None", self.fields["categories"].path())
         if path is None:
             raise InputError("Choose the file that names the categories, or take the labels that occur.")
         return path
+
+    def _listed(self) -> CategoryNames | None:
+        """The window's list, where no file has it."""
+        listed = self._window.naming.categories
+        if self.fields["categories_from"].value() != "window" or listed.path is not None or not listed.names:
+            return None
+        return CategoryNames(listed.names, "the list of the window (Object > Categories)")
 
     def _plan(self) -> SplitPlan | None:
         by = self.fields["split_by"].value()
@@ -164,9 +181,10 @@ class ExportDialog(ExchangeDialog):
             self.fields[name].setEnabled(kind == YOUTUBE_VIS)
         for name, wanted in {"split": "one", "ratios": "ratio", "seed": "ratio", "split_list": "list"}.items():
             self.fields[name].setEnabled(by == wanted)
-        has_file = self.fields["categories_from"].value() == "file"
-        self.fields["categories"].setEnabled(has_file)
-        self.fields["drop_unknown"].setEnabled(has_file)
+        self.trees.setEnabled(kind == YOUTUBE_VIS)
+        source = self.fields["categories_from"].value()
+        self.fields["categories"].setEnabled(source == "file")
+        self.fields["drop_unknown"].setEnabled(source != "present")
         self._where.setText(self._describe_where(kind))
 
     def _describe_where(self, kind: str) -> str:
@@ -190,6 +208,7 @@ class ExportDialog(ExchangeDialog):
         what = QtWidgets.QLabel(f"{len(session.videos)} video{'s' * (len(session.videos) != 1)} of the open folder")
         return _page(
             ("Annotations", what),
+            ("And those of", self.trees),
             ("Make", self.fields["kind"]),
             ("Into", self.fields["output"]),
             ("", self._where),
@@ -278,12 +297,18 @@ def _split_fields() -> dict[str, Any]:
     }
 
 
-def _category_fields() -> dict[str, Any]:
+def _category_fields(listed: CategoryList) -> dict[str, Any]:
+    """`listed`: the window's list."""
+    number = len(listed.names)
     sources = {
-        "splits": "as the dataset's other splits, else the labels that occur",
+        "window": f"the window's list of {number}, if no other split of the dataset fixes them"
+        if listed.path is None
+        else f"the window's list of {number}, {listed.path.name}",
         "present": "the labels that occur, sorted",
         "file": "those of a file",
     }
+    if not number:
+        sources = {"present": sources.pop("present"), **sources}
     return {
         "categories_from": Choice(sources, "--categories"),
         "categories": PathEdit("Categories", files=_LISTS, placeholder="a list, or a JSON with categories (LV-VIS)"),

@@ -11,9 +11,9 @@ from sam_annotator.core.datasets import tree_export
 from sam_annotator.core.datasets.convert_report import Report
 from sam_annotator.core.datasets.importing import ImportOptions, import_masks
 from sam_annotator.core.datasets.mask_export import MaskOptions
-from sam_annotator.core.datasets.mask_sources import SourceKind, reading_dataset
+from sam_annotator.core.datasets.mask_sources import SourceKind, open_tree, reading_dataset
 from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress
-from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, check_apart, convert
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, check_apart, convert, merge_trees
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -62,18 +62,28 @@ class Outcome:
 Work = Generator[Step, None, Outcome]
 
 
-def export_dataset(
-    videos: Sequence[Video], store: AnnotationStore, root: Path | None, output: Path, options: ConvertOptions
-) -> Work:
-    """Make a YouTube-VIS dataset; `root` is the folder of the videos, where that is known.
+@dataclass(frozen=True)
+class TreeFolders:
+    """A folder of videos, and that of their annotations; the same one where they lie beside the frames."""
+
+    videos: Path
+    annotations: Path
+
+
+def export_dataset(tree: Tree, more: Sequence[TreeFolders], output: Path, options: ConvertOptions) -> Work:
+    """Make a YouTube-VIS dataset of the tree that is open, and of others, which are looked for first.
 
     Raises:
         SaveError: the dataset cannot be written.
     """
+    yield Step("looking for videos")
     try:
-        if root is not None:
-            check_apart(output, root)
-        with closing(convert(videos, store, output, options)) as steps:  # type: ignore[type-var]
+        trees = [tree, *(open_tree(one.annotations, one.videos) for one in more)]
+        for one in trees:
+            check_apart(output, one.root)
+        merged = merge_trees(trees)
+        steps = convert(merged.videos, merged.store, output, options, merged.findings)
+        with closing(steps):  # type: ignore[type-var]
             for step in steps:
                 if step.report is not None:
                     return Outcome(str(step.report), True, step.report.is_clean, step.report)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 
 from sam_annotator.core.datasets import images
 from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.datasets.records import DrawOptions
+from sam_annotator.core.datasets.youtube_vis import CategoryNames
 from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan
 from sam_annotator.core.errors import InputError
 from tests.dataset_tree import HEIGHT, WIDTH, Tree, polygon
@@ -135,17 +138,33 @@ def test_a_label_that_the_other_split_lacks_is_an_error_that_lists_it(tree: Tree
     assert (report.objects, report.is_clean) == (2, False)
 
 
-def test_the_labels_that_occur_are_taken_with_a_note_where_nothing_fixes_them(tree: Tree) -> None:
-    tree.annotate("b/00000", polygon(1), polygon(2, "duck"))
-    report = tree.convert(present=False)
-    assert categories(tree, "train") == {1: "duck", 2: "swan"}
-    (note,) = (finding for finding in report.findings if finding.reason == "categories-not-fixed")
-    assert (note.kind, note.count) == ("note", 2)
-    assert "(--categories FILE)" in note.text
-    again = tree.convert(force=True)
-    assert "categories-not-fixed" not in {finding.reason for finding in again.findings}
+def test_what_occurs_fixes_nothing_unless_it_is_asked_for(tree: Tree) -> None:
+    tree.annotate("b/00000", polygon(1), polygon(2, "duck"), polygon(3, "eel"), polygon(4, "hen"), polygon(5, "Elk"))
+    tree.annotate("b/00001", polygon(None))
+    first, second = tree.problems(present=False)
+    assert first == (
+        "Nothing fixes the names and ids of the categories (5 labels occur: 'duck', 'eel', 'Elk' and 2 more): give "
+        "--categories FILE, a text with a name a line or a JSON such as LV-VIS', or --categories present for the "
+        "labels that occur."
+    )
+    assert "without an object id" in second, "all there is to mend is told at once"
+    report = tree.convert(draw=DrawOptions(null_group="skip"))
+    assert report.categories == 5
     with pytest.raises(InputError, match="needs a category file"):
         tree.convert(present=False, force=True, drop_unknown=True)
+
+
+def test_a_list_that_is_kept_elsewhere_fixes_names_and_ids_but_other_splits_come_first(tree: Tree) -> None:
+    listed = CategoryNames(("duck", "swan"), "the window's list")
+    report = tree.convert(present=False, listed=listed)
+    assert categories(tree, "train") == {1: "duck", 2: "swan"}
+    assert report.is_clean
+    tree.annotate("b/00000", polygon(1), polygon(2, "goose"))
+    with pytest.raises(ConversionError, match="1 label is not in the window's list"):
+        tree.convert(present=False, listed=listed, force=True)
+    tree.annotate("b/00000", polygon(1))
+    tree.convert(present=False, listed=replace(listed, names=("swan",)), split="val")
+    assert categories(tree, "val") == {1: "duck", 2: "swan"}
 
 
 def test_labels_that_occur_are_an_error_where_another_split_has_other_ids(tree: Tree) -> None:
@@ -172,7 +191,9 @@ def test_json_that_is_no_split_fixes_nothing_and_broken_json_is_told(tree: Tree)
     tree.dataset.mkdir()
     (tree.dataset / "report.json").write_text('{"result": "clean"}')
     (tree.dataset / "names.json").write_text('{"categories": [{"id": 9, "name": "swan"}]}')
-    tree.convert(present=False, layout="ytvis2019")
+    with pytest.raises(ConversionError, match="Nothing fixes the names"):
+        tree.convert(present=False, layout="ytvis2019")
+    tree.convert(layout="ytvis2019")
     assert list(tree.load(layout="ytvis2019").categories) == [1]
     (tree.dataset / "val.json").write_text("{")
     with pytest.raises(InputError, match=r"val\.json, a split of the same dataset, is not valid JSON"):

@@ -31,7 +31,7 @@ def sites(tmp_path: Path) -> tuple[dataset_tree.Tree, dataset_tree.Tree]:
 def merged(*trees: dataset_tree.Tree, **options: object) -> ConvertReport:
     given = [Tree(tree.videos, find_videos(tree.videos), AnnotationStore(tree.annotations)) for tree in trees]
     joined = merge_trees(given)
-    chosen = ConvertOptions(**options)  # type: ignore[arg-type]
+    chosen = ConvertOptions(present="categories" not in options, **options)  # type: ignore[arg-type]
     *_steps, last = convert(joined.videos, joined.store, trees[0].dataset, chosen, joined.findings)
     assert last.report is not None
     return last.report
@@ -71,7 +71,7 @@ def test_two_trees_over_the_same_videos_count_each_video_once(tmp_path: Path) ->
     second.annotate("hill/00000", polygon(1, "goat"))
     report = merged(first, second)
     assert (report.videos, report.objects) == (2, 2)
-    assert {f.reason for f in report.findings} == {"categories-not-fixed", "frame-not-annotated"}
+    assert {f.reason for f in report.findings} == {"frame-not-annotated"}
 
 
 def test_a_video_that_two_trees_annotated_is_an_error_that_names_both(tmp_path: Path) -> None:
@@ -127,6 +127,7 @@ def test_splits_name_videos_as_they_are_called_in_the_dataset(
     (tmp_path / "splits.txt").write_text("train north_00000\nval south/00000\ntrain lake\n")
     command = ["convert", north.annotations, south.annotations, "--videos", north.videos, "--videos", south.videos]
     command += ["--output", north.dataset, "--split-list", tmp_path / "splits.txt", "--jobs", "2"]
+    command += ["--categories", "present"]
     assert main(list(map(str, command))) == 0
     assert len(north.load("train").videos) == 2
     check_consistency(YoutubeVis(north.dataset / "Annotations" / "val_instances.json"))

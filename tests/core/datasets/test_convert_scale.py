@@ -96,7 +96,9 @@ def test_what_was_interrupted_goes_on_and_gives_the_same_bytes(
     videos, store = find_videos(tree.videos), AnnotationStore(tree.annotations)
     for stop in range(1, 16):
         cache = tmp_path / f"cache{stop}"
-        steps = convert(videos, store, tree.dataset, ConvertOptions(cache=cache, force=True, images="none"))
+        steps = convert(
+            videos, store, tree.dataset, ConvertOptions(cache=cache, force=True, images="none", present=True)
+        )
         for _ in range(stop):
             next(steps)
         steps.close()
@@ -115,6 +117,7 @@ def test_what_was_killed_at_any_moment_goes_on_and_gives_the_same_bytes(tree: Tr
     tree.convert(split="val", images="none", cache=tmp_path / "whole")
     command = [sys.executable, "-m", "sam_annotator", "convert", tree.annotations, "--videos", tree.videos]
     command += ["--output", tree.dataset, "--force", "--images", "none", "--cache", tmp_path / "cache"]
+    command += ["--categories", "present"]
     for files in (1, 9, 30):
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
         while process.poll() is None and len(list((tmp_path / "cache").glob("*.video"))) < files:
@@ -129,7 +132,7 @@ def test_what_was_killed_at_any_moment_goes_on_and_gives_the_same_bytes(tree: Tr
 def test_several_processes_can_be_stopped(tree: Tree) -> None:
     videos, store = find_videos(tree.videos), AnnotationStore(tree.annotations)
     for stop in (4, 5):
-        steps = convert(videos, store, tree.dataset, ConvertOptions(jobs=2, force=True))
+        steps = convert(videos, store, tree.dataset, ConvertOptions(jobs=2, force=True, present=True))
         for _ in range(stop):
             next(steps)
         steps.close()

@@ -62,7 +62,7 @@ class Place:
 
     def convert(self, categories: Path | None = None) -> YoutubeVis:
         command = ["convert", self.annotations, "--videos", self.videos, "--output", self.dataset, "--images", "none"]
-        command += ["--force"] if categories is None else ["--force", "--categories", categories]
+        command += ["--force", "--categories", categories or "present"]
         assert main(list(map(str, command))) == 0
         (path,) = self.dataset.rglob("*instances*.json")
         return YoutubeVis(path)
@@ -359,7 +359,7 @@ def test_shapes_joined_by_label_get_ids_that_are_free(place: Place) -> None:
     shapes = (unowned, replace(unowned, label="cat"), replace(unowned, object_id=1), replace(unowned, object_id=2**53))
     write_annotation(place.annotations / "lake/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, shapes))
     command = ["convert", place.annotations, "--videos", place.videos, "--output", place.dataset, "--images", "none"]
-    assert main([*map(str, command), "--null-group", "per-label"]) == 1
+    assert main([*map(str, command), "--null-group", "per-label", "--categories", "present"]) == 1
     (path,) = place.dataset.rglob("*instances*.json")
     assert [a["object_id"] for a in YoutubeVis(path).annotations.values()] == [1, 2**53, 2, 3]
 

@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 
 def run(folder: Path, command: str, output: str, *more: str) -> int:
     tree = [str(folder / "ann"), f"--videos={folder}/videos", f"--output={folder}/{output}"]
-    return main([command, *tree, *more])
+    return main([command, *tree, *(["--categories", "present"] if command == "convert" else []), *more])
 
 
 OUTPUTS = pytest.mark.parametrize("output", ["masks", "coco.json"])

@@ -532,7 +532,7 @@ def test_a_conversion_stopped_at_any_step_leaves_no_json_and_can_be_made_again(t
     tree.annotate("bear/00000", polygon())
     videos, store = find_videos(tree.videos), AnnotationStore(tree.annotations)
     for stop in range(1, 8):
-        steps = convert(videos, store, tree.dataset, ConvertOptions())
+        steps = convert(videos, store, tree.dataset, ConvertOptions(present=True))
         for _ in range(stop):
             next(steps)
         steps.close()
@@ -566,5 +566,8 @@ def test_group_ids_of_the_example_of_labelme_are_missing_and_the_error_says_so(s
     folder = shared / "labelme_example" / "data_annotated"
     with pytest.raises(ConversionError) as caught:
         list(convert(find_videos(folder), AnnotationStore(), tmp_path / "dataset", ConvertOptions()))
-    assert all("without an object id" in problem for problem in caught.value.problems)
+    first, *problems = caught.value.problems
+    assert first.startswith("Nothing fixes the names and ids of the categories: give --categories FILE")
+    assert all("without an object id" in problem for problem in problems)
+    assert problems
     assert isinstance(caught.value, AnnotatorError)

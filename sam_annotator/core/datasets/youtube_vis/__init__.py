@@ -42,10 +42,11 @@ The window has to save before, and to read its frame anew after an import.
 from sam_annotator.core.datasets.youtube_vis.caches import own_cache
 from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, check_apart, dataset_names, images_folder
 from sam_annotator.core.datasets.youtube_vis.merging import Merged, Tree, merge_trees
-from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
+from sam_annotator.core.datasets.youtube_vis.options import CategoryNames, ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.pipeline import convert
 
 __all__ = [
+    "CategoryNames",
     "ConvertOptions",
     "Merged",
     "Tree",

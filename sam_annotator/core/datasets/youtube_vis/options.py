@@ -22,14 +22,23 @@ _CHOICES: Final = {
 
 
 @dataclass(frozen=True)
+class CategoryNames:
+    """A list of categories, and what to call it in sentences."""
+
+    names: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
 class ConvertOptions:
     """How to convert.
 
     Attributes:
         split: name of the part of the dataset that is made: `train`, `val`, ...
-        categories: a category file that fixes names and ids; None: as the dataset's other splits have them, else the
-            labels that occur.
+        categories: a category file that fixes names and ids; None: as the dataset's other splits have them, else
+            `listed`, else it is an error.
         present: the labels that occur, whatever other splits have; `categories` is None then.
+        listed: names that are kept elsewhere than in a file, as the window keeps its list; ids from 1 in their order.
         images: `link` (hard links, copies between file systems), `symlink` (symbolic links), `copy`, or `none`.
         force: write over the JSON of the same split.
         layout: where JSON and images stand in the dataset.
@@ -52,6 +61,7 @@ class ConvertOptions:
     split: str = "train"
     categories: Path | None = None
     present: bool = False
+    listed: CategoryNames | None = None
     images: ImageMode = "link"
     force: bool = False
     layout: Layout = "lvvis"

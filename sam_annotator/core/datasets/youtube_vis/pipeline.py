@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from sam_annotator.core.datasets.convert_report import ConversionError, ConvertProgress, ConvertReport, Finding
 from sam_annotator.core.datasets.images import Placed
@@ -23,12 +24,14 @@ from sam_annotator.core.datasets.youtube_vis.reading import Laid, read_videos
 from sam_annotator.core.datasets.youtube_vis.settling import Settled, settle
 from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
 from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, describe_nothing, find_strays
-from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
+from sam_annotator.core.datasets.youtube_vis.vocabulary import NOT_GIVEN, Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import check_split, write_split
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import replacing
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
+
+_FIRST: Final = (NOT_GIVEN, "unknown-label")
 
 
 def convert(
@@ -113,11 +116,11 @@ def look(
 def all_findings(survey: Survey, laid: Sequence[Laid], settled: Settled, strays: Iterable[Path]) -> Iterator[Finding]:
     """What came up on the way until everything is read and settled, what most has to be mended first."""
     # what a category file does not name comes first: it is what most has to be mended for
-    yield from (finding for finding in settled.findings if finding.reason == "unknown-label")
+    yield from (finding for finding in settled.findings if finding.reason in _FIRST)
     yield from survey.findings
     for read, _path in laid:
         yield from read.findings
-    yield from (finding for finding in settled.findings if finding.reason != "unknown-label")
+    yield from (finding for finding in settled.findings if finding.reason not in _FIRST)
     for path in strays:
         yield Finding("dropped", "file-without-frame", f"{path} belongs to no frame of the videos.", file=str(path))
     for name in (*survey.without_annotation, *settled.without_annotation):

@@ -154,7 +154,7 @@ def _unknown(
             yield Finding("dropped", "unknown-label", text, read.name, count=count)
 
 
-def _category_notes(fixed: Sequence[Category], counts: Mapping[str, int], source: Path) -> Iterator[Finding]:
+def _category_notes(fixed: Sequence[Category], counts: Mapping[str, int], source: Path | str) -> Iterator[Finding]:
     idle = [category.name for category in fixed if category.name not in counts]
     if idle:
         text = (

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from sam_annotator.core.categories import Category, categories_of, read_categories
+from sam_annotator.core.categories import Category, categories_from_names, categories_of, read_categories
 from sam_annotator.core.datasets.convert_report import Finding, Kind
 from sam_annotator.core.datasets.label_renames import read_renames
 from sam_annotator.core.datasets.records import ReadObject
@@ -15,6 +15,9 @@ from sam_annotator.core.datasets.youtube_vis.layout import other_splits
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
+
+NOT_GIVEN: Final = "categories-not-given"
+"""The reason of a finding: nothing fixes the categories."""
 
 _LISTED: Final = 3
 
@@ -28,15 +31,15 @@ class Vocabulary:
 
     Attributes:
         renames: new labels by old ones.
-        fixed: the categories; None: the labels that occur.
-        source: the file that fixes them.
+        fixed: the categories; None: the labels that occur, or nobody has said.
+        source: the file that fixes them, or what to call the list that does.
         siblings: the categories of the dataset's other splits, by their files.
         is_present: the labels that occur were asked for.
     """
 
     renames: Mapping[str, str]
     fixed: tuple[Category, ...] | None
-    source: Path | None
+    source: Path | str | None
     siblings: Mapping[Path, tuple[Category, ...]] = field(default_factory=dict)
     is_present: bool = False
 
@@ -51,8 +54,11 @@ class Vocabulary:
         source = options.categories
         if source is None and not options.present:
             source = next(iter(siblings), None)
-        if options.drop_unknown and source is None:
+        listed = None if options.present or source is not None else options.listed
+        if options.drop_unknown and source is None and listed is None:
             raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
+        if listed is not None:
+            return cls(renames, categories_from_names(listed.names), listed.source, siblings)
         fixed = None if source is None else siblings.get(source) or read_categories(source)
         return cls(renames, fixed, source, siblings, options.present)
 
@@ -67,16 +73,12 @@ class Vocabulary:
         return self.renames.get(label, label)
 
     def findings(self, categories: Sequence[Category]) -> Iterator[Finding]:
-        """Where `categories`, which are to be written, come from if nobody said so, and whom they contradict."""
+        """Where `categories` come from if nobody said so; whom they contradict; that nobody has said what they are."""
         if self.is_adopted:
             text = f"Categories and ids are those of {self.source}, a split of the same dataset."
             yield Finding("note", "categories-of-split", text, file=str(self.source), count=len(categories))
         elif self.fixed is None and not self.is_present:
-            text = (
-                f"The labels that occur became the categories ({len(categories)}), for want of a file that fixes names "
-                "and ids (--categories FILE)."
-            )
-            yield Finding("note", "categories-not-fixed", text, count=len(categories))
+            yield Finding("error", NOT_GIVEN, _describe_not_given(categories), count=len(categories))
         for path, others in self.siblings.items():
             differing = _differing(categories, others)
             if differing:
@@ -88,6 +90,18 @@ class Vocabulary:
                 is_wanted = self.fixed is not None and not self.is_adopted
                 kind: Kind = "note" if is_wanted else "error"
                 yield Finding(kind, "categories-differ", text, file=str(path), count=len(differing))
+
+
+def _describe_not_given(occurring: Sequence[Category]) -> str:
+    """What to tell people where nothing fixes the categories."""
+    names = ", ".join(repr(category.name) for category in occurring[:_LISTED])
+    more = f" and {len(occurring) - _LISTED} more" if len(occurring) > _LISTED else ""
+    labels = "1 label occurs" if len(occurring) == 1 else f"{len(occurring)} labels occur"
+    occurs = f" ({labels}: {names}{more})" if occurring else ""
+    return (
+        f"Nothing fixes the names and ids of the categories{occurs}: give --categories FILE, a text with a name a line "
+        "or a JSON such as LV-VIS', or --categories present for the labels that occur."
+    )
 
 
 def _differing(ours: Sequence[Category], theirs: Sequence[Category]) -> list[str]:
