@@ -247,11 +247,12 @@ def _survey(tasks: "list[VideoTask]", options: argparse.Namespace, report: Repor
 def _fill(tasks: "list[VideoTask]", options: argparse.Namespace, report: Report) -> None:
     if not tasks:
         return
-    from sam_annotator.engine.batch import propagator_name
+    from sam_annotator.engine.batch import load_propagator
 
     alone = options.jobs == 1 and options.scheduler is None
     if alone:
-        _say(f"Propagator: {propagator_name(tasks[0].engines)}")
+        for line in load_propagator(tasks[0].engines):
+            _say(line)
     total = sum(report.results[task.video.name].planned for task in tasks)
     with _progress("", total, "frame") as bar:
         if alone:
@@ -291,6 +292,7 @@ def _fill_elsewhere(tasks: "list[VideoTask]", options: argparse.Namespace, repor
         most = (os.cpu_count() or 1) if options.jobs == -1 else options.jobs
         tasks = [replace(task, processes=min(most, len(tasks))) for task in tasks]
     waiting = {task.video.name: task for task in tasks}
+    told: set[str] = set()
     try:
         with closing(in_order(fill, tasks, options.jobs, options.scheduler)) as results:
             for result in results:
@@ -298,6 +300,10 @@ def _fill_elsewhere(tasks: "list[VideoTask]", options: argparse.Namespace, repor
                 bar.update(report.results[result.video].planned)
                 report.add(result)
                 del waiting[result.video]
+                for line in dict.fromkeys(result.told):
+                    if line not in told:  # each process has its own propagator
+                        told.add(line)
+                        bar.write(line, file=sys.stderr)
     finally:  # of an interruption: what was written of videos whose result did not come any more
         for name, task in waiting.items():
             report.add(look_after_interruption(task, report.results[name]))

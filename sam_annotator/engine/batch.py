@@ -68,6 +68,7 @@ class VideoResult:
         written: indices of the frames for which an answer was computed.
         skipped: (frame, why it could not be filled); the frame is None for the video as a whole.
         said: sentences on how it went, such as the range of a repair.
+        told: sentences on the propagator, the same for all videos of a process, such as which file is damaged.
         doubtful: the least certain masks of the video as it is now, at most MOST_DOUBTFUL.
         doubts: how many such masks there are in all.
         not_unpacked: the video file, where it has no frames yet.
@@ -81,6 +82,7 @@ class VideoResult:
     written: set[int] = field(default_factory=set)
     skipped: list[tuple[int | None, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    told: tuple[str, ...] = ()
     doubtful: list[Doubt] = field(default_factory=list)
     doubts: int = 0
     not_unpacked: Path | None = None
@@ -141,7 +143,7 @@ def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone
     """As `fill`, frame by frame; `result` says at any time what came of it so far."""
     store = AnnotationStore(task.output)
     with _ONE_AT_A_TIME:  # threads of a Dask worker share the process, and with it the propagator
-        propagator = _propagator(task.engines)
+        propagator, result.told = _propagator(task.engines)
         _limit_threads(task.threads)
         _share_memory(task.processes)
         try:
@@ -175,10 +177,11 @@ def _reason(error: Exception, video: Video) -> str:
     return f"{video.name} could not be finished ({error}); what was done of it is kept."
 
 
-def propagator_name(options: EngineOptions) -> str:
-    """Load the propagator for the tasks of this process, and say what it is called."""
+def load_propagator(options: EngineOptions) -> tuple[str, ...]:
+    """Load the propagator for the tasks of this process; returns lines for people: what is wrong, and its name."""
     _propagator.cache_clear()
-    return _propagator(options).name
+    propagator, told = _propagator(options)
+    return (*told, f"Propagator: {propagator.name}")
 
 
 def _finish(steps: Generator[Any, None, T]) -> T:
@@ -230,8 +233,11 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _propagator(options: EngineOptions) -> Propagator:
-    return engines.make_propagator(options)
+def _propagator(options: EngineOptions) -> tuple[Propagator, tuple[str, ...]]:
+    """The propagator, and what is to be told of it."""
+    told: list[str] = []
+    propagator = engines.make_propagator(options, told.append)
+    return propagator, tuple(text for text in told if not text.endswith("..."))  # else: how loading goes
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -114,24 +114,17 @@ def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagat
     """Make the propagator that was asked for; takes seconds for STCN.
 
     `auto` takes STCN where its checkpoint is found, on a CPU too: it is slower there than the embedded one, but
-    far more exact.
+    far more exact. It leaves out files that are damaged; where none is left, it takes the embedded one.
 
     Raises:
         InputError: no such name, file, folder or device.
         EngineError: the checkpoint is not there, or is damaged.
     """
     _check_models_folder(options)
+    if options.propagator == "auto":
+        return _best_propagator(options, report)
     chosen = _stcn_file(options)
-    if chosen is None:
-        from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
-
-        return EmbeddedPropagator()
-    from sam_annotator.engine.stcn import load
-
-    path, checkpoint = chosen
-    return load.make_stcn(
-        path, device=options.device, short_side=options.short_side, report=report, checkpoint=checkpoint
-    )
+    return _embedded_propagator() if chosen is None else _stcn_from(*chosen, options, report)
 
 
 def tell_kind(path: Path) -> str:
@@ -161,7 +154,8 @@ def describe_missing(options: EngineOptions) -> Missing | None:
     if sam is None or stcn is None:
         return sam or stcn
     plain = (sam.text, stcn.text) == (_IN_PLACE["sam"], _IN_PLACE["stcn"])
-    return Missing(_BOTH_IN_PLACE if plain else f"{sam.text} {stcn.text}", sam.wanted + stcn.wanted, sam.damaged)
+    text = _BOTH_IN_PLACE if plain else f"{sam.text} {stcn.text}"
+    return Missing(text, sam.wanted + stcn.wanted, sam.damaged + stcn.damaged)
 
 
 def _missing_sam(options: EngineOptions) -> Missing | None:
@@ -192,11 +186,21 @@ def _missing_best_sam(options: EngineOptions) -> Missing | None:
 
 
 def _missing_stcn(options: EngineOptions) -> Missing | None:
+    if options.propagator == "embedded":
+        return None
     try:
-        is_there = options.propagator == "embedded" or _stcn_file(options) is not None
+        chosen = _stcn_file(options)
     except (InputError, EngineError) as error:
         return Missing(str(error), (_stcn(),) if options.propagator == _stcn().name else ())
-    return None if is_there else Missing(_IN_PLACE["stcn"], (_stcn(),))
+    is_auto = options.propagator == "auto"
+    if chosen is None or (is_auto and whole_copies(_stcn(), options.models)):
+        return None if chosen else Missing(_IN_PLACE["stcn"], (_stcn(),))
+    path, checkpoint = chosen
+    damage = damage_of(path, checkpoint) or (f"{path} has the wrong size." if is_auto else None)
+    if damage is None:
+        return None
+    wanted = () if checkpoint is None else (checkpoint,)
+    return Missing(f"{damage} {_IN_PLACE['stcn']}" if is_auto else damage, wanted, (path,))
 
 
 def _smallest_sam() -> Checkpoint:
@@ -207,6 +211,33 @@ def _embedded_segmenter() -> Segmenter:
     from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 
     return EmbeddedSegmenter()
+
+
+def _embedded_propagator() -> Propagator:
+    from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
+
+    return EmbeddedPropagator()
+
+
+def _best_propagator(options: EngineOptions, report: Report) -> Propagator:
+    checkpoint = _stcn()
+    damage = _left_out(checkpoint, options)
+    for path in whole_copies(checkpoint, options.models):
+        try:
+            return _stcn_from(path, checkpoint, options, report)
+        except DamagedError as error:
+            damage = damage or str(error)
+    if damage is not None:
+        report(f"{damage} {_IN_PLACE['stcn']}")
+    return _embedded_propagator()
+
+
+def _stcn_from(path: Path, checkpoint: Checkpoint | None, options: EngineOptions, report: Report) -> Propagator:
+    from sam_annotator.engine.stcn import load
+
+    return load.make_stcn(
+        path, device=options.device, short_side=options.short_side, report=report, checkpoint=checkpoint
+    )
 
 
 def _best_segmenter(options: EngineOptions, report: Report) -> Segmenter:
@@ -245,12 +276,17 @@ def _whole_sams(options: EngineOptions) -> list[tuple[Path, Checkpoint]]:
 
 def _report_left_out(options: EngineOptions, report: Report) -> None:
     for checkpoint in _sams():
-        path = find_checkpoint(checkpoint, options.models)
-        if path is not None and not whole_copies(checkpoint, options.models):
-            report(
-                damage_of(path, checkpoint)
-                or f"{path} has the wrong size and is left out; download it again from {checkpoint.url}."
-            )
+        if (damage := _left_out(checkpoint, options)) is not None:
+            report(damage)
+
+
+def _left_out(checkpoint: Checkpoint, options: EngineOptions) -> str | None:
+    """Why a checkpoint that is there is not taken, as far as that is known without reading it; None: there is none."""
+    path = find_checkpoint(checkpoint, options.models)
+    if path is None or whole_copies(checkpoint, options.models):
+        return None
+    wrong_size = f"{path} has the wrong size and is left out; download it again from {checkpoint.url}."
+    return damage_of(path, checkpoint) or wrong_size
 
 
 def _named_checkpoint(options: EngineOptions) -> tuple[Path, Checkpoint | None]:

@@ -23,11 +23,13 @@ class EngineNews(QtCore.QObject):
     def __init__(self, window: "AnnotationWindow", weights: "Weights") -> None:
         super().__init__(weights)
         self._window, self._weights = window, weights
-        self._seen = ""
+        self._seen = self._seen_propagator = ""
         self.said.connect(self._on_said)
         window.jobs.told = self._tell
         window.sam_tool.busy.connect(self._look)
         window.sam_tool.failed.connect(self._on_failed)
+        window.propagation.busy.connect(self._look_at_propagator)
+        window.propagation.ended.connect(lambda _how: weights.tell_damage())
 
     def _tell(self, text: str) -> None:
         """In the engine thread. A window that closes does not wait for gigabytes to be read."""
@@ -47,6 +49,13 @@ class EngineNews(QtCore.QObject):
         name = self._window.jobs.segmenter_name
         if not doing and (not name or name != self._seen):
             self._seen = name
+            self._weights.tell_damage()
+
+    def _look_at_propagator(self, _doing: str) -> None:
+        """A file that was to carry the masks may have turned out to be damaged."""
+        name = self._window.jobs.propagator_name
+        if name != self._seen_propagator:
+            self._seen_propagator = name
             self._weights.tell_damage()
 
     def _on_failed(self, message: str) -> None:

@@ -156,6 +156,31 @@ def test_an_interruption_counts_what_other_processes_had_written(
     assert "c/00002" not in written(root)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_damaged_stcn_is_named_once_and_the_embedded_propagator_does_it(
+    root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,
+) -> None:
+    bad = tmp_path / "models" / "stcn.pth"
+    bad.parent.mkdir()
+    bad.write_bytes(b"<!DOCTYPE html>")
+    options = [str(root), "--models", str(bad.parent), "--device", "cpu"]
+    if elsewhere:  # each process says so
+        monkeypatch.setattr(parallel, "in_order", lambda work, tasks, *_: (work(task) for task in tasks))
+        options += ["--jobs", "2"]
+    assert main(["propagate", *options]) == 0
+    captured = capsys.readouterr()
+    assert "3 videos, 3 objects, 9 frames written." in captured.out
+    (line,) = (line for line in captured.err.splitlines() if "stcn.pth" in line)
+    assert line.startswith(f"{bad} cannot be read as a file of weights")
+    assert line.endswith("The embedded propagator is at work, which needs no weights; STCN is more exact.")
+    assert main(["propagate", *options, "--force", "--propagator", "stcn"]) == 2
+    assert f"sam-annotator: {bad} cannot be read" in capsys.readouterr().err
+
+
 def test_a_full_disk_ends_it_all(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

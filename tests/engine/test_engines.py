@@ -274,10 +274,40 @@ def test_stcn_that_is_missing_says_where_to_get_it_and_where_to_put_it(models: P
     assert [checkpoint.name for checkpoint in missing.wanted] == ["stcn"]
 
 
-def test_a_page_saved_in_place_of_stcn_is_an_error_also_where_nobody_asked_for_it(models: Path) -> None:
-    (models / "stcn.pth").write_text("<!DOCTYPE html>")
-    with pytest.raises(EngineError, match=r"stcn\.pth cannot be read as a file of weights.*web page"):
-        make_propagator(EngineOptions(device="cpu"))
+def test_a_page_saved_in_place_of_stcn_is_left_out_and_named_and_an_error_where_it_was_asked_for(
+    models: Path,
+) -> None:
+    bad = models / "stcn.pth"
+    bad.write_text("<!DOCTYPE html>")
+    told_lines: list[str] = []
+    options = EngineOptions(segmenter="embedded", device="cpu")
+    assert make_propagator(options, told_lines.append).name.startswith("embedded")
+    (line,) = (line for line in told_lines if not line.endswith("..."))
+    assert line.startswith(f"{bad} cannot be read as a file of weights")
+    assert f"Download it again from {FILES['stcn'].url}. The embedded propagator is at work" in line
+    missing = describe_missing(options)
+    assert missing is not None
+    assert (missing.text, missing.wanted, missing.damaged) == (line, (FILES["stcn"],), (bad,))
+    again: list[str] = []
+    make_propagator(options, again.append)
+    assert again == [line]  # it is not read again
+    for choice in ("stcn", str(bad)):
+        asked = replace(options, propagator=choice)
+        with pytest.raises(DamagedError, match=r"stcn\.pth cannot be read as a file of weights.*web page"):
+            make_propagator(asked)
+        assert told(asked).startswith(f"{bad} cannot be read")
+        assert "embedded" not in told(asked)
+
+
+def test_a_whole_stcn_in_another_folder_is_taken_in_place_of_a_damaged_one(
+    models: Path, tmp_path: Path, narrow_stcn: dict[str, torch.Tensor]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "stcn.pth").write_text("<!DOCTYPE html>")
+    torch.save(narrow_stcn, models / "stcn.pth")
+    options = EngineOptions(models=tmp_path / "mine", segmenter="embedded", device="cpu")
+    assert make_propagator(options).name.startswith("STCN, cpu")
+    assert describe_missing(options) is None
 
 
 def test_stcn_on_a_device_that_is_not_there_is_an_error(models: Path) -> None:

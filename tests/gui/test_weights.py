@@ -26,12 +26,13 @@ from tests.engine.small_sam import small_sam
 from tests.engine.stcn.small import small_network
 from tests.file_server import FileServer, serve
 from tests.gui.scene import ball_centre
-from tests.gui.steps import accept, facts
+from tests.gui.steps import accept, draw, facts, shapes
 
 VIT_B = "sam_vit_b_01ec64.pth"
 AUTO = {"device": "cpu"}
 
 Make = Callable[..., Driver]
+CUT_SHORT = b"PK\x03\x04 and no more"
 
 
 def _small_vit_b() -> Any:
@@ -429,6 +430,36 @@ def test_a_damaged_file_that_was_asked_for_is_said_once_in_the_banner_and_by_cli
     assert not says(driver)
     driver.window.weights.show()
     assert says(driver).startswith(str(damaged))
+
+
+def test_with_a_damaged_stcn_masks_are_carried_and_the_banner_offers_it_again(
+    checkout: Path, open_window: Make, tmp_path: Path
+) -> None:
+    bad = checkout / "stcn.pth"
+    bad.write_bytes(CUT_SHORT)
+    draw(tmp_path / "videos", tmp_path / "annotations")
+    driver = open_window(engines={**AUTO, "segmenter": "embedded"})
+    assert not says(driver)  # nobody has read it yet
+    driver.press(Qt.Key_Space)
+    driver.propagation(60)
+    assert facts(driver, 3) == {(1, "ball", "propagated")}
+    assert says(driver).startswith(f"{bad} cannot be read as a file of weights")
+    assert "The embedded propagator is at work" in says(driver)
+    assert buttons(driver)[0].startswith("Fetch STCN again (")
+
+
+def test_a_damaged_stcn_that_was_asked_for_ends_the_run_with_a_sentence(
+    checkout: Path, open_window: Make, tmp_path: Path, take_dialog: Callable[[Driver], str]
+) -> None:
+    bad = checkout / "stcn.pth"
+    bad.write_bytes(CUT_SHORT)
+    draw(tmp_path / "videos", tmp_path / "annotations")
+    driver = open_window(engines={"segmenter": "embedded", "propagator": "stcn"})
+    driver.press(Qt.Key_Space)
+    assert f"{bad} cannot be read" in take_dialog(driver)
+    driver.propagation(60)
+    assert says(driver).startswith(str(bad))
+    assert not shapes(driver, 3)
 
 
 def test_a_segmenter_that_cannot_be_loaded_for_another_reason_is_said_in_the_banner_too(

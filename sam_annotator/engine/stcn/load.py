@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from sam_annotator.core.weights.damage import damage_noted
 from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes
 from sam_annotator.core.weights.record import notice_change
 from sam_annotator.engine.checkpoints import State, check_state, read_state
@@ -72,12 +73,14 @@ def load_network(path: Path, checkpoint: Checkpoint | None = None) -> StcnNetwor
     counts for nothing.
 
     Raises:
-        EngineError: the file is damaged, or its weights are not those of STCN.
+        DamagedError: the file is damaged, or its weights are not those of STCN; that is remembered until it changes.
+        EngineError: there is no memory for it.
     """
-    state = with_plane_of_others(read_state(path, checkpoint))
-    with torch.device("meta"):  # initial weights would be drawn and then thrown away
-        network = StcnNetwork()
-    check_state(state, network, path, what="STCN", advice=_ADVICE)
+    with damage_noted(path, checkpoint):
+        state = with_plane_of_others(read_state(path, checkpoint))
+        with torch.device("meta"):  # initial weights would be drawn and then thrown away
+            network = StcnNetwork()
+        check_state(state, network, path, what="STCN", advice=_ADVICE)
     network.load_state_dict(state, strict=True, assign=True)
     return network.float().eval().requires_grad_(False)
 
