@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sam_annotator.core.categories import Category
-    from sam_annotator.core.datasets.masked_video import MaskedVideos
     from sam_annotator.core.datasets.statistics import Statistics, VideoFacts
 
 DESCRIPTION = "Count objects, masks and frames by category, tracks, gaps and areas of annotations or of a dataset."
@@ -18,7 +17,11 @@ EPILOG = """\
 A gap is a time that an object is away and comes back, counted in frames that are annotated. Base and novel are known
 where the category file, or the dataset itself, has LV-VIS' partitions.
 
-ends with 0, 1 if something could not be read (it is listed and not counted), 2 if nothing could be done.
+Annotations are judged as `convert` judges them; of a dataset it is looked whether its masks are of the size of the
+frames, if --videos names them.
+
+ends with 0, 1 if something was found that cannot be read, does not fit, or is not in the category file (it is listed;
+--json FILE has all of it), 2 if nothing could be done.
 
 examples:
   sam-annotator stats /data/ann --videos /data/videos
@@ -54,17 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import orjson
 
-    from sam_annotator.cli.reading_bar import read_with_bar
-    from sam_annotator.core.datasets.mask_sources import reading_masks
     from sam_annotator.core.datasets.statistics import sum_up
     from sam_annotator.core.datasets.statistics_plot import check_plot, write_plot
     from sam_annotator.core.files import write_atomically
 
     if options.plot is not None:
         check_plot(options.plot)
-    source = read_with_bar(reading_masks(options.annotations, options.videos, options.format))
     categories = _categories(options)
-    statistics = sum_up(source, _measure_all(source), categories)
+    is_dataset = options.format != "auto" or options.annotations.is_file()
+    problems, facts = _measure_dataset(options) if is_dataset else _measure_tree(options)
+    statistics = sum_up(problems, facts, categories, file=options.categories)
     if options.json is not None:
         write_atomically(options.json, orjson.dumps(statistics.to_document(), option=orjson.OPT_INDENT_2) + b"\n")
     if options.plot is not None:
@@ -87,27 +89,56 @@ def _categories(options: argparse.Namespace) -> "Sequence[Category] | None":
         return None
 
 
-def _measure_all(source: "MaskedVideos") -> "list[VideoFacts]":
+Measured = tuple[list[str], "list[VideoFacts]"]
+"""What came up apart from the videos, and what is known of each."""
+
+
+def _measure_dataset(options: argparse.Namespace) -> Measured:
+    from sam_annotator.cli.reading_bar import read_with_bar
+    from sam_annotator.core.datasets.mask_sources import reading_dataset
+    from sam_annotator.core.datasets.masked_video import VideoFinder
+    from sam_annotator.core.datasets.statistics import measure
+    from sam_annotator.core.videos import find_videos
+
+    finder = None if options.videos is None else VideoFinder(find_videos(options.videos))
+    source = read_with_bar(reading_dataset(options.annotations, options.format))
+    images = {video.name: finder.find(video.name) for video in source.videos} if finder is not None else {}
+    problems = list(source.problems)
+    problems += [
+        f"Video {name} has no folder of frames in {options.videos}." for name in images if images[name] is None
+    ]
+    steps = (step for video in source.videos for step in measure(video, images.get(video.name)))
+    return problems, _count(steps, sum(len(video.frames) for video in source.videos))
+
+
+def _measure_tree(options: argparse.Namespace) -> Measured:
+    from sam_annotator.core.datasets.mask_sources import open_tree
+    from sam_annotator.core.datasets.tree_statistics import look_at_tree, measure_annotations
+
+    tree = look_at_tree(open_tree(options.annotations, options.videos))
+    steps = (step for video in tree.videos for step in measure_annotations(video, tree.store))
+    return list(tree.problems), _count(steps, tree.frames)
+
+
+def _count(steps: "Iterable[VideoFacts | None]", total: int) -> "list[VideoFacts]":
     from tqdm import tqdm
 
-    from sam_annotator.core.datasets.statistics import measure
-
-    found = []
-    total = sum(len(video.frames) for video in source.videos)
     with tqdm(desc="counting", unit=" frames", total=total, file=sys.stderr, disable=None) as bar:
-        for video in source.videos:
-            for facts in measure(video):
-                if facts is None:
-                    bar.update()
-                else:
-                    found.append(facts)
-    return found
+        return list(_found(steps, bar.update))
+
+
+def _found(steps: "Iterable[VideoFacts | None]", on_frame: "Callable[[], object]") -> "Iterator[VideoFacts]":
+    for step in steps:
+        if step is None:
+            on_frame()
+        else:
+            yield step
 
 
 def _print_problems(statistics: "Statistics") -> None:
     if statistics.problems:
-        print(f"Not counted ({len(statistics.problems)}):")
+        print(f"Found ({len(statistics.problems)}):")
     for problem in statistics.problems[:_SHOWN]:
         print(f"  {problem}")
     if len(statistics.problems) > _SHOWN:
-        print(f"  ... and {len(statistics.problems) - _SHOWN} more")
+        print(f"  ... and {len(statistics.problems) - _SHOWN} more; --json FILE has all")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sam_annotator.cli import main
 from tests.small_dataset import blob, document, ring, write_frames, write_json
@@ -54,14 +55,14 @@ def test_numbers_and_plot_are_written(folder: Path) -> None:
 def test_a_broken_annotation_is_told_and_ends_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "ann/lake/00001.json").write_text("{")
     assert main(["stats", str(folder / "ann"), "--videos", str(folder / "videos")]) == 1
-    assert "Not counted (1):" in capsys.readouterr().out
+    assert "Found (1):" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["{}/nowhere"], "nowhere does not exist"),
-        (["{}/videos"], "No frame of the videos has an annotation"),
+        (["{}/videos"], "No frame of the videos has an annotation beside it"),
         (["{}/ann"], "add --videos DIR"),
         (["{}/train.json", "--plot", "{}/plot.doc"], "has no suffix of a picture"),
         (["{}/train.json", "--categories", "{}/nowhere"], "The category file"),
@@ -75,3 +76,45 @@ def test_what_cannot_be_done_is_one_sentence_and_2(
     told = capsys.readouterr()
     assert sentence in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+def test_frames_that_do_not_fit_and_unknown_things_are_told_and_the_rest_is_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (9, 9)).save(folder / "videos/lake/00002.png")
+    frame = json.loads((folder / "ann/lake/00001.json").read_text())
+    frame["shapes"] += [{"label": "eel", "points": [[1, 1]], "shape_type": "point", "group_id": 5, "flags": {}}]
+    frame["shapes"] += [{**frame["shapes"][0], "group_id": None}]
+    (folder / "ann/lake/00001.json").write_text(json.dumps(frame))
+    (folder / "ann/lake/stray.json").write_text("{}")
+    (folder / "names.txt").write_text("dog\n")
+    options = ["--videos", str(folder / "videos"), "--categories", str(folder / "names.txt")]
+    assert main(["stats", str(folder / "ann"), *options, "--json", str(folder / "stats.json")]) == 1
+    told = capsys.readouterr().out
+    for sentence in (
+        "lake/stray.json belongs to no frame of the videos.",
+        "00002.png is 9 x 9 pixels, but 00000.png of the same video is 17 x 12",
+        "00002.json was made for an image of 17 x 12 pixels",
+        "shapes that cover no area were left out (1 point)",
+        "without an object id",
+        "names.txt; rename the objects",
+    ):
+        assert sentence in told, sentence
+    assert json.loads((folder / "stats.json").read_text())["problems"]
+
+
+def test_masks_of_a_dataset_are_compared_with_the_frames_that_videos_has(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = ["--videos", str(folder / "videos")]
+    assert main(["stats", str(folder / "train.json"), *videos]) == 0
+    capsys.readouterr()
+    write_frames(folder / "videos", "lake", 1, size=(9, 9))
+    (folder / "videos/lake/00002.png").unlink()
+    assert main(["stats", str(folder / "train.json"), *videos]) == 1
+    told = capsys.readouterr().out
+    assert "00000.png is 9 x 9 pixels, but the masks of video lake are 17 x 12 pixels." in told
+    assert "Video lake: 1 frame not in" in told
+    (folder / "videos/lake").rename(folder / "videos/hill")
+    assert main(["stats", str(folder / "train.json"), *videos]) == 1
+    assert "Video lake has no folder of frames in" in capsys.readouterr().out

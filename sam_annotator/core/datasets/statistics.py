@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
 
 import numpy as np
 
-from sam_annotator.core.categories import Category, normal_label
-from sam_annotator.core.datasets.masked_video import MaskedVideo, MaskedVideos
+from sam_annotator.core.categories import Category, describe_unknown_labels, normal_label
+from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo
+from sam_annotator.core.errors import ImageError
+from sam_annotator.core.images import image_size
+from sam_annotator.core.videos import Video
 
 SMALL_BELOW: Final = 128**2
 LARGE_FROM: Final = 256**2
@@ -73,6 +77,7 @@ class Statistics:
         videos: in the order of the source.
         categories: most objects first.
         unused: how many categories of the category file no object has.
+        problems: what does not fit or is not in the numbers, a sentence each.
     """
 
     videos: tuple[VideoFacts, ...]
@@ -106,6 +111,7 @@ class Statistics:
             "area": {**_summary(self.areas), **self._sizes()},
             "unused_categories": self.unused,
             "categories": [dict(vars(category)) for category in self.categories],
+            "problems": list(self.problems),
         }
 
     def _sizes(self) -> dict[str, int]:
@@ -127,14 +133,19 @@ class Statistics:
         return "\n".join(_lines(self.to_document()))
 
 
-def measure(video: MaskedVideo) -> Iterator[VideoFacts | None]:
-    """Read one video; None after each frame, its facts at the end."""
+def measure(video: MaskedVideo, images: Video | None = None) -> Iterator[VideoFacts | None]:
+    """Read one video; None after each frame, its facts at the end.
+
+    Args:
+        images: its frames, where it is known which they are: whether the masks are of their size is looked at.
+    """
     positions: dict[int, list[int]] = {object_id: [] for object_id in video.labels}
     areas: dict[int, list[int]] = {object_id: [] for object_id in video.labels}
+    fit = _Fit(video, images)
     problems: list[str] = []
     for position in range(len(video.frames)):
         found = video.read(position)
-        problems += found.problems
+        problems += [*found.problems, *fit.look_at(position, found)]
         for object_id, mask in found.masks.items():
             positions[object_id].append(position)
             areas[object_id].append(int(np.count_nonzero(mask)))
@@ -142,14 +153,59 @@ def measure(video: MaskedVideo) -> Iterator[VideoFacts | None]:
     objects = tuple(
         ObjectFacts(video.name, i, video.labels[i], tuple(positions[i]), tuple(areas[i])) for i in positions if areas[i]
     )
-    yield VideoFacts(video.name, len(video.frames), objects, tuple(problems))
+    yield VideoFacts(video.name, len(video.frames), objects, (*problems, *fit.missing()))
 
 
-def sum_up(source: MaskedVideos, videos: Iterable[VideoFacts], categories: Sequence[Category] | None) -> Statistics:
+class _Fit:
+    """Looks whether the masks of a video are of one size, and of that of its images."""
+
+    def __init__(self, video: MaskedVideo, images: Video | None) -> None:
+        self._video = video
+        self._images = images
+        self._paths = {} if images is None else {path.stem: path for path in images.frame_paths}
+        self._size: tuple[int, int] | None = None
+
+    def look_at(self, position: int, found: FrameMasks) -> Iterator[str]:
+        size, frame = (found.width, found.height), self._video.frames[position]
+        if not all(size):  # it could not be read
+            return
+        self._size = self._size or size
+        if size != self._size:
+            yield f"Video {self._video.name}: the masks of frame {frame} are {_by(size)}, others {_by(self._size)}."
+        path = self._paths.get(frame)
+        if path is None:
+            return
+        try:
+            if (real := image_size(path)) != size:
+                yield f"{path} is {_by(real)}, but the masks of video {self._video.name} are {_by(size)}."
+        except ImageError as error:
+            yield str(error)
+
+    def missing(self) -> Iterator[str]:
+        """Frames that the masks have and the folder has not."""
+        gone = [frame for frame in self._video.frames if frame not in self._paths]
+        if gone and self._images is not None:
+            frames = "1 frame" if len(gone) == 1 else f"{len(gone)} frames"
+            yield f"Video {self._video.name}: {frames} not in {self._images.folder}, such as {gone[0]}."
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]} pixels"
+
+
+def sum_up(
+    problems: Iterable[str],
+    videos: Iterable[VideoFacts],
+    categories: Sequence[Category] | None,
+    *,
+    file: Path | None = None,
+) -> Statistics:
     """The statistics of all videos.
 
     Args:
-        categories: of a category file; None: those that occur, without base and novel.
+        problems: what came up apart from the videos.
+        categories: of a category file, or of the dataset itself; None: those that occur, without base and novel.
+        file: the category file: it is told which labels are not in it.
     """
     videos = tuple(videos)
     known = {category.name: category for category in categories or ()}
@@ -157,8 +213,11 @@ def sum_up(source: MaskedVideos, videos: Iterable[VideoFacts], categories: Seque
         _by_category(videos, known), key=lambda one: (-one.objects, -one.masks, one.name.casefold(), one.name)
     )
     unused = len(known.keys() - {one.name for one in facts})
-    problems = (*source.problems, *(problem for video in videos for problem in video.problems))
-    return Statistics(videos, tuple(facts), unused, problems)
+    every = [*problems, *(problem for video in videos for problem in video.problems)]
+    unknown = {one.name: one.objects for one in facts if one.name not in known}
+    if file is not None and unknown:
+        every.append(describe_unknown_labels(unknown, tuple(categories or ()), file))
+    return Statistics(videos, tuple(facts), unused, tuple(every))
 
 
 def _by_category(videos: Iterable[VideoFacts], known: Mapping[str, Category]) -> Iterator[CategoryFacts]:

@@ -47,6 +47,8 @@ class _OpenObject:
     masks: TrackMasks
     frames_by_label: dict[str, list[str]] = field(default_factory=dict)
     annotation_ids: set[int] = field(default_factory=set)
+    is_drawn: bool = False
+    """A frame of it was of the video's size."""
 
 
 _normal: Final = lru_cache(4096)(normal_label)
@@ -99,8 +101,10 @@ class VideoReader:
                 self._note_jumps(record, masks)
                 objects.append(record)
             else:
-                empty.append(f"{record} of {self._video.name}")
-                self._note("dropped", "object-nowhere", f"{record} of {self._video.name} covers no pixel in any frame.")
+                if found.is_drawn:  # else nothing is known of it but that its frames do not fit, which was told
+                    empty.append(f"{record} of {self._video.name}")
+                    text = f"{record} of {self._video.name} covers no pixel in any frame."
+                    self._note("dropped", "object-nowhere", text)
                 objects.append(record)
                 bodies.append(b"")
         self._note_frames()
@@ -253,6 +257,7 @@ class VideoReader:
 
     def _add_mask(self, index: int, key: _Key, shapes: Sequence[Shape], image: FrameImage) -> None:
         patch = object_patch(shapes, image.height, image.width, raster=self._draw.raster, holes=self._draw.holes)
+        self._objects[key].is_drawn = True
         if not self._objects[key].masks.add(index, patch, image.height, image.width):
             self._empty_masks += 1
             path = self._store.path(self._video, index)

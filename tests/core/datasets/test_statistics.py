@@ -18,7 +18,7 @@ from tests.small_dataset import blob, document, ring, write_json
 
 def count(source: MaskedVideos, categories: tuple[Category, ...] | None = None) -> Statistics:
     found = [facts for video in source.videos for facts in measure(video) if facts is not None]
-    return sum_up(source, found, categories)
+    return sum_up(source.problems, found, categories)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_told_and_not_counted(dataset: Path) -> None:
 
 
 def test_nothing_at_all_can_be_summed_up_and_drawn(tmp_path: Path) -> None:
-    statistics = sum_up(MaskedVideos(()), [VideoFacts("lake", 3, ())], None)
+    statistics = sum_up((), [VideoFacts("lake", 3, ())], None)
     assert "objects            0" in str(statistics)
     write_plot(tmp_path / "plot.png", statistics)
     assert (tmp_path / "plot.png").stat().st_size > 0

@@ -1,0 +1,82 @@
+"""What a tree of annotations holds, read and judged as a conversion does that.
+
+What a conversion would not take, or not as it is, is told here, too.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.records import DrawOptions, ReadObject, describe_conflict
+from sam_annotator.core.datasets.statistics import ObjectFacts, VideoFacts
+from sam_annotator.core.datasets.video import VideoReader
+from sam_annotator.core.datasets.youtube_vis.merging import Tree
+from sam_annotator.core.datasets.youtube_vis.survey import describe_nothing, find_strays
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import Video
+
+
+@dataclass(frozen=True)
+class AnnotatedTree:
+    """The videos of a tree that have an annotated frame.
+
+    Attributes:
+        frames: how many of their frames have an annotation file.
+        problems: what belongs to none of them, a sentence each.
+    """
+
+    videos: tuple[Video, ...]
+    store: AnnotationStore
+    frames: int
+    problems: tuple[str, ...]
+
+
+def look_at_tree(tree: Tree) -> AnnotatedTree:
+    """Find out what there is to measure.
+
+    Raises:
+        InputError: nothing is annotated.
+    """
+    counts = {video.name: len(tree.store.annotated_frames(video)) for video in tree.videos}
+    videos = tuple(video for video in tree.videos if counts[video.name])
+    strays = find_strays(tree.videos, tree.store, tree.store.output or tree.root)
+    if not videos:
+        raise InputError(describe_nothing(tree.store, strays))
+    problems = tuple(f"{path} belongs to no frame of the videos." for path in strays)
+    return AnnotatedTree(videos, tree.store, sum(counts.values()), problems)
+
+
+def measure_annotations(video: Video, store: AnnotationStore) -> Iterator[VideoFacts | None]:
+    """Read one video; None after each frame that has an annotation, its facts at the end.
+
+    What a conversion refuses is left out of the numbers and told; the rest counts.
+    """
+    reader = VideoReader(video, store, DrawOptions())
+    indices = sorted(store.annotated_frames(video))
+    annotated = frozenset(indices)
+    for index in range(len(video)):
+        reader.read_frame(index)
+        if index in annotated:
+            yield None
+    read, bodies = reader.finish()
+    facts = (_facts(video, found, body, indices) for found, body in zip(read.objects, bodies, strict=True))
+    conflicts = (describe_conflict(video.name, found, {}) for found in read.objects)
+    problems = [*_texts(read.findings), *(text for text in conflicts if text is not None)]
+    yield VideoFacts(video.name, len(indices), tuple(one for one in facts if one is not None), tuple(problems))
+
+
+def _facts(video: Video, found: ReadObject, body: bytes, indices: Sequence[int]) -> ObjectFacts | None:
+    """The facts of an object; None: it has no mask. An object without an id of its own counts as none."""
+    if not found.masks or found.object_id is None:
+        return None
+    areas = orjson.loads(b"{" + body)["areas"]
+    shown = [(position, areas[index]) for position, index in enumerate(indices) if areas[index] is not None]
+    positions, pixels = zip(*shown, strict=True)
+    return ObjectFacts(video.name, found.object_id, found.labels[0].label, positions, pixels)
+
+
+def _texts(findings: Sequence[Finding]) -> Iterator[str]:
+    return (finding.text for finding in findings if finding.kind != "note")
