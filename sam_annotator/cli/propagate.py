@@ -279,7 +279,7 @@ def _fill_here(task: "VideoTask", report: Report, bar: "tqdm[None]") -> None:
                 bar.update()
                 seen += 1
             else:  # people have the say there, or nothing is to be written
-                bar.set_postfix_str(f"coming by frame {step.index + 1}")
+                bar.set_postfix_str(f"coming by frame {step.index + 1}", refresh=sys.stderr.isatty())
     bar.total += seen - before.planned  # how long a repair takes nobody knows before
     bar.refresh()
 

@@ -1,6 +1,6 @@
 """Going places: folders, videos, frames. Nothing unsaved is left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,12 +242,16 @@ class Navigator(QtCore.QObject):
         if frame.problem and frame.image is not None and frame.problem not in self._told:
             self._told.add(frame.problem)
             window.show_error("This frame cannot be annotated", frame.problem)
-        elif carry and not frame.problem and not window.listed_shapes():
-            copies = [shape.copy() for shape in carry]
-            window.adopt_shapes(copies)
-            window.load_shapes(copies)
-            window.mark_dirty()
+        elif not frame.problem and not window.listed_shapes():
+            self._carry(shape for shape in carry if shape.group_id not in window.view.absent_ids())
         window.refresh_panels()
+
+    def _carry(self, shapes: Iterable[LabelmeShape]) -> None:
+        copies = [shape.copy() for shape in shapes]
+        if copies:
+            self._window.adopt_shapes(copies)
+            self._window.load_shapes(copies)
+            self._window.mark_dirty()
 
     def reload_frame(self, change: Change | None = None) -> None:
         """Show what the current frame's file says now; `change`: how others came to write it, if that is known."""

@@ -194,6 +194,18 @@ def test_an_object_that_was_said_to_be_away_is_not_proposed_for_a_new_mask(drive
     assert absent(driver) == {2: [BALL]}
 
 
+def test_shapes_that_are_carried_to_the_next_frame_leave_it_out(driver: Driver) -> None:
+    delete(driver, 3)
+    driver.go_to(2)
+    driver.window.config["keep_prev"] = True
+    driver.window.step_frame(1)
+    assert (shapes(driver, 3), absent(driver)) == ([], {3: [BALL]})
+    driver.go_to(0)
+    driver.go_to(6)
+    assert ids(driver, 6) == {BALL, BRICK}
+    assert absent(driver) == {3: [BALL]}
+
+
 def test_the_slider_shows_it(driver: Driver) -> None:
     slider = driver.window.timeline.slider
 
