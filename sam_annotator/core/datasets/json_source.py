@@ -39,24 +39,21 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         InputError: it cannot be read, is no such file, or holds no annotations.
     """
     try:
+        size = path.stat().st_size
+        yield ReadProgress(0, size)
         members = JsonMembers.read(path)
+        yield ReadProgress(0, size)
         if members is None or not ("videos" in members or "images" in members):
             raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
-        if _is_empty(members):
-            raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
         reader = _Coco(members) if _is_per_frame(members) else _YoutubeVis(members)
         yield from reader.read()
+        if not reader.met:
+            raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
         return MaskedVideos(_without_idle_ids(tuple(reader.videos())), tuple(reader.problems))
     except OSError as error:
         raise InputError(f"The dataset {path} cannot be read ({error.strerror}).") from error
     except NotJsonError as error:
         raise InputError(f"The dataset {path} is not valid JSON ({error}).") from error
-
-
-def _is_empty(members: JsonMembers) -> bool:
-    if members.is_list("annotations"):
-        return next(members.entries("annotations"), None) is None
-    return not members.value("annotations")
 
 
 def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
@@ -82,7 +79,7 @@ def _is_per_frame(members: JsonMembers) -> bool:
         return "images" in members
     if not members.is_list("annotations"):
         return False
-    first, *_extent = next(members.entries("annotations"))
+    first, *_extent = next(members.entries("annotations"), (None,))
     return isinstance(first, dict) and "image_id" in first
 
 
@@ -114,6 +111,8 @@ class _Reader:
 
     owner_key: str
     owner_list: str
+    met: int
+    """Annotations, usable or not."""
 
     def __init__(self, members: JsonMembers) -> None:
         self.members = members
@@ -122,6 +121,7 @@ class _Reader:
         self.labels = self._read_labels()
         self.owners = {entry["id"]: entry for entry in self._entries(self.owner_list)}
         self.annotations: dict[Any, list[_Annotation]] = {}
+        self.met = 0
 
     def _entries(self, key: str) -> Iterator[dict[str, Any]]:
         """The entries of a list that have an id nobody had before."""
@@ -148,10 +148,14 @@ class _Reader:
     def read(self) -> Iterator[ReadProgress]:
         """Sort the usable annotations by the video, or image, that they belong to."""
         size = self.members.file.stamp[0]
-        is_list = self.members.is_list("annotations")
-        entries = self.members.entries("annotations") if is_list else [(self.members.value("annotations"), 0, 0)]
+        if self.members.is_list("annotations"):
+            entries = self.members.entries("annotations")
+        else:
+            value = self.members.value("annotations")
+            entries = iter([(value, 0, 0)] if value else [])
         told = 0
         for number, (entry, start, end) in enumerate(entries):
+            self.met += 1
             reason = self._unusable(entry)
             if reason is None:
                 self.annotations.setdefault(entry[self.owner_key], []).append(self._kept(entry, start, end))
