@@ -13,6 +13,7 @@ from sam_annotator.cli import main
 from sam_annotator.core.annotation import MANUAL, PROPAGATED, read_annotation
 from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import delete_object
 from sam_annotator.core.videos import find_videos
 from sam_annotator.engine import engines
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
@@ -103,6 +104,17 @@ def test_force_computes_what_was_propagated_anew_and_nothing_else(root: Path) ->
     assert path.read_bytes() != good["a/00003.json"]
     propagate(root, "--force")
     assert all_files(root) == good
+
+
+def test_what_a_person_deleted_is_not_computed_again(root: Path) -> None:
+    propagate(root)
+    (video, _) = find_videos(root)
+    list(delete_object(video, AnnotationStore(), 1, [2], is_absent=True))
+    kept = all_files(root)["a/00002.json"]
+    assert propagate(root, "--force") == 0
+    assert all_files(root)["a/00002.json"] == kept
+    (shape,) = read_annotation(root / "a" / "00003.json").shapes
+    assert iou(object_mask([shape], HEIGHT, WIDTH), disc(3)) > 0.8  # it was found again
 
 
 def test_annotations_may_lie_apart(root: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.engine.moving_propagator import (
     box,
     draw,
     make_video,
+    say_absent,
     tracks_of,
 )
 
@@ -80,19 +81,24 @@ def every_frame(steps: Iterable[Any]) -> list[FrameDone]:
 
 
 def scenery(data: st.DataObject) -> list[tuple[int, dict[int, Any], str]]:
-    """Random annotations: (frame, masks, source)."""
+    """Random annotations: (frame, masks, source), or (frame, ids, 'absent') of what is deleted there for good."""
     frames = st.integers(0, FRAMES - 1)
     ids = st.sets(st.sampled_from([1, 2, 3]), min_size=1)
     keys = data.draw(st.dictionaries(frames, ids, min_size=1, max_size=4))
     stale = data.draw(st.dictionaries(frames, ids, max_size=5))
     made = [(i, {n: box(5 * i + n, 11 * n - 8, 9) for n in objects}, PROPAGATED) for i, objects in stale.items()]
-    return made + [(i, {n: box(6 * i, 11 * n - 9, 9) for n in objects}, "manual") for i, objects in keys.items()]
+    made += [(i, {n: box(6 * i, 11 * n - 9, 9) for n in objects}, "manual") for i, objects in keys.items()]
+    away = data.draw(st.dictionaries(frames, ids, max_size=3))
+    return made + [(i, dict.fromkeys(objects - keys.get(i, set())), "absent") for i, objects in away.items()]
 
 
 def make(folder: str, drawn: list[tuple[int, dict[int, Any], str]]) -> Video:
     video = make_video(Path(folder))
     for index, masks, source in drawn:
-        draw(AnnotationStore(), video, index, masks, source=source)
+        if source == "absent":
+            say_absent(AnnotationStore(), video, index, *masks)
+        else:
+            draw(AnnotationStore(), video, index, masks, source=source)
     return video
 
 
@@ -164,7 +170,7 @@ class Named(RememberingPropagator):
         return {i: PropagatedMask(np.roll(a.mask, self.pixels, 0), a.score) for i, a in answers.items()}
 
 
-@pytest.mark.parametrize("differs", ["propagator", "key mask"])
+@pytest.mark.parametrize("differs", ["propagator", "key mask", "not here"])
 def test_a_run_is_not_gone_on_with_where_it_would_have_come_out_otherwise(tmp_path: Path, differs: str) -> None:
     """Interrupted, then begun again with other weights, or after the mask in the key frame was drawn anew."""
     store, options, results = AnnotationStore(), FillOptions(again=True), []
@@ -177,6 +183,8 @@ def test_a_run_is_not_gone_on_with_where_it_would_have_come_out_otherwise(tmp_pa
                 assert [s.index for _, s in zip(range(4), frames(steps), strict=False)] == [0, 1, 2, 3]
         if differs == "key mask":
             draw(store, video, 0, {1: box(4, 20)})
+        if differs == "not here":
+            say_absent(store, video, 2, 1)
         list(fill_video(video, store, Named("other", 1) if differs == "propagator" else Named("one"), options))
         results.append(all_files(video))
     assert results[0] == results[1]
@@ -204,11 +212,12 @@ def test_exactly_the_frames_that_are_asked_for_are_filled(data: st.DataObject) -
         }[reach]
         for index in range(FRAMES):
             old, new = (() if a is None else a.shapes_of(track.object_id) for a in (before[index], after[index]))
-            if index in track.key_frames or index not in asked:
+            if index in track.decided_frames or index not in asked:
                 assert new == old
             else:
                 assert new or track.object_id in after[index].propagated_ids
     for index, old in before.items():
+        assert (frozenset() if old is None else old.absent_ids) == getattr(after[index], "absent_ids", frozenset())
         protected = [] if old is None else [shape for shape in old.shapes if shape.is_protected]
         assert protected == ([] if after[index] is None else [s for s in after[index].shapes if s.is_protected])
 
