@@ -167,7 +167,7 @@ def _folder_for(checkpoint: Checkpoint, extra: Path | None) -> Path:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from sam_annotator.core.weights.verification import copies, verify
+    from sam_annotator.core.weights.verification import Verdict, copies, verify
 
     findings, is_any_there = 0, False
     for checkpoint in _named(options.names):
@@ -177,13 +177,28 @@ def _verify(options: argparse.Namespace) -> int:
             print(f"{checkpoint.name}  not found: `sam-annotator models fetch {checkpoint.name}{where}` fetches it")
             findings += 1
         for path in found:
-            verdict = _show_steps(verify(checkpoint, path), checkpoint.name)
+            wrong = _why_useless(checkpoint, path)
+            verdict = Verdict(False, wrong) if wrong else _show_steps(verify(checkpoint, path), checkpoint.name)
             print(f"{checkpoint.name}  {path}\n  {verdict.text}", flush=True)
             findings += not verdict.is_good
             is_any_there = True
     if not is_any_there and not options.names:
         print("No checkpoint is there to be verified; `sam-annotator models list` tells how to get one.")
     return 1 if findings else 0
+
+
+def _why_useless(checkpoint: Checkpoint, path: Path) -> str:
+    """What is wrong with a file of which no hash tells; empty: nothing, as far as is known."""
+    from sam_annotator.core.errors import EngineError
+    from sam_annotator.engine import engines
+
+    if checkpoint.sha256 is not None:
+        return ""
+    try:
+        engines.check_weights(path, checkpoint)
+    except EngineError as error:
+        return f"wrong: {error}"
+    return ""
 
 
 def _named(names: Sequence[str]) -> list[Checkpoint]:

@@ -139,6 +139,17 @@ def tell_kind(path: Path) -> str:
     return "segmenter" if any(name.startswith(("image_encoder.", "mask_decoder.")) for name in names) else "propagator"
 
 
+def check_weights(path: Path, checkpoint: Checkpoint) -> None:
+    """See whether a file that is to be STCN's can be used: where no hash is published, there is no other way to tell.
+
+    Raises:
+        EngineError: it cannot; says why.
+    """
+    from sam_annotator.engine.stcn import load
+
+    load.load_network(path, checkpoint)
+
+
 def describe_missing(options: EngineOptions) -> Missing | None:
     """What the window's banner tells: which engine works without weights, and which weights would help.
 

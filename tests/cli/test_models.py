@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sam_annotator.cli import main
 from sam_annotator.core.weights import manifest
 from sam_annotator.core.weights.manifest import load_manifest
+from sam_annotator.engine import engines
+from sam_annotator.engine.stcn import load
 from tests.conftest import REPOSITORY
+from tests.engine.stcn.small import small_network
 from tests.file_server import FileServer, serve
 
 VIT_B = "sam_vit_b_01ec64.pth"
@@ -229,8 +233,9 @@ def test_a_fetch_that_is_interrupted_goes_on_the_next_time(server: FileServer, c
 
 
 def test_verifying_tells_right_from_wrong_and_first_from_later(
-    server: FileServer, checkout: Path, capsys: pytest.CaptureFixture[str]
+    server: FileServer, checkout: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engines, "check_weights", lambda *_: None)
     right, other = checkout / "models" / VIT_B, checkout / "models/stcn.pth"
     right.write_bytes(CONTENT)
     other.write_bytes(CONTENT)
@@ -245,6 +250,20 @@ def test_verifying_tells_right_from_wrong_and_first_from_later(
     output = capsys.readouterr().out
     assert f"{right}\n  wrong: sha256 " in output
     assert f"{other}\n  changed: sha256 " in output
+
+
+def test_verifying_reads_a_file_of_which_no_hash_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "stcn.pth"
+    path.write_text("<!DOCTYPE html>")
+    assert main(["models", "verify", "stcn", "--models", str(tmp_path)]) == 1
+    output = capsys.readouterr().out
+    assert f"stcn  {path}\n  wrong: {path} cannot be read as a file of weights" in output
+    monkeypatch.setattr(load, "StcnNetwork", small_network)
+    torch.save(small_network().state_dict(), path)
+    assert main(["models", "verify", "stcn", "--models", str(tmp_path)]) == 0
+    assert "unknown: no hash is published" in capsys.readouterr().out  # what was wrong is not what it is compared with
 
 
 def test_verifying_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
