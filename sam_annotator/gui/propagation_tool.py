@@ -10,6 +10,7 @@ from sam_annotator.core.remarks import Remark
 from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 
 _WARM_UP_FRAMES = 2
+_PEOPLES = ", as people have the say in all of them"
 
 
 class PropagationTool(QtCore.QObject):
@@ -129,7 +130,8 @@ class PropagationTool(QtCore.QObject):
         skipped = f", {len(self._problems)} skipped: {self._problems[0]}" if self._problems else ""
         noticed = "".join(f". {notice}" for notice in self._notices)
         frames = "1 frame" if len(self._written) == 1 else f"{len(self._written)} frames"
-        self.ended.emit((said or f"{how}: {frames} written") + skipped + noticed)
+        reason = _PEOPLES if how == "Done" and not (self._written or self._problems) else ""
+        self.ended.emit((said or f"{how}: {frames} written{reason}") + skipped + noticed)
         self.changed.emit()
 
 

@@ -82,7 +82,9 @@ def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
     tool.start(lambda: iter([FrameDone(0, {}, 1, 2), FrameDone(1, {}, 2, 2, notice="Frames are seen smaller.")]))
     ended()
     assert told == ["Frames are seen smaller."]
-    assert heard.named("ended") == ["Done: 0 frames written. Frames are seen smaller."]
+    assert heard.named("ended") == [
+        "Done: 0 frames written, as people have the say in all of them. Frames are seen smaller."
+    ]
 
 
 def test_a_remark_is_told_as_one_however_it_ends_and_progress_is_not(
