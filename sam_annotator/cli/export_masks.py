@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.mask_export import ExportReport, MaskOptions
+    from sam_annotator.core.datasets.masked_video import MaskedVideos
+    from sam_annotator.core.datasets.youtube_vis import Tree
 
 DESCRIPTION = "Make indexed PNG masks (DAVIS, YouTube-VOS), or COCO per frame, from annotations or a dataset."
 
@@ -43,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder that --output named in the window, or the folder of videos, or the JSON of a dataset",
     )
     parser.add_argument(
-        "--videos", type=Path, metavar="VIDEOS", help="the folder of videos that was annotated (default: ANNOTATIONS)"
+        "--videos",
+        type=Path,
+        metavar="VIDEOS",
+        help="the folder of videos that was annotated (default: ANNOTATIONS); with the JSON of a dataset: make sure "
+        "that its masks are of the size of these frames",
     )
     parser.add_argument(
         "--output", type=Path, metavar="OUTPUT", required=True, help="a folder for PNGs, or FILE.json for COCO"
@@ -97,11 +103,18 @@ def _export(options: argparse.Namespace) -> "ExportReport":
 
     from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.mask_export import ExportReport
-    from sam_annotator.core.datasets.mask_sources import open_tree, reading_dataset
+    from sam_annotator.core.datasets.mask_sources import check_sizes, open_tree, reading_dataset
     from sam_annotator.core.datasets.tree_export import export_masks
+    from sam_annotator.core.videos import find_videos
 
     path = options.annotations
-    source = read_with_bar(reading_dataset(path)) if path.is_file() else open_tree(path, options.videos)
+    source: MaskedVideos | Tree
+    if path.is_file():
+        source = read_with_bar(reading_dataset(path))
+        if options.videos is not None:
+            check_sizes(source, find_videos(options.videos))
+    else:
+        source = open_tree(path, options.videos)
     report = ExportReport(options.output, is_dry_run=options.dry_run)
     steps = export_masks(source, options.output, _options(options))
     for stage, group in groupby(steps, key=attrgetter("stage")):

@@ -64,7 +64,7 @@ def export_coco(
                 here = video.read(position)
                 for problem in here.problems:
                     report.lose("not-usable", problem, video=video.name)
-                if here.width and here.height:  # a file that could not be read is no frame without objects
+                if here.is_known:  # what could not be read is no frame without objects
                     shown.update(document.add(here, f"{folders[video.name]}/{frame}.jpg", video, number, position))
                     report.frames += 1
                 report.done += 1

@@ -94,7 +94,7 @@ class _VideoExport:
         found = self._video.read(position)
         for problem in found.problems:
             self._report.lose("not-usable", problem, video=self._video.name)
-        if not (found.width and found.height):  # it could not be read: to write zeros would be to say 'nothing'
+        if not found.is_known:  # to write zeros would be to say 'nothing'
             return
         frame = self._video.frames[position]
         masks = {i: found.masks[i] for i in sorted(found.masks) if i in self._values}

@@ -1,21 +1,24 @@
 """Masks from wherever a person points: a dataset's JSON, a folder of indexed PNGs, a tree of annotations."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.datasets.annotated_video import read_annotated
 from sam_annotator.core.datasets.davis_masks import read_davis
 from sam_annotator.core.datasets.json_source import reading_dataset_json
-from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, finished
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, VideoFinder, finished
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.images import image_size
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.videos import find_videos
+from sam_annotator.core.videos import Video, find_videos
 
 SourceKind = Literal["auto", "json", "davis"]
 KINDS: Final = ("auto", "json", "davis")
+
+_SHOWN: Final = 20
 
 
 def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = None) -> MaskedVideos:
@@ -65,6 +68,30 @@ def reading_masks(
     if not source.videos:
         raise InputError(f"No frame of the videos has an annotation in {path}.")
     return source
+
+
+def check_sizes(source: MaskedVideos, videos: Sequence[Video]) -> None:
+    """Make sure that the masks of a dataset belong to frames of these videos, as far as the frames are there.
+
+    Raises:
+        InputError: a video is not among them, or a frame has another size; all of them are named.
+    """
+    finder = VideoFinder(videos)
+    problems = []
+    for masked in source.videos:
+        found, size = finder.find(masked.name), masked.read(0)
+        if found is None:
+            problems.append(f"Video {masked.name} has no folder of frames.")
+            continue
+        paths = {path.stem: path for path in found.frame_paths}
+        for frame in masked.frames:
+            if frame in paths and (real := image_size(paths[frame])) != (size.width, size.height):
+                is_of = f"but the masks of video {masked.name} are {size.width} x {size.height}."
+                problems.append(f"{paths[frame]} is {real[0]} x {real[1]} pixels, {is_of}")
+                break
+    if problems:
+        more = [f"... and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        raise InputError("\n  ".join(["The dataset is not of these videos:", *problems[:_SHOWN], *more]))
 
 
 def open_tree(path: Path, videos_root: Path | None) -> Tree:

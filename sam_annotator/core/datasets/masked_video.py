@@ -53,6 +53,11 @@ class FrameMasks:
     problems: tuple[str, ...] = ()
     unknown_ids: frozenset[int] = frozenset()
 
+    @property
+    def is_known(self) -> bool:
+        """False if nothing could be read, so that 'no object is there' cannot be said."""
+        return bool(self.width and self.height and (self.masks or not self.unknown_ids))
+
 
 class MaskedVideo(Protocol):
     """One video's objects, read frame by frame."""

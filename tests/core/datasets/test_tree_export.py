@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from sam_annotator.cli import main
+from tests import small_dataset
+from tests.small_dataset import blob, document, write_frames, write_json
 
 Frames = list[list[dict[str, Any]]]
 
@@ -145,3 +147,33 @@ def test_png_masks_are_not_written_among_the_videos(
     root = folder([square("cat", 1, 12, 12)])
     assert run(root, "export-masks", "videos/masks") == 2
     assert "would lie among the videos" in capsys.readouterr().err
+
+
+@OUTPUTS
+def test_a_dataset_of_another_size_than_the_frames_is_refused_where_they_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    path = write_json(tmp_path / "train.json", document({"lake": (2, [(3, [blob(1, 1), None])])}))
+    write_frames(tmp_path / "videos", "lake", 2, size=(2 * small_dataset.WIDTH, 2 * small_dataset.HEIGHT))
+    command = ["export-masks", str(path), f"--output={tmp_path}/{output}"]
+    assert main([*command, f"--videos={tmp_path}/videos"]) == 2
+    told = capsys.readouterr().err
+    assert "00000.png is 34 x 24 pixels, but the masks of video lake are 17 x 12." in told
+    assert not (tmp_path / output).exists()
+    (tmp_path / "videos/lake").rename(tmp_path / "videos/hill")
+    assert main([*command, f"--videos={tmp_path}/videos"]) == 2
+    assert "Video lake has no folder of frames." in capsys.readouterr().err
+    assert main(command) == 0
+
+
+@OUTPUTS
+def test_a_frame_of_which_nothing_can_be_used_is_not_said_to_be_empty(tmp_path: Path, output: str) -> None:
+    content = document({"lake": (2, [(3, [blob(1, 1), blob(2, 2)])])})
+    content["annotations"][0]["segmentations"][0]["counts"] = "1"
+    path = write_json(tmp_path / "train.json", content)
+    assert main(["export-masks", str(path), f"--output={tmp_path}/{output}"]) == 1
+    if output == "masks":
+        assert [one.name for one in (tmp_path / "masks").rglob("*.png")] == ["00001.png"]
+    else:
+        written = json.loads((tmp_path / output).read_text())
+        assert [image["file_name"] for image in written["images"]] == ["lake/00001.jpg"]
