@@ -97,6 +97,7 @@ class Followed:
         distance: float32 (height, width), signed distance of its mask in that frame.
         last_seen: where it was last answered with a mask of a good size.
         frames_lost: steps since then.
+        is_doubtful: it was lost since its mask was true last: what was found again may be something else.
         motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
     """
 
@@ -107,6 +108,7 @@ class Followed:
     last_seen: LastSeen | None = None
     frames_lost: int = 0
     motion: Floats | None = None
+    is_doubtful: bool = False
     _areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
 
     @property
@@ -126,6 +128,7 @@ class Followed:
         An empty one says that it is not here: it is looked for from then on.
         """
         self.true_index = view.index
+        self.is_doubtful = False
         self.motion = None
         self._place(view, mask)
         if mask.any():

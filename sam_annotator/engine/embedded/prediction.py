@@ -115,7 +115,7 @@ def _predict_one(followed: Followed, view: View, flow_from: Callable[[View], Flo
 
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
-    followed.motion = None
+    followed.motion, followed.is_doubtful = None, True
     carried = _Carried(distance, overall, np.zeros_like(distance))
     return Prediction(distance, overall, overall, _fuse(carried, overall, np.zeros_like(distance)), found_again=True)
 

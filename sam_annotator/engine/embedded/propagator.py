@@ -153,8 +153,8 @@ class EmbeddedPropagator:
         predictions = self._predict(self._objects, object_ids, view, blocked)
         for object_id, reached in self._reached.pop(view.index, {}).items():
             if object_id in predictions:
-                steps = abs(self._objects[object_id].true_index - view.index)
-                predictions[object_id] = fuse(predictions[object_id], steps, reached)
+                followed = self._objects[object_id]
+                predictions[object_id] = fuse(predictions[object_id], followed, view.index, reached)
                 predictions[object_id].odds[blocked] = NEVER
         taken = _union(given.values(), self._image_size or view.size)
         answers = {}
@@ -173,7 +173,7 @@ class EmbeddedPropagator:
         predictions = self._predict(self._back, self._back.keys() - known.keys(), view, blocked)
         for object_id, mask in draw(view, {key: predictions[key] for key in under_way}).items():
             followed, prediction = self._back[object_id], predictions[object_id]
-            reached = Reached.of(prediction, mask, abs(followed.true_index - view.index))
+            reached = Reached.of(prediction, mask, followed, view.index)
             self._reached.setdefault(view.index, {})[object_id] = reached
             followed.go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
 

@@ -13,16 +13,23 @@ from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.contour import NEVER
 from sam_annotator.engine.embedded.flow import Floats, Mask
+from sam_annotator.engine.embedded.memory import Followed
 from sam_annotator.engine.embedded.prediction import Prediction, overlap
 
-LIMIT: Final = 6.0
-"""Log odds beyond which a side is sure either way: neither outweighs the other by being surer than sure."""
+LIMIT: Final = 4.0
+"""Log odds beyond which a side is sure either way: none outweighs the other by being surer than sure of 'nothing'."""
 
-LEVELS: Final = 24
+LEVELS: Final = 16
 """Log odds are kept in so many steps either way, a quarter each."""
+
+REMOTENESS: Final = 1.5
+"""Errors gather on the way: a side that is twice as far from its key frame is worth less than half as much."""
 
 LEAST_SCORE: Final = 0.05
 """So little is a side worth that agrees with itself nowhere."""
+
+DOUBT: Final = 0.3
+"""What a side is worth that had lost the object, of one that had not: it may have found something else again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,26 +37,29 @@ class Reached:
     """What the way back found of one object in one frame, packed; about 5 kB.
 
     Attributes:
-        steps: frames from the key frame it comes from.
         score: 0..1, how sure it is of its own mask.
+        weight: what its word is worth.
+        is_doubtful: it had lost the object, see Followed.
     """
 
-    steps: int
     score: float
+    weight: float
+    is_doubtful: bool
     _odds: NDArray[np.uint8]
     _corner: tuple[int, int]
     _size: tuple[int, int]
 
     @classmethod
-    def of(cls, prediction: Prediction, mask: Mask, steps: int) -> "Reached":
-        """From what was predicted on the way back, and the mask that was drawn then."""
+    def of(cls, prediction: Prediction, mask: Mask, followed: Followed, index: int) -> "Reached":
+        """From what was predicted in a frame on the way back, and the mask that was drawn then."""
         possible = prediction.odds > -LIMIT
         rows, columns = np.flatnonzero(possible.any(axis=1)), np.flatnonzero(possible.any(axis=0))
         top, left = (int(rows[0]), int(columns[0])) if rows.size else (0, 0)
         inner = prediction.odds[top : rows[-1] + 1, left : columns[-1] + 1] if rows.size else prediction.odds[:1, :1]
         levels = np.rint(np.clip(inner / LIMIT, -1, 1) * LEVELS) + LEVELS
         packed = cv2.imencode(".png", levels.astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        return cls(steps, prediction.score(mask), packed, (top, left), mask.shape)
+        score = prediction.score(mask)
+        return cls(score, _weight(score, followed, index), followed.is_doubtful, packed, (top, left), mask.shape)
 
     def odds(self) -> Floats:
         """Log odds of the object at each pixel, float32 (height, width), within +-LIMIT."""
@@ -68,35 +78,27 @@ class Fused(Prediction):
     Attributes:
         other_side: bool (height, width), the mask as the way back alone has it.
         other_score: 0..1, how sure that is of it.
-        share: 0..1, what the way back has to say in this.
     """
 
     other_side: Mask = field(default_factory=lambda: np.zeros((1, 1), bool))
     other_score: float = 0.0
-    share: float = 0.0
 
     def score(self, mask: Mask) -> float:
-        """0..1: how far either side agrees with the mask that was drawn, as much as it had to say; see Prediction."""
-        if not mask.any():
-            return 0.0
-        other = self.other_score * overlap(mask, self.other_side)
-        return super().score(mask) * (1 - self.share) + other * self.share
+        """0..1: how far that side agrees with the mask that was drawn which does so more; see Prediction."""
+        return max(super().score(mask), self.other_score * overlap(mask, self.other_side))
 
 
-def fuse(prediction: Prediction, steps: int, reached: Reached) -> Fused:
+def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reached) -> Fused:
     """The prediction of a frame with what the way back knows of it.
 
     Args:
-        prediction: as it comes from the side that the run comes from, in log odds within +-LIMIT or NEVER.
-        steps: frames from the key frame of that side.
+        prediction, followed: of the side that the run comes from; where it takes the other's word, its doubt too.
+        index: of the frame.
         reached: what was found from the other side.
     """
     own, other = np.clip(prediction.odds, -LIMIT, LIMIT), reached.odds()
-    weights = [
-        (LEAST_SCORE + score) ** 2 / away
-        for score, away in ((prediction.score(own > 0), max(steps, 1)), (reached.score, reached.steps))
-    ]
-    share = weights[1] / sum(weights)
+    share = reached.weight / (reached.weight + _weight(prediction.score(own > 0), followed, index))
+    followed.is_doubtful |= reached.is_doubtful and share > 0.5
     odds = own + np.float32(share) * (other - own)
     odds[odds <= -LIMIT] = NEVER
     return Fused(
@@ -107,5 +109,10 @@ def fuse(prediction: Prediction, steps: int, reached: Reached) -> Fused:
         prediction.found_again and share < 0.5,
         other > 0,
         reached.score,
-        share,
     )
+
+
+def _weight(score: float, followed: Followed, index: int) -> float:
+    """What the word of a side is worth in a frame, given how sure it is of its own mask (0..1)."""
+    steps = float(max(1, abs(followed.true_index - index)))
+    return float((LEAST_SCORE + score) ** 2 * (DOUBT if followed.is_doubtful else 1) / steps**REMOTENESS)
