@@ -114,7 +114,7 @@ def test_masks_go_out_as_png_and_come_back_the_same(folder: Path, capsys: pytest
     assert main(command(folder, "davis", f"--output={folder}/again")) == 0
     for name in ("lake/00000.json", "lake/00001.json"):
         first, again = read_annotation(folder / "ann" / name), read_annotation(folder / "again" / name)
-        assert (first.shapes, first.propagated_ids) == (again.shapes, again.propagated_ids)
+        assert (first.shapes, first.absent_ids) == (again.shapes, again.absent_ids)
 
 
 def test_masks_come_out_of_a_dataset_without_its_videos(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_coco_goes_out_and_comes_back_the_same(folder: Path, capsys: pytest.Capt
     assert main(command(folder, "coco.json", f"--output={folder}/again")) == 0
     for name in ("lake/00000.json", "lake/00001.json"):
         first, again = read_annotation(folder / "ann" / name), read_annotation(folder / "again" / name)
-        assert (first.shapes, first.propagated_ids) == (again.shapes, again.propagated_ids)
+        assert (first.shapes, first.absent_ids) == (again.shapes, again.absent_ids)
 
 
 def test_labels_that_are_no_categories_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

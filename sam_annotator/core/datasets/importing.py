@@ -1,8 +1,8 @@
 """A published dataset becomes a tree of annotations, to be looked at and mended in the window, and exported again.
 
 Every frame that the dataset answers for gets its labelme JSON: shapes with the source `imported`, which no propagation
-changes, and for the objects that the dataset says are absent the note that this is answered. The dataset's own ids of
-videos and annotations are noted as keys of their own, for the way back.
+changes, and for the objects that the dataset says are absent the note that they are, which none changes either. The
+dataset's own ids of videos and annotations are noted as keys of their own, for the way back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -296,10 +296,10 @@ class _VideoImport:
             )
             return None
         shapes = tuple(shape for object_id in found.masks for shape in self._shapes(object_id, found))
-        answered = self.ids - found.masks.keys() - found.unknown_ids
+        absent = self.ids - found.masks.keys() - found.unknown_ids
         blank = self.store.blank(self.video, index, *size)
         extra = {} if self.video_id is None else {VIDEO_ID: self.video_id}
-        return replace(blank, shapes=shapes, propagated_ids=frozenset(answered), extra=extra)
+        return replace(blank, shapes=shapes, absent_ids=frozenset(absent), extra=extra)
 
     def _shapes(self, object_id: int, found: FrameMasks) -> tuple[Shape, ...]:
         shapes = mask_to_shapes(

@@ -89,7 +89,7 @@ def test_each_frame_gets_its_masks_as_imported_shapes_on_its_image(place: Place)
     np.testing.assert_array_equal(place.masks()["lake/00002", 1], ring())
 
 
-def test_what_is_absent_is_answered_so_that_no_propagation_fills_it(place: Place) -> None:
+def test_what_is_absent_is_said_to_be_so_that_no_propagation_fills_it(place: Place) -> None:
     place.load(LAKE)
     (video,) = find_videos(place.videos)
     store = AnnotationStore(place.annotations)
@@ -97,8 +97,8 @@ def test_what_is_absent_is_answered_so_that_no_propagation_fills_it(place: Place
     for _ in tracks.scan(video, store):
         pass
     first, second = tracks.tracks()
-    assert (first.key_frames, first.answered_frames) == ({0, 2}, {1})
-    assert (second.key_frames, second.answered_frames) == ({1}, {0, 2})
+    assert (first.key_frames, first.absent_frames) == ({0, 2}, {1})
+    assert (second.key_frames, second.absent_frames) == ({1}, {0, 2})
 
 
 def test_polygons_come_near_where_they_are_wanted(place: Place) -> None:
@@ -168,7 +168,7 @@ def test_a_bad_mask_is_named_and_the_rest_of_its_frame_is_there(place: Place) ->
     assert [problem[:44] for problem in report.problems] == ["Video lake, object 1 (dog), frame 00000: the"]
     frame = place.frame("lake/00000")
     assert frame.object_ids() == (2,)
-    assert frame.propagated_ids == frozenset(), "nobody knows whether the object is there"
+    assert frame.absent_ids == frozenset(), "nobody knows whether the object is there"
 
 
 def test_objects_that_are_never_seen_are_named(place: Place) -> None:
