@@ -186,6 +186,19 @@ def test_labelmes_own_pixel_hash_has_no_other_reader_than_its_ai() -> None:
     assert len(readers) <= 4
 
 
+def test_labelmes_undo_shows_the_very_step_that_was_kept(qtbot: Any) -> None:
+    """What our steps know besides their shapes (who is not here) would be lost otherwise."""
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.load_shapes([])
+    canvas.backup_shapes()
+    step, _ = canvas.shape_backups
+    canvas.restore_last_shape()
+    assert canvas.shapes is step
+    assert "_load_shapes(self._canvas_widgets.canvas.shapes)" in inspect.getsource(MainWindow.undo_shape_edit)
+    assert "canvas.load_shapes(shapes=shapes," in inspect.getsource(MainWindow._load_shapes)
+
+
 def test_a_living_shape_has_all_that_labelme_expects_of_a_copy() -> None:
     """Its `copy` shares what labelme replaces but never changes: the attributes must be those we know."""
     assert set(vars(Shape())) == {
