@@ -2,7 +2,8 @@
 
 Flow carries the mask along and tells what moves with it; a global model (ridge regression over random features of
 colour and texture) knows the object wherever it is; a local one compares with the frame before; a graph cut draws the
-contour. All at a bounded working size, about 427 x 240, whatever the video's. Forward and backward are the same to it.
+contour. All at a bounded working size, about 427 x 240, whatever the video's. Forward and backward are the same to it,
+and where it is led back from a key frame ahead, it answers from both sides (`two_sides`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,7 @@ from sam_annotator.engine.embedded.two_sides import Reached, fuse
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 
 FARTHEST_BACK: Final = 100
-"""Frames from a key frame that it is reached back from: half a megabyte an object, and ten seconds before the first."""
+"""Frames from a key frame that a way back may go: a megabyte an object, and ten seconds before the first answer."""
 
 
 class EmbeddedPropagator:

@@ -34,7 +34,7 @@ DOUBT: Final = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """What the way back found of one object in one frame, packed; about 5 kB.
+    """What the way back found of one object in one frame, packed: 2 to 15 kB.
 
     Attributes:
         score: 0..1, how sure it is of its own mask.
