@@ -349,7 +349,7 @@ def test_the_windows_own_list_fixes_the_categories(
     listed = {"labels": labels} if has_file else {"categories": ("hill", "ball", "brick")}
     driver = make_annotation_window(tree[0], **listed)
     dialog = _open(driver, "export", ExportDialog)
-    assert dialog.fields["categories_from"].currentText().startswith("the window's list of")
+    assert dialog.fields["categories_from"].currentText().startswith("the window's list (")
     _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
     _press(driver, dialog)
     _press(driver, dialog)

@@ -301,9 +301,9 @@ def _category_fields(listed: CategoryList) -> dict[str, Any]:
     """`listed`: the window's list."""
     number = len(listed.names)
     sources = {
-        "window": f"the window's list of {number}, if no other split of the dataset fixes them"
+        "window": f"the window's list ({number}), unless other splits of the dataset fix them"
         if listed.path is None
-        else f"the window's list of {number}, {listed.path.name}",
+        else f"the window's list ({number}), {listed.path.name}",
         "present": "the labels that occur, sorted",
         "file": "those of a file",
     }

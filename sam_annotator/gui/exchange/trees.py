@@ -75,7 +75,7 @@ class TreeDialog(QtWidgets.QDialog):
         super().__init__(parent)
         self.setWindowTitle("Add a folder of videos")
         self.setAttribute(QtCore.Qt.WA_DeleteOnClose)
-        self.videos = PathEdit("Folder of videos", "folder", placeholder="the folder of videos that was annotated")
+        self.videos = PathEdit("Folder of videos", "folder", placeholder="what was annotated")
         self.annotations = PathEdit("Folder of annotations", "folder", placeholder="empty: beside the frames")
         self.buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.Ok | QtWidgets.QDialogButtonBox.Cancel)
         self.buttons.accepted.connect(self.accept)
