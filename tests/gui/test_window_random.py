@@ -97,13 +97,15 @@ def check(driver: Driver) -> None:
     if window.session.tracks is None or not window.isEnabled():
         return
     path = file_of(driver)
-    saved = read_annotation(path).shapes if path.exists() else ()
+    annotation = read_annotation(path) if path.exists() else None
+    saved = () if annotation is None else annotation.shapes
     assert None not in {shape.object_id for shape in saved}
     assert not window.is_dirty
     assert [s for s in window.canvas.shapes if s.label is not None] == window.listed_shapes()
     is_busy = window.canvas.has_prompt or window.canvas.is_drawing or window.naming.dialog is not None
     if not is_busy and not window.propagation.is_running:  # to a busy person nothing new is shown
         assert tuple(from_labelme(shape) for shape in window.listed_shapes()) == saved
+        assert window.view.absent_ids() == (frozenset() if annotation is None else annotation.absent_ids)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
