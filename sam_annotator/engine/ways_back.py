@@ -33,12 +33,14 @@ class WaysBack:
 
     Args:
         tracks: of the objects that the run answers for, by id.
-        step: 1 where the pass goes forward, -1 where backward.
+        frames: of the pass, in its order. A key frame that lies farther beyond their end than they are many has little
+            to say of them: no way leads back from it.
         farthest: so many frames from a key frame a way back may go.
     """
 
-    def __init__(self, tracks: Mapping[int, Track], step: int, farthest: int) -> None:
-        self._tracks, self._step, self._farthest = tracks, step, farthest
+    def __init__(self, tracks: Mapping[int, Track], frames: range, farthest: int) -> None:
+        self._tracks, self._step, self._farthest = tracks, frames.step, farthest
+        self._end = frames[-1] + frames.step * len(frames)
         self._led: set[tuple[int, int]] = set()
 
     def due(self, index: int, object_ids: frozenset[int]) -> WayBack | None:
@@ -55,5 +57,6 @@ class WaysBack:
         """The key frame ahead, where it is near enough and a human says nothing of the object before."""
         for at in range(index, index + (self._farthest + 1) * self._step, self._step):
             if at in track.decided_frames:
-                return at if at != index and at in track.key_frames else None
+                is_near = at != index and (self._end - at) * self._step >= 0
+                return at if is_near and at in track.key_frames else None
         return None

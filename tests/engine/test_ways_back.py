@@ -70,7 +70,7 @@ def track(object_id: int, *key_frames: int, absent: tuple[int, ...] = ()) -> Tra
 
 def ways(tracks: list[Track], passed: range, farthest: int = 100) -> dict[int, WayBack]:
     """The ways that are due, by the frame before which they are."""
-    plan = WaysBack({one.object_id: one for one in tracks}, passed.step, farthest)
+    plan = WaysBack({one.object_id: one for one in tracks}, passed, farthest)
     every = frozenset(one.object_id for one in tracks)
     due = {index: plan.due(index, every) for index in passed}
     return {index: way for index, way in due.items() if way is not None}
@@ -97,6 +97,12 @@ def test_objects_with_key_frames_of_their_own_set_out_at_them_on_one_way() -> No
     assert found[1] == WayBack(range(6, 0, -1), {1: 6, 2: 4})
     assert [sorted(found[1].objects(index)) for index in found[1].frames] == [[1], [1], [1, 2], [1, 2], [1, 2], [1, 2]]
     assert found[5] == WayBack(range(9, 4, -1), {2: 9})
+
+
+def test_a_key_frame_far_beyond_a_short_pass_is_not_worth_the_way() -> None:
+    assert ways([track(1, 0, 40)], range(10, 13)) == {}
+    assert ways([track(1, 0, 40)], range(10, 25)) == {}
+    assert ways([track(1, 0, 40)], range(10, 26)) == {10: WayBack(range(40, 9, -1), {1: 40})}
 
 
 def test_where_a_person_says_that_it_is_not_here_no_way_leads_past() -> None:
@@ -147,12 +153,12 @@ def test_a_key_frame_beyond_the_range_is_led_back_from_too_and_nothing_is_writte
     video: Video, store: AnnotationStore
 ) -> None:
     draw(store, video, 1, {1: box(4, 10)})
-    draw(store, video, 8, {1: box(30, 10)})
+    draw(store, video, 6, {1: box(30, 10)})
     propagator = ReachingPropagator()
     done = [s for s in run_request(video, store, propagator, PropagationRequest((1,), 1, 1, 3)) if type(s) is FrameDone]
-    assert [one[1] for one in propagator.way if one[0] == "back"] == [8, 7, 6, 5, 4, 3, 2]
+    assert [one[1] for one in propagator.way if one[0] == "back"] == [6, 5, 4, 3, 2]
     assert [(frame.index, frame.done, frame.total) for frame in done] == [(1, 1, 3), (2, 2, 3), (3, 3, 3)]
-    assert store.annotated_frames(video) == {1, 2, 3, 8}
+    assert store.annotated_frames(video) == {1, 2, 3, 6}
 
 
 def test_a_run_may_be_stopped_anywhere_on_a_way_back(video: Video, store: AnnotationStore) -> None:
