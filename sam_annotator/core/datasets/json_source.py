@@ -116,7 +116,8 @@ class _Reader:
 
     def __init__(self, members: JsonMembers) -> None:
         self.members = members
-        self.segmentations = Segmentations(members.file)
+        file = members.file
+        self.segmentations = Segmentations(replace(file, path=file.path.absolute()))  # workers may be elsewhere
         self.problems: list[str] = []
         self.labels = self._read_labels()
         self.owners = {entry["id"]: entry for entry in self._entries(self.owner_list)}

@@ -1,5 +1,6 @@
 """Datasets in JSON as others write them: every encoding read, every fault named, never a traceback."""
 
+import pickle
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,14 @@ def test_reading_tells_how_far_it_is_from_the_start_on(tmp_path: Path, monkeypat
     assert steps[0].done == 0, "before the file is looked into"
     assert steps[-1].done == steps[-1].total
     assert len(steps) == 12
+
+
+def test_a_worker_in_another_folder_reads_the_same_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "x.json", document({"lake": (1, [(3, [ring()])])}))
+    monkeypatch.chdir(tmp_path)
+    (video,) = read_dataset_json(Path("x.json")).videos
+    sent = pickle.dumps(video)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    np.testing.assert_array_equal(pickle.loads(sent).read(0).masks[1], ring())
+    assert len(sent) < 1500, "not the masks are sent, but where they stand"
