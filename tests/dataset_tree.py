@@ -55,7 +55,7 @@ class Tree:
     def steps(self, output: Path | None = None, **options: Any) -> Sequence[ConvertProgress]:
         store = AnnotationStore(None if self.beside else self.annotations)
         videos = find_videos(self.videos)
-        # the labels that occur, unless it says otherwise: that nothing fixes them would be one note more in each test
+        # the labels that occur, unless it says otherwise: that nothing fixes them is an error
         options = {"present": "categories" not in options} | options
         return list(convert(videos, store, output or self.dataset, ConvertOptions(**options)))
 
