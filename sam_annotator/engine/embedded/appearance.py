@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.flow import Floats, Flow, Mask, pixel_grid, spread
+from sam_annotator.engine.embedded.texture import describe_texture, find_stripes
 
 GLOBAL_STEP: Final = 4
 GLOBAL_START: Final = 2
@@ -21,18 +22,23 @@ LOCAL_STEP: Final = 2
 RING: Final = 7
 """Distance of the four ring samples, which tell an object's inside from equal colours elsewhere."""
 
-RANDOM_FEATURES: Final = 256
-BANDWIDTH: Final = 16.0
+RANDOM_FEATURES: Final = 512
+BANDWIDTHS: Final = (14.0, 28.0)
+"""Half of the random features tell close colours apart, the others know what lies between those that were seen."""
+
 SEED: Final = 7
 
-RIDGE: Final = 2e-4
+RIDGE: Final = 1e-4
 MEMORY: Final = 0.93
 """What the moving part of the global model keeps from frame to frame."""
 
 EDGE_BAND: Final = 1.5
 """Pixels this close to a mask's edge teach the global model nothing: they may be either side."""
 
-GLOBAL_GAIN: Final = 2.5
+NEIGHBOURHOOD: Final = 24.0
+"""Pixels from a mask beyond which every second sample is enough to tell the background by."""
+
+GLOBAL_GAIN: Final = 3.2
 CEILING: Final = 3.0
 """No model may be surer than this, in log odds."""
 
@@ -52,10 +58,8 @@ def _blur(array: Floats, sigma: float) -> Floats:
     return cast(Floats, cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
 
-def _texture(lightness: Floats) -> Floats:
+def _texture(dx: Floats, dy: Floats) -> Floats:
     """float32 (height, width, 3): gradient magnitude and its orientation, doubled angle, smoothed."""
-    dx = cv2.Sobel(lightness, cv2.CV_32F, 1, 0) / 4
-    dy = cv2.Sobel(lightness, cv2.CV_32F, 0, 1) / 4
     strength = np.sqrt(dx * dx + dy * dy)
     safe = np.maximum(strength, 1e-6)
     return _blur(np.dstack([strength, (dx * dx - dy * dy) / safe, 2 * dx * dy / safe]), 3.0)
@@ -65,7 +69,8 @@ def _texture(lightness: Floats) -> Floats:
 def _random_projection(dimensions: int) -> tuple[Floats, Floats]:
     """Weights (dimensions, RANDOM_FEATURES) and phases of random Fourier features (Rahimi and Recht 2007)."""
     random = np.random.default_rng(SEED)
-    weights = random.standard_normal((dimensions, RANDOM_FEATURES)) / BANDWIDTH
+    weights = random.standard_normal((dimensions, RANDOM_FEATURES))
+    weights /= np.repeat(BANDWIDTHS, RANDOM_FEATURES // len(BANDWIDTHS))
     phases = random.uniform(0, 2 * np.pi, RANDOM_FEATURES)
     return weights.astype(np.float32), phases.astype(np.float32)
 
@@ -76,15 +81,17 @@ class Appearance:
 
     Attributes:
         lab: float32 (height, width, 3), CIELAB with the lightness weakened.
+        grain: float32 (rows, columns, 3), see `texture.find_grain`, for each global sample.
     """
 
     lab: Floats
+    grain: Floats
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8]) -> "Appearance":
+    def of(cls, image: NDArray[np.uint8], grain: Floats) -> "Appearance":
         """From uint8 (height, width, 3), RGB."""
         lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        return cls(lab * np.array([0.7, 1, 1], np.float32))
+        return cls(lab * np.array([0.7, 1, 1], np.float32), grain)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,8 +99,13 @@ class Appearance:
         return self.lab.shape[0], self.lab.shape[1]
 
     @cached_property
+    def _slopes(self) -> tuple[Floats, Floats]:
+        lightness = self.lab[..., 0]
+        return cv2.Sobel(lightness, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(lightness, cv2.CV_32F, 0, 1) / 4
+
+    @cached_property
     def _gradients(self) -> Floats:
-        return _texture(self.lab[..., 0])
+        return _texture(*self._slopes)
 
     @cached_property
     def wide(self) -> Floats:
@@ -104,7 +116,8 @@ class Appearance:
         ring = [padded[y : y + height, x : x + width] for y, x in ((7, 14), (7, 0), (14, 7), (0, 7))]
         blurred = [_blur(self.lab, 1.2), _blur(self.lab, 3), _blur(self.lab, 8) * 0.7, self._gradients * 1.5]
         sampled = [plane[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] for plane in (*blurred, *ring)]
-        features = np.concatenate(sampled, axis=-1)
+        textures = describe_texture(self.grain, find_stripes(*self._slopes, self.grain.shape[:2]))
+        features = np.concatenate([*sampled, *textures], axis=-1)
         weights, phases = _random_projection(features.shape[-1])
         return cast(Floats, np.cos(features @ weights + phases) * np.float32(np.sqrt(2 / RANDOM_FEATURES)))
 
@@ -135,6 +148,8 @@ def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None
     """What a frame teaches, given the signed distance of the object's mask; None if the object is not in it."""
     wide = appearance.wide.reshape(-1, RANDOM_FEATURES)
     sampled = distance[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP].reshape(-1)
+    kept = _half_of_the_far(sampled, appearance.wide.shape[1])
+    wide, sampled = wide[kept], sampled[kept]
     clear = np.abs(sampled) > EDGE_BAND
     if np.count_nonzero(clear & (sampled > 0)) < 12:
         clear = np.ones_like(clear)
@@ -148,6 +163,13 @@ def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None
     weighted = (wide * weights.astype(np.float32)[:, None]).T
     signs = np.where(inside, np.float32(1), np.float32(-1))
     return Evidence(np.asarray(weighted @ wide, np.float32), np.asarray(weighted @ signs, np.float32))
+
+
+def _half_of_the_far(distance: Floats, columns: int) -> Mask:
+    """All samples near the object and, like the white fields of a chessboard, half of those far from it."""
+    places = np.arange(distance.size)
+    white = (places // columns + places % columns) % 2 == 0
+    return np.asarray(white | (distance > -NEIGHBOURHOOD))
 
 
 class GlobalModel:
@@ -201,6 +223,12 @@ class GlobalModel:
         gram = self._permanent.gram.astype(np.float64) + self._moving.gram
         gram += 2 * RIDGE * np.eye(RANDOM_FEATURES)
         return np.asarray(np.linalg.solve(gram, self._permanent.answer + self._moving.answer), np.float32)
+
+
+def global_grid(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the global model's samples in a frame of (height, width)."""
+    rows, columns = (len(range(GLOBAL_START, side, GLOBAL_STEP)) for side in size)
+    return rows, columns
 
 
 def spread_global(samples: Floats, size: tuple[int, int]) -> Floats:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded.appearance import Appearance, GlobalModel, gather_evidence
+from sam_annotator.engine.embedded.appearance import Appearance, GlobalModel, gather_evidence, global_grid
 from sam_annotator.engine.embedded.flow import (
     FAR,
     WORK_AREA,
@@ -20,6 +20,7 @@ from sam_annotator.engine.embedded.flow import (
     signed_distance,
 )
 from sam_annotator.engine.embedded.recovery import LastSeen
+from sam_annotator.engine.embedded.texture import find_grain
 
 Image = NDArray[np.uint8]
 
@@ -51,7 +52,12 @@ class View:
         """From uint8 (height, width, 3), RGB."""
         height, width = image.shape[:2]
         seen = cast(Image, resize(image, bounded_size(height, width, WORK_AREA)))
-        return cls(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen))
+        return cls.shrunk(index, seen, grain_of(image, (seen.shape[0], seen.shape[1])))
+
+    @classmethod
+    def shrunk(cls, index: int, seen: Image, grain: Floats) -> "View":
+        """From uint8 (height, width, 3), RGB, at working size, and the grain, which is lost in it."""
+        return cls(index, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), Appearance.of(seen, grain))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,13 +65,21 @@ class View:
         return self.appearance.size
 
 
+def grain_of(image: Image, size: tuple[int, int]) -> Floats:
+    """The grain of a frame, uint8 (height, width, 3), that is looked at in working `size`."""
+    height, width = image.shape[:2]
+    finer = cast(Image, resize(image, bounded_size(height, width, 4 * WORK_AREA)))
+    return find_grain(cast(Image, cv2.cvtColor(finer, cv2.COLOR_RGB2GRAY)), global_grid(size))
+
+
 @dataclass(frozen=True, eq=False)
 class StoredKeyFrame:
-    """A key frame kept for the run, packed, at working size: the image as PNG, masks as bits."""
+    """A key frame kept for the run, packed, at working size: image as PNG, masks as bits, what is lost in them."""
 
     index: int
     masks: Mapping[int, NDArray[np.uint8]]
     _image: NDArray[np.uint8]
+    _grain: NDArray[np.float16]
     _size: tuple[int, int]
 
     @classmethod
@@ -73,12 +87,13 @@ class StoredKeyFrame:
         """From the frame as it came, and masks (height, width) at working `size`."""
         seen = cast(Image, resize(image, size))
         packed = cv2.imencode(".png", seen[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        return cls(index, {key: np.packbits(mask) for key, mask in masks.items()}, packed, size)
+        grain = grain_of(image, size).astype(np.float16)
+        return cls(index, {key: np.packbits(mask) for key, mask in masks.items()}, packed, grain, size)
 
     def view(self) -> View:
         """The frame as it was looked at."""
         unpacked = cast(Image, cv2.imdecode(self._image, cv2.IMREAD_COLOR))
-        return View.of(self.index, np.ascontiguousarray(unpacked[..., ::-1]))
+        return View.shrunk(self.index, np.ascontiguousarray(unpacked[..., ::-1]), self._grain.astype(np.float32))
 
     def mask(self, object_id: int) -> Mask:
         """The object's mask at working size."""

@@ -13,7 +13,7 @@ from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
 
 WARP_WEIGHT: Final = 0.2
-LOCAL_WEIGHT: Final = 0.9
+LOCAL_WEIGHT: Final = 0.7
 GLOBAL_WEIGHT: Final = 0.9
 MOTION_WEIGHT: Final = 0.5
 
