@@ -196,9 +196,16 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
         ValueError: it is not an encoding, or its runs do not fill its size exactly.
     """
     height, width, counts = _checked_runs(rle)
-    inside = (np.arange(len(counts)) & 1).astype(bool)
-    columns = np.repeat(inside, counts).reshape(width, height)
-    return np.asarray(cv2.transpose(_bytes(columns))).view(np.bool_)
+    behind = int(counts[-1]) if len(counts) % 2 else 0
+    left, right = int(counts[0]) // height, width - behind // height  # columns beside have no pixel inside
+    mask = np.zeros((height, width), np.bool_)
+    if left < right:
+        counts[0] -= left * height
+        counts[-1] -= (width - right) * height
+        inside = (np.arange(len(counts)) & 1).astype(bool)
+        columns = np.repeat(inside, counts).reshape(right - left, height)
+        mask[:, left:right] = cv2.transpose(_bytes(columns)).view(np.bool_)
+    return mask
 
 
 def rle_area(rle: Mapping[str, Any]) -> int:
@@ -318,7 +325,7 @@ def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
     """(height, width, run lengths: outside, inside, outside, ...), safe to decode."""
     try:
         (height, width), counts = map(int, rle["size"]), rle["counts"]
-        runs = _parsed(counts) if isinstance(counts, str | bytes) else np.asarray(counts, np.int64)
+        runs = _parsed(counts) if isinstance(counts, str | bytes) else np.array(counts, np.int64)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"this is no run-length encoding ({error})") from error
     if height < 1 or width < 1 or runs.ndim != 1 or np.any(runs < 0) or np.any(runs > height * width):
