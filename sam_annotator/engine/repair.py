@@ -1,7 +1,8 @@
 """After a correction: the object is carried on anew from there, both ways, until the masks agree with the old ones.
 
-No farther than halfway to the object's other key frames: beyond, what was carried from those is nearer to the truth;
-and not past a frame of which a person says that the object is not there.
+No farther than halfway to the object's other key frames: beyond, what was carried from those is nearer to the truth.
+A propagator that reaches back from them knows that, too, and goes on. And not past a frame of which a person says that
+the object is not there.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import PropagationRequest
 from sam_annotator.engine.propagation import FrameDone, Record, Run, Step
-from sam_annotator.engine.propagator import Propagator
+from sam_annotator.engine.propagator import Propagator, ReachesBack
 from sam_annotator.engine.read_ahead import read_ahead
 from sam_annotator.engine.tracks_to_carry import read_tracks
 
@@ -136,7 +137,8 @@ def repair_steps(
 ) -> Generator[str | FrameDone, None, Repaired]:
     """Carry the masks of the frame that was corrected on, forward and then backward, over what was propagated.
 
-    Each object stops by itself where its masks agree, halfway to its next key frame, and where it was never propagated.
+    Each object stops by itself where its masks agree, halfway to its next key frame (or there, see the module), and
+    where it was never propagated.
 
     Args:
         record: is told of each frame before it is written.
@@ -147,7 +149,8 @@ def repair_steps(
         SaveError, EngineError: as `propagate`.
     """
     known = yield from read_tracks(video, store)
-    reaches = _reaches(video, known, correction)
+    reach = propagator.farthest_back if isinstance(propagator, ReachesBack) else 0
+    reaches = _reaches(video, known, correction, reach=reach)
     tracks = {track.object_id: track for track in known.tracks() if track.object_id in {i for _, i in reaches}}
     first, last = min(reaches.values()), max(reaches.values())
     request = PropagationRequest(
@@ -216,7 +219,7 @@ class _Watch:
         return not (old.any() or new.any()) or iou(old, new) >= self._agreement.iou
 
 
-def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[tuple[int, int], int]:
+def _reaches(video: Video, known: VideoTracks, correction: Correction, *, reach: int) -> dict[tuple[int, int], int]:
     """(direction, object) -> the last frame that may have to be repaired, see `_ends`."""
     frame = correction.frame
     if frame in known.problems:
@@ -224,21 +227,25 @@ def _reaches(video: Video, known: VideoTracks, correction: Correction) -> dict[t
     reaches = {}
     for track in filter(None, map(known.get, correction.object_ids)):
         if frame in track.key_frames:
-            reaches.update({(way, track.object_id): end for way, end in _ends(video, track, frame).items()})
+            ends = _ends(video, track, frame, reach=reach)
+            reaches.update({(way, track.object_id): end for way, end in ends.items()})
     if not reaches:
         raise InputError(_nothing_to_repair(video, correction))
     return reaches
 
 
-def _ends(video: Video, track: Track, frame: int) -> dict[int, int]:
+def _ends(video: Video, track: Track, frame: int, *, reach: int = 0) -> dict[int, int]:
     """Direction (1, -1) -> the last frame that a key frame may be carried on to; none where nothing is to be done.
 
-    It was propagated, is not nearer to another key frame, and the object may be in all frames on the way.
+    It was propagated, the object may be in all frames on the way, and no other key frame is nearer; it may be where the
+    way back from that is at most `reach` frames long.
     """
     answered = (track.answered_frames | track.propagated_frames) - track.decided_frames
     after = min((key for key in track.key_frames if key > frame), default=2 * len(video))
     before = max((key for key in track.key_frames if key < frame), default=-2 * len(video))
-    near = range(max(-((-frame - before) // 2), 0), min((frame + after) // 2, len(video) - 1) + 1)
+    after = after if after - frame <= 2 * reach else (frame + after) // 2
+    before = before if frame - before <= 2 * reach else -((-frame - before) // 2)
+    near = range(max(before, 0), min(after, len(video) - 1) + 1)
     ends = {}
     for way, beside in ((1, range(frame + 1, near.stop)), (-1, range(frame - 1, near.start - 1, -1))):
         way_there = takewhile(lambda index: index not in track.absent_frames, beside)

@@ -196,11 +196,17 @@ def test_not_here_said_by_a_person_ends_the_way(video: Video, store: AnnotationS
     assert [one[1] for one in propagator.way if one[0] == "back"] == [7, 6, 5]
 
 
-def test_a_repair_is_reached_from_the_next_key_frame_too(video: Video, store: AnnotationStore) -> None:
+def test_a_repair_is_reached_from_the_next_key_frame_too_and_may_go_all_the_way_there(
+    video: Video, store: AnnotationStore
+) -> None:
     draw(store, video, 0, {1: box(4, 10)})
     draw(store, video, 8, {1: box(28, 10)})
     list(run_request(video, store, ReachingPropagator(), PropagationRequest((1,), 0, 0, 9)))
     draw(store, video, 4, {1: box(16, 20)})
     propagator = ReachingPropagator()
-    list(run_repair(video, store, propagator, Correction(4, (1,))))
+    steps = list(run_repair(video, store, propagator, Correction(4, (1,))))
     assert [one[1] for one in propagator.way if one[0] == "back"] == [8, 7, 6, 5, 0, 1, 2, 3]
+    assert sorted(step.index for step in steps if isinstance(step, FrameDone)) == [1, 2, 3, 4, 5, 6, 7]
+    draw(store, video, 4, {1: box(16, 3)})
+    steps = list(run_repair(video, store, ReachingPropagator(farthest_back=1), Correction(4, (1,))))
+    assert sorted(step.index for step in steps if isinstance(step, FrameDone)) == [2, 3, 4, 5, 6]
