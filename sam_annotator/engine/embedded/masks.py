@@ -49,14 +49,34 @@ def box_within(box: Box, size: tuple[int, int], clicks: list[Pixel]) -> Box:
 
 def filled(mask: Mask, share: float, *, keep_out: list[Pixel], beside: Mask | None = None) -> Mask:
     """The mask with holes filled that are smaller than a share of it, hold no exclude click, and touch `beside`."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
-    fill = stats[:, cv2.CC_STAT_AREA] < share * np.count_nonzero(mask)
+    window = bounds(mask, margin=1)
+    within = mask[window]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~within).astype(np.uint8), connectivity=4)
+    fill = stats[:, cv2.CC_STAT_AREA] < share * np.count_nonzero(within)
     if beside is not None:
-        fill &= touched(labels, count, beside)
+        fill &= touched(labels, count, beside[window])
     fill[0] = False
-    fill[[labels[y, x] for x, y in keep_out]] = False
-    result: Mask = mask | fill[labels]
+    fill[_going_on(labels, window, mask.shape)] = False
+    clicked = np.zeros_like(mask)
+    for x, y in keep_out:
+        clicked[y, x] = True
+    fill[labels[clicked[window]]] = False
+    result = mask.copy()
+    result[window] |= fill[labels]
     return result
+
+
+def bounds(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask, with a margin, within the image; empty ones for an empty mask."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return slice(max(y - margin, 0), y + height + margin), slice(max(x - margin, 0), x + width + margin)
+
+
+def _going_on(labels: NDArray[np.int32], window: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The labels that may go on beyond a window of an image of this shape."""
+    sides = ((labels[0], window[0].start > 0), (labels[-1], window[0].stop < shape[0]))
+    ends = ((labels[:, 0], window[1].start > 0), (labels[:, -1], window[1].stop < shape[1]))
+    return np.concatenate([np.zeros(0, np.int32), *(edge for edge, inner in (*sides, *ends) if inner)])
 
 
 def touched(labels: NDArray[np.int32], count: int, pixels: Mask) -> Mask:

@@ -18,12 +18,14 @@ from sam_annotator.engine.embedded.cut import Chosen, Question, RegionGraph
 from sam_annotator.engine.embedded.masks import (
     Mask,
     at_working_size,
+    bounds,
     box_within,
     filled,
     obeyed,
     pixel_of,
     shrunk,
 )
+from sam_annotator.engine.embedded.merit import merit_in_box
 from sam_annotator.engine.embedded.reach import FARTHEST, MOST_FADE, SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding, never
@@ -31,8 +33,7 @@ from sam_annotator.engine.segmenter import Embedding, never
 MIDDLE, WHOLE, PART = -0.2, 0.8, -0.7  # biases of the proposals for a click
 DISTINCT = 0.6  # of a part's overlap of colours with the rest: below, what has the clicked colour is offered instead
 NO_OVERLAP = 0.05  # of colours: or below this
-BOX_BIASES = (0.4, 0.0, -0.4, -0.8)
-COMMON_COLOURS = 0.5  # how much colours shared with the surroundings count against a box's mask, to how well it fits
+BOX_BIASES = (0.8, 0.4, 0.0, -0.4, -0.8)
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
 CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
@@ -92,7 +93,7 @@ class EmbeddedSegmenter:
         self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
-        """Masks for a prompt: three without `previous` (middle, whole, part or of one colour), one refinement with it.
+        """Masks for a prompt: three without `previous` (of a click middle, whole, part or one colour), or one refinement.
 
         Raises:
             EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
@@ -140,19 +141,13 @@ class _Session:
         return [0, 1, 3 if of_one_colour < max(DISTINCT * part, NO_OVERLAP) else 2]
 
     def _by_merit(self, masks: list[Mask], regions: list[Chosen]) -> list[int]:
-        """The order of masks for a box: first those whose bounds fit it and whose colours are their own."""
-        context = self._context()
-        overlaps = [self._graph.colour_overlap(own, context) for own in regions]
-        merits = [self._fit(mask) - COMMON_COLOURS * overlap for mask, overlap in zip(masks, overlaps, strict=True)]
-        return sorted(range(len(masks)), key=lambda i: -merits[i])
-
-    def _fit(self, mask: Mask) -> float:
-        """IoU of the mask's bounds with the prompt's box, 0..1."""
+        """The order of masks for a box, the best first."""
         assert self._box is not None
-        left, top, right, bottom = self._box
-        x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
-        common = max(min(right, x + width) - max(left, x), 0) * max(min(bottom, y + height) - max(top, y), 0)
-        return float(common / max((right - left) * (bottom - top) + width * height - common, 1e-6))
+        context = self._context()
+        merits = [
+            merit_in_box(self._graph, mask, own, self._box, context) for mask, own in zip(masks, regions, strict=True)
+        ]
+        return sorted(range(len(masks)), key=lambda i: -merits[i])
 
     def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
         """The previous mask, changed where the new clicks ask for it."""
@@ -287,7 +282,10 @@ class _Session:
 
     def _share(self, mask: Mask) -> Floats:
         """How much of each region a mask of the image's size covers, 0..1, (n,)."""
-        return self._regions.mean(shrunk(mask, self._regions.labels.shape))
+        covered = shrunk(mask, self._regions.labels.shape)
+        window = bounds(covered > 0)
+        sums = np.bincount(self._regions.labels[window].ravel(), covered[window].ravel(), len(self._regions))
+        return np.asarray(sums / self._regions.areas, np.float32)
 
     def _regions_of(self, mask: Mask) -> Chosen:
         """The regions a mask mostly covers, bool (n,)."""
@@ -341,18 +339,23 @@ class _Session:
 
         A part that an exclude click cut off is kept if it is larger than what the click took away, or reaches far.
         """
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+        window = bounds(mask, margin=1)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask[window].astype(np.uint8), connectivity=8)
         areas = stats[:, cv2.CC_STAT_AREA]
         keep = np.zeros(count, np.bool_)
-        keep[[labels[y, x] for x, y in self._include]] = True
+        clicked = np.zeros_like(mask)
+        for x, y in self._include:
+            clicked[y, x] = True
+        keep[labels[clicked[window]]] = True
         if self._box is not None and count > 1:
             keep |= areas >= 0.1 * areas[1:].max()
         if base is not None:
-            keep |= np.bincount(labels[base], minlength=count) > 0.5 * areas
+            keep |= np.bincount(labels[base[window]], minlength=count) > 0.5 * areas
         if before is not None:
-            cut_off = np.bincount(labels[before], minlength=count) > 0.5 * areas
-            reaches_far = np.bincount(labels[~self._near_clicks()], minlength=count) > 0
+            cut_off = np.bincount(labels[before[window]], minlength=count) > 0.5 * areas
+            reaches_far = np.bincount(labels[~self._near_clicks()[window]], minlength=count) > 0
             keep |= cut_off & (reaches_far | (areas > np.count_nonzero(before & ~mask)))
         keep[0] = False
-        kept: Mask = keep[labels]
+        kept = np.zeros_like(mask)
+        kept[window] = keep[labels]
         return kept

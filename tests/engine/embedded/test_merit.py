@@ -1,0 +1,51 @@
+"""What tells the mask that is meant from others, and the masks' small tools."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sam_annotator.engine.embedded.cut import RegionGraph
+from sam_annotator.engine.embedded.masks import bounds, filled
+from sam_annotator.engine.embedded.merit import fit, merit_in_box, wholeness
+from sam_annotator.engine.embedded.regions import find_regions
+
+Mask = NDArray[np.bool_]
+
+
+def box_mask(left: int, top: int, right: int, bottom: int) -> Mask:
+    mask = np.zeros((120, 160), np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def test_of_masks_for_a_box_the_whole_thing_is_better_than_its_pieces_and_than_all_of_the_box() -> None:
+    car = box_mask(40, 50, 120, 70) | box_mask(60, 30, 100, 50)
+    picture = np.full((120, 160, 3), (96, 112, 92), np.uint8)
+    picture[car] = (200, 60, 40)
+    picture[box_mask(40, 60, 52, 70) | box_mask(108, 60, 120, 70) | box_mask(70, 30, 90, 45)] = (30, 30, 30)
+    graph = RegionGraph(find_regions(cv2.GaussianBlur(picture, (0, 0), 0.8)))
+    pieces = box_mask(40, 60, 52, 70) | box_mask(108, 60, 120, 70) | box_mask(70, 30, 90, 45)
+    merits = [
+        merit_in_box(
+            graph, mask, graph.regions.mean(mask) > 0.5, (40, 30, 120, 70), np.ones(len(graph.regions), np.float32)
+        )
+        for mask in (car, pieces, box_mask(40, 30, 120, 70), car & ~box_mask(0, 0, 160, 50))
+    ]
+    assert np.argmax(merits) == 0
+
+
+def test_an_empty_mask_is_not_whole_and_fits_nothing() -> None:
+    nothing = np.zeros((120, 160), np.bool_)
+    assert wholeness(nothing) == 0
+    assert fit(nothing, (10, 10, 20, 20)) == 0
+    assert not filled(nothing, 0.5, keep_out=[]).any()
+    assert bounds(nothing)[0].stop == 0
+
+
+def test_holes_are_filled_but_not_what_a_mask_across_the_image_leaves_on_either_side() -> None:
+    band = box_mask(0, 2, 160, 100)
+    holed = band & ~box_mask(50, 50, 54, 54)
+    assert np.array_equal(filled(holed, 0.05, keep_out=[]), band)
+    assert np.array_equal(filled(holed, 0.05, keep_out=[(51, 51)]), holed)
+    tilted = np.fliplr(np.tri(120, 160, 20, dtype=np.bool_))
+    assert np.array_equal(filled(tilted, 0.1, keep_out=[]), tilted)
