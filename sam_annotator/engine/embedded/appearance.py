@@ -114,8 +114,11 @@ class Appearance:
         padded = np.pad(medium, ((RING, RING), (RING, RING), (0, 0)), mode="edge")
         height, width = self.size
         ring = [padded[y : y + height, x : x + width] for y, x in ((7, 14), (7, 0), (14, 7), (0, 7))]
-        blurred = [_blur(self.lab, 1.2), _blur(self.lab, 3), _blur(self.lab, 8) * 0.7, self._gradients * 1.5]
+        blurred = [_blur(self.lab, 1.2), _blur(self.lab, 3), self._gradients * 1.5]
         sampled = [plane[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] for plane in (*blurred, *ring)]
+        rows, columns = self.grain.shape[:2]
+        pooled = cast(Floats, cv2.resize(self.lab, (columns, rows), interpolation=cv2.INTER_AREA))
+        sampled.append(_blur(pooled, 8 / GLOBAL_STEP) * 0.7)
         textures = describe_texture(self.grain, find_stripes(*self._slopes, self.grain.shape[:2]))
         features = np.concatenate([*sampled, *textures], axis=-1)
         weights, phases = _random_projection(features.shape[-1])
@@ -160,9 +163,10 @@ def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None
     weights = np.where(outside, np.exp(-np.maximum(-sampled - 20, 0) / 60), 0)
     weights *= 0.5 / weights.sum()
     weights[inside] = 0.5 / np.count_nonzero(inside)
-    weighted = (wide * weights.astype(np.float32)[:, None]).T
-    signs = np.where(inside, np.float32(1), np.float32(-1))
-    return Evidence(np.asarray(weighted @ wide, np.float32), np.asarray(weighted @ signs, np.float32))
+    roots = np.sqrt(weights).astype(np.float32)
+    weighted = wide * roots[:, None]  # by roots, for a matrix times itself takes half the time of any other
+    signs = np.where(inside, roots, -roots)
+    return Evidence(np.asarray(weighted.T @ weighted, np.float32), np.asarray(weighted.T @ signs, np.float32))
 
 
 def _half_of_the_far(distance: Floats, columns: int) -> Mask:

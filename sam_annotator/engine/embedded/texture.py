@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.flow import Floats
 
-GRAIN_SCALES: Final = (1.0, 2.0, 4.0)
-"""Widths, in pixels of the finer frame, between which roughness is told apart."""
+BLUR_BETWEEN: Final = 1.73
+"""Makes a blur of one pixel one of two: roughness is told apart between widths of 0, 1, 2 and 4 finer pixels."""
 
 GRAIN_BLURS: Final = (0.75, 1.5)
 STRIPE_BLUR: Final = 1.5
@@ -32,11 +32,12 @@ def find_grain(grey: NDArray[np.uint8], grid: tuple[int, int]) -> Floats:
         grid: rows and columns.
     """
     finer, bands = grey.astype(np.float32) * np.float32(70 / 255), []
-    seen = 0.0
-    for scale in GRAIN_SCALES:
-        coarser = _blurred(finer, float(np.sqrt(scale**2 - seen**2)))
+    for sigma in (1.0, BLUR_BETWEEN):
+        coarser = _blurred(finer, sigma)
         bands.append(_pooled(np.abs(finer - coarser), grid))
-        finer, seen = coarser, scale
+        finer = coarser
+    half = cast(Floats, cv2.resize(finer, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    bands.append(_pooled(np.abs(half - _blurred(half, BLUR_BETWEEN)), grid))
     return np.dstack(bands)
 
 
@@ -47,8 +48,8 @@ def find_stripes(along: Floats, down: Floats, grid: tuple[int, int]) -> Floats:
         along, down: float32 (height, width), the lightness's gradient.
         grid: rows and columns.
     """
-    strength = np.hypot(along, down)
-    angle = np.mod(np.arctan2(down, along), np.float32(np.pi)) * np.float32(DIRECTIONS / np.pi)
+    strength, angle = cv2.cartToPolar(along, down)
+    angle = np.mod(angle * np.float32(DIRECTIONS / np.pi), np.float32(DIRECTIONS))
     stripes = []
     for direction in range(DIRECTIONS):
         away = np.abs(angle - direction)
