@@ -84,7 +84,7 @@ def _add_repair(parser: argparse.ArgumentParser) -> None:
         "--repair",
         action="store_true",
         help="where a propagated mask was corrected by hand, first carry the correction on, both ways, until the new "
-        "masks agree with the old ones, at most halfway to the object's other key frames",
+        "masks agree with the old ones, at most halfway to the object's other key frames (embedded: up to them)",
     )
     parser.add_argument(
         "--agreement",
