@@ -5,7 +5,7 @@ nowhere much thicker than there: a click on a leg may find all of the leg, and n
 learnt nearby: what far parts of the mask look like says little about what is wrong here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,11 @@ A_LITTLE = 2.0  # working pixels
 FAINT = 0.05  # how much what is far away counts when colours are learnt
 UNLIKE = 24.0  # Lab distance from the clicked colour to another one
 LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
-SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until nothing too thick changes
+SHARES = (1.0, 0.5, 0.25, 0.1)  # of its reach, tried one after the other until the change is sure
+LITTLE = 0.03  # of the mask's area: a change by this much cannot cost more IoU, were it all wrong
+GOOD = 0.7  # score of a mask from which on no more is risked
+DARING = 0.4  # of what the mask before lacks to that
+SAME = 1.15  # times the area that changes within the next smaller share of the reach: what changes is sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +38,13 @@ class Reach:
     Attributes:
         was: bool (n,), the regions of the mask before.
         clicks: (x, y) in working pixels, and whether it includes.
+        risk: what may change without being sure, in shares of the mask's area.
     """
 
     regions: Regions
     was: Chosen
     clicks: Sequence[tuple[tuple[float, float], bool]]
+    risk: float = LITTLE
 
     def firmness(self, share: float) -> Floats:
         """How firmly the mask before stands, (n,): 1, but less near the clicks, within a share of their reach."""
@@ -58,6 +64,30 @@ class Reach:
         """The regions that the clicks may change, bool (n,)."""
         near: Chosen = np.min(self._remoteness(share), axis=0, initial=FARTHEST + 1) <= FARTHEST
         return near
+
+    def surest(self, answers: Iterable[Chosen]) -> Chosen:
+        """The first of the answers, from far to near, that changes nothing too thick, and little or what is sure.
+
+        What is wrong and has an edge of its own is found however far a click may reach. What comes and goes with
+        the reach has none: such a change may be right, but not at the risk of more than it could cost.
+        """
+        remaining = iter(answers)
+        result = next(remaining)
+        for closer in remaining:
+            changes, sure = self._changes(result), SAME * self._changes(closer)
+            if not self.is_too_thick(result) and changes <= max(self.risk * self._size, sure):
+                return result
+            result = closer
+        return result
+
+    @cached_property
+    def _size(self) -> float:
+        """Area of the mask before, working pixels."""
+        return float(self.regions.areas[self.was].sum())
+
+    def _changes(self, now: Chosen) -> float:
+        """Area of what changes, working pixels."""
+        return float(self.regions.areas[now != self.was].sum())
 
     def is_too_thick(self, now: Chosen) -> bool:
         """True if what changes is somewhere much deeper than the deepest of the clicks lay."""

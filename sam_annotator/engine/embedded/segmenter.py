@@ -5,7 +5,7 @@ like; it follows edges and colours from where the person clicked, and so it need
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,14 +25,19 @@ from sam_annotator.engine.embedded.masks import (
     pixel_of,
     shrunk,
 )
-from sam_annotator.engine.embedded.merit import merit_in_box
-from sam_annotator.engine.embedded.reach import FARTHEST, MOST_FADE, SHARES, Reach
+from sam_annotator.engine.embedded.merit import (
+    in_order,
+    merit_in_box,
+    merit_of_click,
+    score_in_box,
+    score_of_click,
+    score_of_refined,
+)
+from sam_annotator.engine.embedded.reach import DARING, FARTHEST, GOOD, LITTLE, MOST_FADE, SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding, never
 
-MIDDLE, WHOLE, PART = -0.2, 0.8, -0.7  # biases of the proposals for a click
-DISTINCT = 0.6  # of a part's overlap of colours with the rest: below, what has the clicked colour is offered instead
-NO_OVERLAP = 0.05  # of colours: or below this
+CLICK_BIASES = (0.8, 0.4, -0.2, -0.7)
 BOX_BIASES = (0.8, 0.4, 0.0, -0.4, -0.8)
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
@@ -93,7 +98,7 @@ class EmbeddedSegmenter:
         self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
-        """Masks for a prompt: three without `previous` (of a click middle, whole, part or one colour), or one refinement.
+        """Masks for a prompt: three without `previous`, best first, or one refinement of it.
 
         Raises:
             EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
@@ -122,23 +127,26 @@ class _Session:
         self._memory = previous.state if previous is not None and isinstance(previous.state, Memory) else None
 
     def begin(self) -> tuple[Proposal, ...]:
-        """Three proposals of different size; for a box those first that fill it with colours of their own."""
+        """Three proposals, the one that is most likely meant first."""
         question = self._question(self._box_prior(), self._context())
-        by_colour = self._graph.likeness(question.include)
-        biases = (MIDDLE, WHOLE, PART, by_colour) if self._box is None else BOX_BIASES
+        biases: Sequence[float | Floats] = BOX_BIASES
+        if self._box is None:
+            biases = (*CLICK_BIASES, self._graph.likeness(question.include))
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in self._graph.solve(question, biases)]
         regions = [self._regions_of(mask) for mask in masks]
-        proposals = []
-        for mask, own in zip(masks, regions, strict=True):
-            likeness = [self._graph.agreement(own, other) for other in regions if other is not own]
-            proposals.append(self._proposal(mask, own, float(np.median(likeness)), None))
-        order = self._middle_first(regions) if self._box is None else self._by_merit(masks, regions)
-        return tuple(proposals[i] for i in order[:3])
+        alike = np.array([[self._graph.agreement(one, other) for other in regions] for one in regions])
+        others = [np.delete(row, i) for i, row in enumerate(alike)]
+        order = self._by_click(masks, regions, alike) if self._box is None else self._by_merit(masks, regions)
+        return tuple(self._proposal(masks[i], regions[i], float(np.median(others[i])), None) for i in order[:3])
 
-    def _middle_first(self, regions: list[Chosen]) -> list[int]:
-        """The order of masks for a click: middle, whole, then a part, or what has the clicked colour if distinct."""
-        part, of_one_colour = (self._graph.colour_overlap(own) for own in regions[2:])
-        return [0, 1, 3 if of_one_colour < max(DISTINCT * part, NO_OVERLAP) else 2]
+    def _by_click(self, masks: list[Mask], regions: list[Chosen], alike: NDArray[np.float64]) -> list[int]:
+        """The order of masks for clicks: the best first, then others that give a choice."""
+        lasting = (alike.sum(axis=1) - 1) / (len(masks) - 1)
+        merits = [
+            merit_of_click(self._graph, mask, own, self._include, float(value))
+            for mask, own, value in zip(masks, regions, lasting, strict=True)
+        ]
+        return in_order(merits, alike, 3)
 
     def _by_merit(self, masks: list[Mask], regions: list[Chosen]) -> list[int]:
         """The order of masks for a box, the best first."""
@@ -154,22 +162,28 @@ class _Session:
         base = self._memory.base if self._memory is not None else previous.mask
         share = self._share(previous.mask)
         was = share > 0.5
-        asked = self._asked_for(share, was)
+        asked = self._asked_for(share, was, self._risk(previous))
         merged = self._as_asked(self._merged(previous.mask, was, asked), previous.mask)
         mask = self._cleaned(merged, previous.mask, base)
         now = self._regions_of(mask)
         return (self._proposal(mask, now, self._graph.agreement(now, was), base),)
 
-    def _asked_for(self, share: Floats, was: Chosen) -> Chosen:
+    def _asked_for(self, share: Floats, was: Chosen, risk: float) -> Chosen:
         """The mask before with the changes that the new clicks ask for, (n,)."""
-        reach = Reach(self._regions, was, [(self._working_point(point), flag) for point, flag in self._fresh()])
+        reach = Reach(self._regions, was, [(self._working_point(point), flag) for point, flag in self._fresh()], risk)
         context = self._context() * reach.context()
-        for part in SHARES:
+
+        def answer(part: float) -> Chosen:
             question = self._question((2 * share - 1) * reach.firmness(part), context)
-            result = self._touched(was, self._graph.solve(question, (0.0,))[0], reach.near(part))
-            if not reach.is_too_thick(result):
-                break
-        return result
+            return self._touched(was, self._graph.solve(question, (0.0,))[0], reach.near(part))
+
+        return reach.surest(answer(part) for part in SHARES)
+
+    def _risk(self, previous: Proposal) -> float:
+        """What a click may change without being sure, in shares of the mask: more where there is less to lose."""
+        if self._memory is None or self._memory.base is not None:
+            return LITTLE
+        return LITTLE + DARING * max(GOOD - previous.score, 0.0)
 
     def _touched(self, was: Chosen, chosen: Chosen, near: Chosen) -> Chosen:
         """Of the changes to the mask those that a new click touches: include clicks add, exclude clicks take away."""
@@ -293,11 +307,13 @@ class _Session:
         return chosen
 
     def _proposal(self, mask: Mask, regions: Chosen, agreement: float, base: Mask | None) -> Proposal:
-        """A mask with a guess of its IoU, fitted to masks whose IoU was known.
-
-        Masks that hardly depend on the bias or the newest click are mostly right, and so are those of their own colour.
-        """
-        score = 0.42 + 0.6 * agreement - 0.33 * self._graph.colour_overlap(regions)
+        """A mask with a guess of its IoU; agreement is with the masks of other biases, or with the one before."""
+        if self._memory is not None or base is not None:
+            score = score_of_refined(self._graph, mask, regions, self._include, agreement)
+        elif self._box is not None:
+            score = score_in_box(self._graph, mask, regions, self._box)
+        else:
+            score = score_of_click(self._graph, mask, regions, self._include, agreement)
         return Proposal(mask, float(np.clip(score, 0.05, 0.98)), Memory(self._prompt, base))
 
     def _cleaned(self, mask: Mask, before: Mask | None = None, base: Mask | None = None) -> Mask:

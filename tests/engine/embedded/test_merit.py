@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.cut import RegionGraph
 from sam_annotator.engine.embedded.masks import bounds, filled
-from sam_annotator.engine.embedded.merit import fit, merit_in_box, wholeness
+from sam_annotator.engine.embedded.merit import clicked_deep, fit, in_order, merit_in_box, wholeness
 from sam_annotator.engine.embedded.regions import find_regions
 
 Mask = NDArray[np.bool_]
@@ -49,3 +49,17 @@ def test_holes_are_filled_but_not_what_a_mask_across_the_image_leaves_on_either_
     assert np.array_equal(filled(holed, 0.05, keep_out=[(51, 51)]), holed)
     tilted = np.fliplr(np.tri(120, 160, 20, dtype=np.bool_))
     assert np.array_equal(filled(tilted, 0.1, keep_out=[]), tilted)
+
+
+def test_a_mask_that_is_thickest_at_the_click_is_clicked_deep_and_one_that_bulges_elsewhere_is_not() -> None:
+    neck, body = box_mask(20, 10, 30, 70), box_mask(20, 60, 100, 110)
+    assert clicked_deep(neck, [(25, 40)]) > 0.9
+    assert clicked_deep(neck | body, [(25, 40)]) < 0.3
+    assert clicked_deep(neck | body, [(25, 40), (60, 85)]) > 0.9
+    assert clicked_deep(neck, []) == clicked_deep(neck, [(90, 90)]) == clicked_deep(neck & body, [(25, 64)]) - 1 == 0
+
+
+def test_proposals_begin_with_the_best_and_offer_what_is_different() -> None:
+    alike = np.array([[1, 0.99, 0.4], [0.99, 1, 0.4], [0.4, 0.4, 1]])
+    assert in_order([0.8, 0.81, 0.7], alike, 3) == [1, 2, 0]
+    assert in_order([0.8], alike[:1, :1], 3) == [0]

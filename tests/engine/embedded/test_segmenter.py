@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
-from sam_annotator.engine.embedded.reach import Reach
+from sam_annotator.engine.embedded.reach import LITTLE, SAME, Reach
 from sam_annotator.engine.embedded.regions import find_regions
 from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
 
@@ -322,3 +322,97 @@ def test_a_click_on_a_speck_may_not_add_what_is_much_thicker_however_far_the_mas
     reach = Reach(regions, was, [((150, 90), True)])
     assert reach.is_too_thick(walled)
     assert not reach.is_too_thick(specked)
+
+
+def test_of_answers_to_a_click_the_first_is_taken_that_changes_little_or_as_much_from_nearby() -> None:
+    mask = disc(90, 90, 60)
+    regions = find_regions(painted((mask, (200, 60, 40)), noise=6))
+    was = regions.mean(mask) > 0.5
+    reach = Reach(regions, was, [((90, 90), False)])
+    half, third, speck = (was & (regions.mean(disc(90, 90, radius)) <= 0.5) for radius in (42, 34, 8))
+    assert np.array_equal(reach.surest([half, half, third, speck]), half)  # sure: found from nearby, too
+    assert np.array_equal(reach.surest([half, third, speck, speck]), speck)  # comes and goes with the reach
+    assert np.array_equal(Reach(regions, was, reach.clicks, risk=0.6).surest([half, third, speck]), half)
+    area = regions.areas[was].sum()
+    assert regions.areas[was & ~third].sum() > max(LITTLE * area, SAME * regions.areas[was & ~speck].sum())
+
+
+THIN = {
+    "antenna": [
+        ((120, 10), (120, 170), 6),
+        ((70, 30), (170, 30), 4),
+        ((80, 60), (160, 60), 4),
+        ((85, 90), (155, 90), 4),
+    ],
+    "ladder": [
+        ((90, 8), (80, 172), 6),
+        ((140, 8), (150, 172), 6),
+        *(((84, y), (146, y), 4) for y in range(30, 170, 30)),
+    ],
+    "kite": [((170, 30), (190, 60), 24), ((178, 66), (30, 165), 4)],
+    "beast": [((70, 70), (160, 70), 34), *(((x, 80), (x - 6, 160), 6) for x in (68, 84, 146, 162))],
+}
+
+
+def drawing(name: str) -> tuple[NDArray[np.uint8], Mask]:
+    """Something thin before a ground of two colours, and its mask."""
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for one, other, width in THIN[name]:
+        cv2.line(canvas, one, other, 1, width)
+    ground = disc(170, 200, 110)
+    return painted((ground, (150, 160, 190)), (canvas > 0, (190, 70, 40)), noise=8), canvas > 0
+
+
+@pytest.mark.parametrize("name", THIN)
+def test_thin_things_are_found_by_a_box_and_by_one_click(name: str) -> None:
+    picture, truth = drawing(name)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    assert iou(segmenter.predict(Prompt(box=bounds(truth)))[0].mask, truth) > 0.8
+    (x, y), _ = next_click(np.zeros_like(truth), truth)
+    assert max(iou(proposal.mask, truth) for proposal in segmenter.predict(Prompt(((x, y),), (True,)))) > 0.8
+
+
+def next_click(mask: Mask, truth: Mask) -> tuple[tuple[float, float], bool]:
+    """The deepest point of the largest error, as a person would click it, and whether the object is there."""
+    found = []
+    for error, include in ((truth & ~mask, True), (mask & ~truth, False)):
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(np.pad(error, 1).astype(np.uint8))
+        for label in range(1, len(stats)):
+            found.append((stats[label, cv2.CC_STAT_AREA], labels == label, include))
+    _, region, include = max(found, key=lambda one: one[0])
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return (float(x), float(y)), include
+
+
+@pytest.mark.parametrize("start", ["click", "box", "saved"])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_click_of_a_person_who_corrects_the_largest_error_costs_more_than_3_hundredths(
+    seed: int, start: str
+) -> None:
+    picture, truth = scene(seed)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    box = bounds(truth) if start == "box" else None
+    points, includes, previous = (), (), None
+    if start == "saved":
+        previous = Proposal(truth ^ disc(60 + 20 * seed, 90, 16), 1.0)
+    elif box is not None:
+        previous = segmenter.predict(Prompt(box=box))[0]
+    for _ in range(7):
+        if previous is not None and iou(previous.mask, truth) > 0.97:
+            break
+        point, include = next_click(previous.mask if previous is not None else np.zeros_like(truth), truth)
+        points, includes = (*points, point), (*includes, include)
+        refined = segmenter.predict(Prompt(points, includes, box), previous)[0]
+        if previous is not None:
+            assert iou(refined.mask, truth) > iou(previous.mask, truth) - 0.03
+            assert ((refined.mask != previous.mask) <= (refined.mask == include)).all()
+        if box is not None:
+            left, top, right, bottom = bounds(refined.mask)
+            assert left >= box[0] - 8
+            assert top >= box[1] - 8
+            assert right <= box[2] + 8
+            assert bottom <= box[3] + 8
+        previous = refined
