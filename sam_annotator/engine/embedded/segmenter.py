@@ -181,7 +181,7 @@ class _Session:
 
     def _risk(self, previous: Proposal) -> float:
         """What a click may change without being sure, in shares of the mask: more where there is less to lose."""
-        if self._memory is None or self._memory.base is not None:
+        if self._memory is None or self._memory.base is not None or self._box is not None:
             return LITTLE
         return LITTLE + DARING * max(GOOD - previous.score, 0.0)
 
