@@ -273,7 +273,7 @@ def _fill_here(task: "VideoTask", report: Report, bar: "tqdm[None]") -> None:
     with closing(fill_steps(task, result)) as steps:
         for step in steps:
             if isinstance(step, str):
-                bar.set_postfix_str(step, refresh=not step.startswith("reading"))
+                bar.set_postfix_str(step, refresh=sys.stderr.isatty())
             elif step.scores:
                 bar.set_postfix_str("", refresh=False)
                 bar.update()

@@ -209,7 +209,7 @@ class Run:
             yield f"learning {len(indices)} key frames"
             self._propagator.begin(self._read_key_frames(indices))
         if isinstance(self._propagator, ReachesBack):
-            self._ways = WaysBack(self.tracks, frames, self._propagator.farthest_back)
+            self._ways = WaysBack(self.tracks, frames, self._propagator.farthest_back, self._pending)
 
     def reach_back(self, index: int, wanted: frozenset[int] | None = None) -> Iterator[str]:
         """Before the step to a frame: lead the propagator back to it from key frames ahead, if it has yet to be.

@@ -165,7 +165,8 @@ def repair_steps(
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
                 wanted = watch.wanted(index, correction.frame)
-                yield from run.reach_back(index, wanted)
+                if abs(index - correction.frame) > agreement.frames:  # most repairs have settled by then
+                    yield from run.reach_back(index, wanted)
                 step = run.step(index, image, wanted)
                 if done == 0 or index != correction.frame:
                     done += 1

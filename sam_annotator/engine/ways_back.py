@@ -4,7 +4,7 @@ Each object has key frames of its own, so each has its own stretches between two
 next of its key frames through the frames that the run is about to come to, all of those that bear on them at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sam_annotator.core.tracks import Track
@@ -33,14 +33,17 @@ class WaysBack:
 
     Args:
         tracks: of the objects that the run answers for, by id.
-        frames: of the pass, in its order. A key frame that lies farther beyond their end than they are many has little
-            to say of them: no way leads back from it.
+        frames: of the pass, in its order.
         farthest: so many frames from a key frame a way back may go.
+        pending: the objects that a later run will answer for anew in a frame. A way is worth it where half of its
+            frames or more are yet to be answered for, now or later: so it does not matter how runs share them out.
     """
 
-    def __init__(self, tracks: Mapping[int, Track], frames: range, farthest: int) -> None:
+    def __init__(
+        self, tracks: Mapping[int, Track], frames: range, farthest: int, pending: Callable[[int], frozenset[int]]
+    ) -> None:
         self._tracks, self._step, self._farthest = tracks, frames.step, farthest
-        self._end = frames[-1] + frames.step * len(frames)
+        self._frames, self._pending = frames, pending
         self._led: set[tuple[int, int]] = set()
 
     def due(self, index: int, object_ids: frozenset[int]) -> WayBack | None:
@@ -57,6 +60,13 @@ class WaysBack:
         """The key frame ahead, where it is near enough and a human says nothing of the object before."""
         for at in range(index, index + (self._farthest + 1) * self._step, self._step):
             if at in track.decided_frames:
-                is_near = at != index and (self._end - at) * self._step >= 0
-                return at if is_near and at in track.key_frames else None
+                return at if at in track.key_frames and self._is_worth_it(track, range(index, at, self._step)) else None
         return None
+
+    def _is_worth_it(self, track: Track, way: range) -> bool:
+        open_ones = [
+            at
+            for at in way
+            if at in self._frames or at not in track.known_frames or track.object_id in self._pending(at)
+        ]
+        return len(open_ones) * 2 >= len(way) > 0

@@ -1,6 +1,6 @@
 """What lies between two key frames is reached from both: a run leads back a propagator that can make use of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import Track
+from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
-from sam_annotator.engine.planning import PropagationRequest
-from sam_annotator.engine.propagation import FrameDone
+from sam_annotator.engine.planning import PropagationRequest, plan_unfilled
+from sam_annotator.engine.propagation import FrameDone, nothing_pending, propagate
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask, ReachesBack
-from sam_annotator.engine.repair import Correction
+from sam_annotator.engine.repair import Agreement, Correction
 from sam_annotator.engine.runs import run_repair, run_request
 from sam_annotator.engine.ways_back import WayBack, WaysBack
 from tests.engine.moving_propagator import (
@@ -64,13 +64,15 @@ def store() -> AnnotationStore:
     return AnnotationStore()
 
 
-def track(object_id: int, *key_frames: int, absent: tuple[int, ...] = ()) -> Track:
-    return Track(object_id, "swan", frozenset(key_frames), frozenset(), frozenset(), frozenset(absent))
+def track(object_id: int, *key_frames: int, absent: tuple[int, ...] = (), filled: range = range(0)) -> Track:
+    return Track(object_id, "swan", frozenset(key_frames), frozenset(filled), frozenset(), frozenset(absent))
 
 
-def ways(tracks: list[Track], passed: range, farthest: int = 100) -> dict[int, WayBack]:
+def ways(
+    tracks: list[Track], passed: range, farthest: int = 100, pending: Callable[[int], frozenset[int]] = nothing_pending
+) -> dict[int, WayBack]:
     """The ways that are due, by the frame before which they are."""
-    plan = WaysBack({one.object_id: one for one in tracks}, passed, farthest)
+    plan = WaysBack({one.object_id: one for one in tracks}, passed, farthest, pending)
     every = frozenset(one.object_id for one in tracks)
     due = {index: plan.due(index, every) for index in passed}
     return {index: way for index, way in due.items() if way is not None}
@@ -99,10 +101,33 @@ def test_objects_with_key_frames_of_their_own_set_out_at_them_on_one_way() -> No
     assert found[5] == WayBack(range(9, 4, -1), {2: 9})
 
 
-def test_a_key_frame_far_beyond_a_short_pass_is_not_worth_the_way() -> None:
-    assert ways([track(1, 0, 40)], range(10, 13)) == {}
-    assert ways([track(1, 0, 40)], range(10, 25)) == {}
-    assert ways([track(1, 0, 40)], range(10, 26)) == {10: WayBack(range(40, 9, -1), {1: 40})}
+def test_a_way_of_which_most_is_answered_for_is_not_worth_it_for_the_rest() -> None:
+    done = track(1, 0, 40, filled=range(1, 40))
+    assert ways([done], range(10, 13)) == {}
+    assert ways([done], range(10, 24)) == {}
+    assert ways([done], range(10, 25)) == {10: WayBack(range(40, 9, -1), {1: 40})}
+    later = ways([done], range(10, 13), pending=lambda _index: frozenset({1}))
+    assert later == {10: WayBack(range(40, 9, -1), {1: 40})}
+
+
+def test_how_runs_share_a_stretch_out_does_not_matter() -> None:
+    for passed in (range(1, 4), range(1, 30)):
+        assert ways([track(1, 0, 40)], passed) == {1: WayBack(range(40, 0, -1), {1: 40})}
+
+
+def test_an_object_that_is_added_amid_a_stretch_leaves_what_the_others_are_reached_by(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    draw(store, video, 6, {1: box(22, 10)})
+    draw(store, video, 2, {2: box(40, 25)})
+    known = VideoTracks()
+    list(known.scan(video, store))
+    requests = plan_unfilled(video, known.tracks())
+    assert [request.object_ids for request in requests][:2] == [(1,), (1, 2)]
+    propagator = ReachingPropagator()
+    assert [frame.index for frame in propagate(video, store, propagator, requests[0])][-1] == 2
+    assert [way[1] for way in propagator.way if way[0] == "back"] == [6, 5, 4, 3, 2, 1]
 
 
 def test_where_a_person_says_that_it_is_not_here_no_way_leads_past() -> None:
@@ -196,7 +221,7 @@ def test_not_here_said_by_a_person_ends_the_way(video: Video, store: AnnotationS
     assert [one[1] for one in propagator.way if one[0] == "back"] == [7, 6, 5]
 
 
-def test_a_repair_is_reached_from_the_next_key_frame_too_and_may_go_all_the_way_there(
+def test_a_repair_that_has_not_settled_soon_is_reached_from_the_next_key_frame_too_and_may_go_all_the_way_there(
     video: Video, store: AnnotationStore
 ) -> None:
     draw(store, video, 0, {1: box(4, 10)})
@@ -204,8 +229,15 @@ def test_a_repair_is_reached_from_the_next_key_frame_too_and_may_go_all_the_way_
     list(run_request(video, store, ReachingPropagator(), PropagationRequest((1,), 0, 0, 9)))
     draw(store, video, 4, {1: box(16, 20)})
     propagator = ReachingPropagator()
-    steps = list(run_repair(video, store, propagator, Correction(4, (1,))))
-    assert [one[1] for one in propagator.way if one[0] == "back"] == [8, 7, 6, 5, 0, 1, 2, 3]
+    steps = list(run_repair(video, store, propagator, Correction(4, (1,)), Agreement(frames=1)))
+    assert [one for one in propagator.way if one[0] in ("back", "step")] == [
+        *(("step", index) for index in (4, 5)),
+        *(("back", index, [1] if index == 8 else [], [1]) for index in (8, 7, 6)),
+        *(("step", index) for index in (6, 7)),
+        *(("step", index) for index in (4, 3)),
+        *(("back", index, [1] if index == 0 else [], [1]) for index in (0, 1, 2)),
+        *(("step", index) for index in (2, 1)),
+    ]
     assert sorted(step.index for step in steps if isinstance(step, FrameDone)) == [1, 2, 3, 4, 5, 6, 7]
     draw(store, video, 4, {1: box(16, 3)})
     steps = list(run_repair(video, store, ReachingPropagator(farthest_back=1), Correction(4, (1,))))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from sam_annotator import __version__
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded.appearance import gather_evidence
 from sam_annotator.engine.embedded.contour import NEVER
@@ -23,7 +24,7 @@ from sam_annotator.engine.embedded.two_sides import Reached, fuse
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 
 FARTHEST_BACK: Final = 100
-"""Frames from a key frame that a way back may go: a megabyte an object, and ten seconds before the first answer."""
+"""Frames from a key frame that a way back may go: a megabyte an object, and 15 seconds before the first answer."""
 
 
 class EmbeddedPropagator:
@@ -43,6 +44,11 @@ class EmbeddedPropagator:
         self._threads = ThreadpoolController()
         self._back: dict[int, Followed] = {}
         self._forget()
+
+    @property
+    def identity(self) -> str:
+        """Name and version: there are no weights that would tell one from the next. See `Identified`."""
+        return f"{self.name}, {__version__}"
 
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
         """Forget everything, then learn these key frames. See the contract.

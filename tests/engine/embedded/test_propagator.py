@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sam_annotator import __version__
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
-from sam_annotator.engine.propagator import KeyFrame, PropagatedMask
+from sam_annotator.engine.propagator import KeyFrame, PropagatedMask, identity_of
 from tests.engine.embedded.painted import HEIGHT, WIDTH, Mask, Painted, ellipse, iou, paint
 
 Answers = list[dict[int, PropagatedMask]]
@@ -197,3 +198,7 @@ def test_a_real_swan_is_followed(shared: Path) -> None:
     propagator.begin([KeyFrame(0, images[0], {1: truths[0]})])
     answers = [propagator.step(index, images[index], {}, frozenset({1})) for index in range(1, 15)]
     assert np.mean([iou(answer[1].mask, truth) for answer, truth in zip(answers, truths[1:], strict=True)]) > 0.9
+
+
+def test_a_run_that_another_version_began_is_not_gone_on_with() -> None:
+    assert identity_of(EmbeddedPropagator()) == f"embedded, cpu, {__version__}"
