@@ -41,24 +41,35 @@ class Renamed:
 
     def apply(self, old: FrameAnnotation) -> FrameAnnotation:
         """An older state of a frame as it would be, had the change been made then."""
-        if self.new_id != self.object_id:  # the new id was free
-            old = old.with_object(self.new_id, ())
-        return replace(
-            old,
-            shapes=tuple(map(self._shape, old.shapes)),
-            propagated_ids=self._ids(old.propagated_ids),
-            absent_ids=self._ids(old.absent_ids),
-        )
+        if self.label is not None:
+            old = replace(old, shapes=tuple(map(self._relabelled, old.shapes)))
+        return with_id_changed(old, self.object_id, self.new_id)
 
-    def _ids(self, ids: frozenset[int]) -> frozenset[int]:
-        if self.new_id == self.object_id:
-            return ids
-        return frozenset(map(self.id_of, ids - {self.new_id}))  # the new id was free
+    def _relabelled(self, shape: Shape) -> Shape:
+        return replace(shape, label=self.label) if shape.object_id == self.object_id else shape
 
-    def _shape(self, shape: Shape) -> Shape:
-        if shape.object_id != self.object_id:
-            return shape
-        return replace(shape, object_id=self.new_id, label=shape.label if self.label is None else self.label)
+
+def with_id_changed(frame: FrameAnnotation, old: int, new: int) -> FrameAnnotation:
+    """The frame with one object's shapes, and what is noted of it, as those of another, whose own give way.
+
+    Where only the other is shown, it stays as it is, and what is noted of the one is dropped.
+    """
+    if old == new:
+        return frame
+    is_shown = bool(frame.shapes_of(old))
+    if frame.shapes_of(new) and not is_shown:
+        return replace(frame, propagated_ids=frame.propagated_ids - {old}, absent_ids=frame.absent_ids - {old})
+
+    def changed(ids: frozenset[int]) -> frozenset[int]:
+        return frozenset(new if i == old else i for i in (ids - {new} if is_shown else ids))
+
+    shapes = (s for s in frame.shapes if s.object_id != new)
+    return replace(
+        frame,
+        shapes=tuple(replace(s, object_id=new) if s.object_id == old else s for s in shapes),
+        propagated_ids=changed(frame.propagated_ids),
+        absent_ids=changed(frame.absent_ids),
+    )
 
 
 def renamed_from(document: dict[str, Any]) -> Renamed:

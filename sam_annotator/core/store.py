@@ -212,15 +212,21 @@ class AnnotationStore:
 def merge(*, mine: FrameAnnotation, base: FrameAnnotation | None, theirs: FrameAnnotation) -> FrameAnnotation:
     """What two sides made of one frame, joined: `mine` and what `theirs` changed of objects that mine did not.
 
-    Shapes without an object id count as one object. Everything but shapes and the ids at the top is mine.
+    Who says anew that an object is not here, says it also of what a propagation has just put there; but not of what
+    somebody else has made or approved there meanwhile. Shapes without an object id count as one object. Everything
+    but shapes and the ids at the top is mine.
     """
     if theirs == base:
         return mine
     merged = mine
+    said_absent = mine.absent_ids - (frozenset[int]() if base is None else base.absent_ids)
     for object_id in dict.fromkeys(shape.object_id for shape in (*mine.shapes, *theirs.shapes)):
         before = () if base is None else base.shapes_of(object_id)
-        if mine.shapes_of(object_id) == before != theirs.shapes_of(object_id):
-            merged = merged.with_object(object_id, theirs.shapes_of(object_id))
+        shapes = theirs.shapes_of(object_id)
+        if object_id in said_absent and not any(shape.is_protected for shape in shapes):
+            continue
+        if mine.shapes_of(object_id) == before != shapes:
+            merged = merged.with_object(object_id, shapes)
     base = base or FrameAnnotation(mine.image_path, mine.width, mine.height)
     return replace(
         merged,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, InputError
-from sam_annotator.core.renamed import Renamed
+from sam_annotator.core.renamed import Renamed, with_id_changed
 from sam_annotator.core.run_journal import noting_renamed
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -291,11 +291,11 @@ def admit_object(video: Video, store: AnnotationStore, object_id: int, frames: I
 def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, frames: Iterable[int]) -> Iterator[int]:
     """Make one object's shapes in these frames those of another: for two ids that are one thing, or swapped ones.
 
-    What was noted of the one counts for the other. Nothing is changed before all frames have been looked at. Yields as
-    `relabel_object` does.
+    What was noted of the one counts for the other; where a frame shows `new` already, but not `old`, it is dropped.
+    Nothing is changed before all frames have been looked at. Yields as `relabel_object` does.
 
     Raises:
-        InputError: a frame shows `new` already, or a propagation is at work on the video.
+        InputError: a frame shows both, or a propagation is at work on the video.
         AnnotationError: a frame cannot be read; nothing was changed.
         SaveError: a frame could not be written; those before it are.
     """
@@ -306,7 +306,7 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
 
     for index in chosen:
         annotation = store.read(video, index)
-        if old != new and annotation is not None and annotation.shapes_of(new):
+        if old != new and annotation is not None and annotation.shapes_of(old) and annotation.shapes_of(new):
             raise InputError(
                 f"{store.path(video, index)} shows object {new} already, so object {old} cannot become {new} there. "
                 f"Delete one of them in that frame, or choose other frames."
@@ -316,14 +316,9 @@ def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, f
 
 
 def _with_id_changed(annotation: FrameAnnotation, old: int, new: int) -> FrameAnnotation:
-    if annotation.shapes_of(new):  # somebody drew it since all frames were looked at
+    if annotation.shapes_of(new) and annotation.shapes_of(old):  # somebody drew it since all frames were looked at
         return annotation
-    return replace(
-        annotation,
-        shapes=_mapped(annotation, old, object_id=new),
-        propagated_ids=frozenset(new if i == old else i for i in annotation.propagated_ids),
-        absent_ids=frozenset(new if i == old else i for i in annotation.absent_ids),
-    )
+    return with_id_changed(annotation, old, new)
 
 
 def _mapped(annotation: FrameAnnotation, of: int, **facts: Any) -> tuple[Shape, ...]:

@@ -297,6 +297,21 @@ def test_an_older_state_says_where_an_object_is_not_under_its_new_number(video: 
     assert Renamed(2, 2, "goose", frozenset({1})).apply(old) == old
 
 
+def test_masks_of_an_object_that_another_was_joined_to_come_back_when_a_run_is_taken_back(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 0, {1: box(4, 10)})
+    draw(store, video, 1, {1: box(4, 10)}, source=PROPAGATED)
+    before = store.read(video, 1)
+    draw(store, video, 3, {2: box(4, 10)})
+    run_over(video, store, [1, 2], left=20)
+    store.update(video, 2, lambda frame: replace(frame, absent_ids=frozenset({2})), 64, 40)
+    list(change_object_id(video, store, 2, 1, [2, 3]))
+    list(take_back_last_run(video, store))
+    assert store.read(video, 1) == before
+    assert store.read(video, 3).object_ids() == (1,)
+
+
 def test_what_a_killed_run_took_out_and_had_not_written_again_comes_back(video: Video, store: AnnotationStore) -> None:
     draw(store, video, 0, {1: box(4, 10), 2: box(30, 10)})
     draw(store, video, 1, {1: box(4, 10), 2: box(30, 10)}, source=PROPAGATED)

@@ -240,8 +240,19 @@ def test_not_here_stands_against_what_a_propagation_wrote_meanwhile() -> None:
     merged = merge(mine=mine, base=base, theirs=theirs)
     assert merged.object_ids() == (2, 3, 4)
     assert merged.absent_ids == {1, 5}
-    assert merge(mine=mine, base=None, theirs=theirs).absent_ids == {5}  # what both draw is there
+    assert merge(mine=mine, base=None, theirs=theirs).absent_ids == {1, 5}  # what somebody drew is there
     assert merge(mine=mine, base=base, theirs=base).absent_ids == {1, 4}
+
+
+@pytest.mark.parametrize("base", [None, frame()])
+def test_not_here_is_stronger_than_a_mask_that_a_propagation_put_there_meanwhile(base: FrameAnnotation | None) -> None:
+    mine = frame(absent_ids=frozenset({1}))
+    theirs = set_propagated(set_propagated(frame(), 1, [part(1, source=PROPAGATED)]), 2, [part(2, source=PROPAGATED)])
+    merged = merge(mine=mine, base=base, theirs=theirs)
+    assert (merged.object_ids(), merged.absent_ids) == ((2,), {1})
+    approved = theirs.with_object(1, [part(1, source=PROPAGATED, flags={REVIEWED: True})])
+    merged = merge(mine=mine, base=base, theirs=approved)
+    assert (merged.object_ids(), merged.absent_ids) == ((1, 2), set())
 
 
 def test_shapes_without_an_object_id_count_as_one_object() -> None:

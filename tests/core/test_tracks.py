@@ -310,3 +310,18 @@ def test_where_an_object_is_not_goes_with_it_to_another_id(video: Video, store: 
     assert store.read(video, 1).absent_ids == {4}
     list(relabel_object(video, store, 4, "goose", range(2)))
     assert store.read(video, 1).absent_ids == {4}
+
+
+def test_two_ids_become_one_where_the_one_was_said_to_be_away_and_the_other_is_shown(
+    video: Video, store: AnnotationStore
+) -> None:
+    put(store, video, 0, part(1))
+    put(store, video, 1, part(3), absent=(1,))
+    put(store, video, 2, part(3, source=PROPAGATED), answered=(1, 3))
+    put(store, video, 3, part(1), answered=(3,))
+    put(store, video, 4, answered=(1,), absent=(3,))
+    assert list(change_object_id(video, store, 1, 3, range(5))) == [0, 1, 2, 3, 4]
+    found = [store.read(video, index) for index in range(5)]
+    assert [frame.object_ids() for frame in found] == [(3,), (3,), (3,), (3,), ()]
+    assert [frame.absent_ids for frame in found] == [set(), set(), set(), set(), {3}]
+    assert [frame.propagated_ids for frame in found] == [set(), set(), {3}, set(), {3}]
