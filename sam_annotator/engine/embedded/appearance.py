@@ -54,6 +54,12 @@ KERNEL_REACH: Final = 3.0
 """Both in PLACE_UNITs: the local model works in tiles of this side, and looks this far around them."""
 
 
+def to_lab(image: NDArray[np.uint8]) -> Floats:
+    """CIELAB with the lightness weakened, float32 of the shape of the image, uint8 (height, width, 3), RGB."""
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return cast(Floats, lab * np.array([0.7, 1, 1], np.float32))
+
+
 def _blur(array: Floats, sigma: float) -> Floats:
     return cast(Floats, cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
@@ -90,8 +96,7 @@ class Appearance:
     @classmethod
     def of(cls, image: NDArray[np.uint8], grain: Floats) -> "Appearance":
         """From uint8 (height, width, 3), RGB."""
-        lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        return cls(lab * np.array([0.7, 1, 1], np.float32), grain)
+        return cls(to_lab(image), grain)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ MARGIN: Final = 4
 NEVER: Final = -9.0
 """Log odds of a pixel the object cannot have."""
 
-_STEPS: Final = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.7071), (1, -1, 0.7071))
+STEPS: Final = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.7071), (1, -1, 0.7071))
 """Half of the eight neighbours: rows, columns, weight of the edge's length."""
 
 
@@ -25,7 +25,7 @@ class Contours:
     """What it costs to draw a contour between each pixel and its neighbours in one frame.
 
     Attributes:
-        costs: four arrays float32 (height, width), one per entry of _STEPS.
+        costs: four arrays float32 (height, width), one per entry of STEPS.
     """
 
     costs: tuple[Floats, ...]
@@ -33,9 +33,9 @@ class Contours:
     @classmethod
     def of(cls, lab: Floats) -> "Contours":
         """From float32 (height, width, 3): cheap where the colour changes."""
-        changes = [_change(lab, rows, columns) for rows, columns, _ in _STEPS]
+        changes = [_change(lab, rows, columns) for rows, columns, _ in STEPS]
         rate = 1 / max(float(changes[0].mean() + changes[1].mean()), 1e-3)
-        weights = [SMOOTHNESS * weight for _, _, weight in _STEPS]
+        weights = [SMOOTHNESS * weight for _, _, weight in STEPS]
         pairs = zip(changes, weights, strict=True)
         return cls(tuple(k * (LEAST_EDGE + (1 - LEAST_EDGE) * np.exp(-rate * change)) for change, k in pairs))
 
@@ -48,7 +48,7 @@ class Contours:
         inner = odds[box]
         graph = maxflow.GraphFloat(inner.size, 4 * inner.size)
         nodes = graph.add_grid_nodes(inner.shape)
-        for cost, (rows, columns, _) in zip(self.costs, _STEPS, strict=True):
+        for cost, (rows, columns, _) in zip(self.costs, STEPS, strict=True):
             structure = np.zeros((3, 3))
             structure[1 + rows, 1 + columns] = 1
             graph.add_grid_edges(nodes, cost[box], structure, symmetric=True)

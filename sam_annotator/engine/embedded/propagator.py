@@ -17,8 +17,9 @@ from sam_annotator import __version__
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded.appearance import gather_evidence
 from sam_annotator.engine.embedded.contour import NEVER
-from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, Mask, enlarge_mask, shrink_mask, signed_distance
+from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, Mask, shrink_mask, signed_distance
 from sam_annotator.engine.embedded.memory import Followed, Image, StoredKeyFrame, View
+from sam_annotator.engine.embedded.outline import redraw
 from sam_annotator.engine.embedded.prediction import Prediction, draw, predict
 from sam_annotator.engine.embedded.two_sides import Reached, fuse
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
@@ -84,7 +85,8 @@ class EmbeddedPropagator:
         view = self._look(index, image)
         known = self._shrunk(given, view)
         with self._threads.limit(limits=1, user_api="blas"):
-            answers = self._follow(view, given, known, sorted((wanted - given.keys()) & self._objects.keys()))
+            followed = self._follow(view, known, sorted((wanted - given.keys()) & self._objects.keys()))
+            answers = _answers(image, view, *followed, _union(given.values(), image.shape[:2]))
             for object_id in sorted(wanted & given.keys()):
                 self._restart(self._objects, object_id, view, known[object_id])
                 answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
@@ -151,9 +153,9 @@ class EmbeddedPropagator:
             followed.model.learn_key_frame(evidence)
 
     def _follow(
-        self, view: View, given: Masks, known: Mapping[int, Mask], object_ids: list[int]
-    ) -> dict[int, PropagatedMask]:
-        """Answers for objects that are remembered and not given here; `known` are the given masks, shrunk."""
+        self, view: View, known: Mapping[int, Mask], object_ids: list[int]
+    ) -> tuple[dict[int, Prediction], dict[int, Mask]]:
+        """Where objects are that are remembered and not given here; `known` are the given masks, shrunk."""
         for object_id in object_ids:
             self._start_nearest(object_id, view.index)
         blocked = _union(known.values(), view.size)
@@ -163,13 +165,10 @@ class EmbeddedPropagator:
                 followed = self._objects[object_id]
                 predictions[object_id] = fuse(predictions[object_id], followed, view.index, reached)
                 predictions[object_id].odds[blocked] = NEVER
-        taken = _union(given.values(), self._image_size or view.size)
-        answers = {}
-        for object_id, mask in draw(view, predictions).items() if predictions else ():
-            prediction = predictions[object_id]
-            answers[object_id] = PropagatedMask(enlarge_mask(mask, taken.shape) & ~taken, prediction.score(mask))
-            self._objects[object_id].go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
-        return answers
+        masks = draw(view, predictions) if predictions else {}
+        for object_id, mask in masks.items():
+            self._objects[object_id].go_on(view, mask, trust=0.0 if predictions[object_id].found_again else 1.0)
+        return predictions, masks
 
     def _follow_back(self, view: View, known: Mapping[int, Mask], object_ids: list[int]) -> None:
         """Keep what a way back finds of these objects, where they have set out. The others compete by their looks."""
@@ -210,6 +209,17 @@ class EmbeddedPropagator:
             same = [view for view in views if view.index == nearest.index]
             view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
             self._restart(self._objects, object_id, view, mask)
+
+
+def _answers(
+    image: Image, view: View, predictions: Mapping[int, Prediction], masks: Mapping[int, Mask], taken: Mask
+) -> dict[int, PropagatedMask]:
+    """The masks at the image's size, without the pixels that are taken by what was given."""
+    odds = {object_id: prediction.odds for object_id, prediction in predictions.items()}
+    return {
+        object_id: PropagatedMask(outline & ~taken, predictions[object_id].score(masks[object_id]))
+        for object_id, outline in redraw(image, view.appearance.lab, masks, odds).items()
+    }
 
 
 def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:
