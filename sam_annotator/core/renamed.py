@@ -41,12 +41,13 @@ class Renamed:
 
     def apply(self, old: FrameAnnotation) -> FrameAnnotation:
         """An older state of a frame as it would be, had the change been made then."""
-        if self.label is not None:
-            old = replace(old, shapes=tuple(map(self._relabelled, old.shapes)))
+        old = replace(old, shapes=tuple(map(self._relabelled, old.shapes)))
         return with_id_changed(old, self.object_id, self.new_id)
 
     def _relabelled(self, shape: Shape) -> Shape:
-        return replace(shape, label=self.label) if shape.object_id == self.object_id else shape
+        if self.label is None or shape.object_id != self.object_id:
+            return shape
+        return replace(shape, label=self.label)
 
 
 def with_id_changed(frame: FrameAnnotation, old: int, new: int) -> FrameAnnotation:

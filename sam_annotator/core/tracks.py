@@ -149,6 +149,11 @@ class VideoTracks:
         return any(object_id in ids for ids in self._ids_in.values())
 
     @property
+    def annotated_frames(self) -> frozenset[int]:
+        """Indices of the frames that have an annotation, with or without objects, that can be read."""
+        return frozenset(self._ids_in)
+
+    @property
     def annotated(self) -> int:
         """Number of frames that have an annotation, with or without objects, that can be read."""
         return len(self._ids_in)

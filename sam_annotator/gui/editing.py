@@ -25,6 +25,28 @@ def toggle_key_frame(window: "AnnotationWindow") -> None:
     window.show_hint("Approved: propagation will not change these." if approve else "Approval taken back.")
 
 
+def allow_delete(window: "AnnotationWindow") -> None:
+    """Delete also answers where an object is chosen in the list that this frame does not show."""
+    if window.objects_panel.current_id() is not None and not window.canvas.is_drawing:
+        window.labelme_actions.delete.setEnabled(True)
+
+
+def say_nothing_to_delete(window: "AnnotationWindow") -> None:
+    """Why Delete does nothing."""
+    object_id = window.objects_panel.current_id()
+    if object_id is None:
+        return
+    name = window.view.name_of(object_id)
+    if window.view.shapes_of(object_id):
+        window.view.say(f"No mask is selected; click on {name} in the list of objects, then delete it.")
+    elif object_id in window.view.absent_ids():
+        window.view.say(f"{name} is not here already: you said so.")
+    else:
+        window.view.say(
+            f"{name} has no mask in this frame. To keep it out: right click in the list, Not in this frame."
+        )
+
+
 def adopt_shapes(window: "AnnotationWindow", shapes: list[LabelmeShape]) -> None:
     """Make copies of shapes fit this frame: they keep their object where it is missing, else become new objects."""
     tracks = window.session.tracks

@@ -11,6 +11,7 @@ from PyQt5 import QtCore, QtGui
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.masks import Mask, object_mask
+from sam_annotator.gui.editing import allow_delete
 from sam_annotator.gui.labelme_seam import LabelmeShape
 from sam_annotator.gui.session import LoadedFrame
 from sam_annotator.gui.shapes import from_labelme, to_labelme
@@ -29,10 +30,13 @@ class FrameView:
         self._window = window
         self._size = QtCore.QSize()
         self._told: frozenset[int] = frozenset()  # of which objects it is clear that they are not here
+        self._forgotten: frozenset[int] = frozenset()  # answers of propagations that were taken back in this visit
+        self._hint = ""
 
     def show(self, frame: LoadedFrame) -> None:
         """Show another frame. Zoom and scroll stay, unless the image has another size than the one before."""
         window, canvas = self._window, self._window.canvas
+        window.status.take_back(self._hint)  # it spoke of the frame before
         image = QtGui.QImage() if frame.image is None else to_qimage(frame.image)
         window.clear_frame()
         window.set_image(frame.path if frame.image is not None else None, image)
@@ -44,6 +48,7 @@ class FrameView:
             self._zoom(image.size())
             window.restore_brightness()
         window.update_action_states(not frame.problem)
+        allow_delete(window)
 
     def show_annotation(self, annotation: FrameAnnotation | None) -> None:
         """Show other shapes on the same image; what was undone or selected before is forgotten."""
@@ -51,6 +56,7 @@ class FrameView:
         shapes = () if annotation is None else annotation.shapes
         self._window.load_shapes([to_labelme(shape) for shape in shapes])
         self._window.canvas.absent_ids = self._told = frozenset() if annotation is None else annotation.absent_ids
+        self._forgotten = frozenset()
         self._window.load_flags({} if annotation is None else dict(annotation.flags))
 
     def reload(self, annotation: FrameAnnotation | None, change: Change | None = None) -> bool:
@@ -82,6 +88,7 @@ class FrameView:
         return replace(
             start,
             shapes=tuple(from_labelme(shape) for shape in self._window.listed_shapes()),
+            propagated_ids=(start.propagated_ids | self._forgotten) - self._window.canvas.admitted_ids,
             absent_ids=frozenset(i for i in self.absent_ids() if i in start.absent_ids or self._is_elsewhere(i)),
             flags=self._window.checked_flags(),
             width=self._size.width(),
@@ -96,8 +103,18 @@ class FrameView:
             self.show_annotation(stands)
         self._window.canvas.absent_ids = self._told = stands.absent_ids
         for object_id in new:
-            name = f"{object_id} {self.label_of(object_id) or ''}".strip()
-            self._window.show_hint(f"{name} is not here: no propagation brings it back. Ctrl+Z takes that back.")
+            self.say(f"{self.name_of(object_id)} is not here: no propagation brings it back. Ctrl+Z takes that back.")
+        for object_id in mine.absent_ids.intersection(stands.object_ids()):
+            self.say(f"{self.name_of(object_id)} was drawn here by somebody else meanwhile: it stays until deleted.")
+
+    def name_of(self, object_id: int) -> str:
+        """Id and category."""
+        return f"{object_id} {self.label_of(object_id) or ''}".strip()
+
+    def say(self, text: str) -> None:
+        """A hint about the frame that is shown: it goes with it."""
+        self._hint = text
+        self._window.show_hint(text)
 
     def absent_ids(self) -> frozenset[int]:
         """Objects of which the person says that they are not in the frame that is shown."""
@@ -105,10 +122,19 @@ class FrameView:
         return absent
 
     def say_absent(self, object_id: int, *, is_absent: bool = True) -> None:
-        """Say of an object that has no shapes here that it is not here, or that it may be; one step of undo."""
+        """Say of an object that has no shapes here that it is not here, or that it may be; one step of undo.
+
+        Where it may be, an earlier 'not here' of a propagation is forgotten, so that the next one looks again.
+        """
         canvas, ids = self._window.canvas, frozenset((object_id,))
+        base = self._window.session.base
         canvas.backup_shapes()
-        canvas.absent_ids = canvas.absent_ids | ids if is_absent else canvas.absent_ids - ids
+        if is_absent:
+            canvas.absent_ids |= ids
+        else:
+            canvas.absent_ids -= ids
+            canvas.admitted_ids |= ids
+            self._forgotten |= ids & (frozenset() if base is None else base.propagated_ids)
         self._window.mark_dirty()
 
     def _is_elsewhere(self, object_id: int) -> bool:
@@ -155,7 +181,7 @@ def _frozen(shapes: Iterable[LabelmeShape]) -> tuple[Shape, ...]:
 
 def _without_repeats(steps: Sequence[Step]) -> list[Step]:
     """Steps of undo, each other than the one before it; of equal ones the last."""
-    frozen = [(_frozen(step), step.absent) for step in steps]
+    frozen = [(_frozen(step), step.absent, step.admitted) for step in steps]
     return [step for number, step in enumerate(steps) if frozen[number] not in frozen[number + 1 : number + 2]]
 
 

@@ -7,6 +7,7 @@ from PyQt5 import QtCore
 
 from sam_annotator.core.masks import Mask
 from sam_annotator.core.prompt import Proposal
+from sam_annotator.gui.editing import allow_delete
 from sam_annotator.gui.labelme_seam import SAM_POINTS_MODE, LabelmeShape
 from sam_annotator.gui.name_dialog import Name
 from sam_annotator.gui.paint import Held
@@ -40,6 +41,7 @@ class Hand(QtCore.QObject):
 
     def select(self, object_id: int) -> None:
         """An object was chosen, in the list or by a key: the tool that is at work is about it now."""
+        allow_delete(self._window)
         if self._window.canvas.is_prompting:
             self.take(object_id)
         elif self._window.canvas.is_brushing:

@@ -230,6 +230,9 @@ class LabelmeWindow(MainWindow):
     def adopt_shapes(self, shapes: list[LabelmeShape]) -> None:
         """Shapes are about to be pasted or duplicated into this frame: make them fit."""
 
+    def nothing_to_delete(self) -> None:
+        """The person wants to delete, and no shape is selected."""
+
     def undo(self) -> None:
         """Undo the last thing on the canvas."""
         super().undo_shape_edit()
@@ -578,6 +581,8 @@ class LabelmeWindow(MainWindow):
         if self.canvas.selected_shapes:
             self.remove_labels(self.canvas.delete_selected())
             self.mark_dirty()
+        else:
+            self.nothing_to_delete()
 
     def prompt_output_dir(self, _value: bool = False) -> None:
         self.change_output()

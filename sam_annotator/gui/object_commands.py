@@ -1,6 +1,6 @@
 """Changes to an object over many frames: done on the thread for files, then shown."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class ObjectCommands(QtCore.QObject):
         self._window = window
         self.is_busy = False
         window.objects_panel.admit_wanted.connect(self.admit)
+        window.objects_panel.menu_opening.connect(window.refresh_panels)
 
     def must_wait(self) -> bool:
         """True, and a sentence, while a propagation would go on writing what is changed, or a new object's proposal is
@@ -90,23 +91,40 @@ class ObjectCommands(QtCore.QObject):
 
         In frames that it is deleted from while others show it, it counts as not there: no propagation brings it back.
         """
-        view, session = self._window.view, self._window.session
+        view = self._window.view
         if where == "frame" and view.shapes_of(object_id):
             view.replace_object(object_id, ())
             self._window.mark_dirty()
         elif where == "frame":
             view.say_absent(object_id)
+        elif where == "onward" and self._is_shown_before(object_id):
+            self._send_away(object_id)
         else:
-            first = session.index if where == "onward" else 0
-            track = session.tracks.get(object_id) if session.tracks else None
-            is_absent = track is not None and any(index < first for index in track.frames)
-            work = partial(delete_object, is_absent=is_absent)
-            self._start(
-                f"deleting object {object_id}",
-                partial(self._change, work, object_id, first=first),
-                partial(_deleted, object_id, is_absent),
-                f"Object {object_id} is not there from this frame on: no propagation brings it back." * is_absent,
-            )
+            work = partial(self._change, delete_object, object_id, first=self._first(where))
+            self._start(f"deleting object {object_id}", work, partial(_deleted, object_id, False))
+
+    def _first(self, where: str) -> int:
+        return self._window.session.index if where == "onward" else 0
+
+    def _is_shown_before(self, object_id: int) -> bool:
+        """Whether a frame before this one shows it: else who deletes it from here on deletes it altogether."""
+        session = self._window.session
+        track = session.tracks.get(object_id) if session.tracks else None
+        return track is not None and any(index < session.index for index in track.frames)
+
+    def _send_away(self, object_id: int) -> None:
+        """It is not there in this frame and in all later ones that have an annotation. The others get none, as it would
+        say of all objects that somebody has looked for them."""
+        window, session = self._window, self._window.session
+        if self.must_wait():
+            return
+        if session.can_annotate and session.base is None:
+            window.view.say_absent(object_id)
+        ahead = range(session.index, session.total)
+        frames = sorted(session.tracks.annotated_frames.intersection(ahead))
+        work = partial(delete_object, session.video, session.store, object_id, frames, is_absent=True)
+        said = f"{window.view.name_of(object_id)} is not there {_where(frames, ahead)}"
+        self._start(f"deleting object {object_id}", work, partial(_deleted, object_id, True), said)
 
     def admit(self, object_id: int, where: str) -> None:
         """Take it back that an object is not there: in this `frame`, or in the whole `video`."""
@@ -162,10 +180,18 @@ class ObjectCommands(QtCore.QObject):
         window.navigator.reload_frame(change)
         window.refresh_panels()
         if said:
-            window.show_hint(said)
+            window.view.say(said)
         if message:
             window.navigator.reread_video()
             window.show_error("Not everything could be changed", message)
+
+
+def _where(frames: Sequence[int], ahead: range) -> str:
+    """In which of the frames ahead no propagation brings an object back, as the end of a sentence."""
+    if len(frames) == len(ahead):
+        return "from this frame on: no propagation brings it back."
+    annotated = "this frame" if len(frames) == 1 else f"the {len(frames)} annotated frames from here on"
+    return f"in {annotated}; a propagation may still fill the others."
 
 
 def _relabelled(labels: Mapping[int, str], step: Step) -> Step:
@@ -175,12 +201,12 @@ def _relabelled(labels: Mapping[int, str], step: Step) -> Step:
 
 
 def _renumbered(old: int, new: int, step: Step) -> Step | None:
-    """None where another object had the new id then."""
-    if new in step.object_ids():
+    """None where both were shown then."""
+    if {old, new} <= step.object_ids():
         return None
     for shape in step:
         shape.group_id = new if shape.group_id == old else shape.group_id
-    step.absent = frozenset(new if object_id == old else object_id for object_id in step.absent)
+    step.absent = frozenset(new if object_id == old else object_id for object_id in step.absent) - step.object_ids()
     return step
 
 

@@ -42,6 +42,11 @@ class StatusLine(QtCore.QObject):
         if self._hint_is_old and self._bar.currentMessage() == self._hint:
             self._bar.clearMessage()
 
+    def take_back(self, hint: str) -> None:
+        """This hint is not true any more."""
+        if hint and self._bar.currentMessage() == hint:
+            self._bar.clearMessage()
+
     def show_engines(self, segmenter: str, propagator: str) -> None:
         """Names of what is at work; empty for what is not loaded yet."""
         self._segmenter, self._propagator = segmenter, propagator

@@ -10,11 +10,17 @@ class Step(list[LabelmeShape]):
 
     Attributes:
         absent: the objects of which the person said then that they are not here.
+        admitted: those of which they had said that they may be here again: what a propagation answered is forgotten.
     """
 
-    def __init__(self, shapes: Iterable[LabelmeShape], absent: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        shapes: Iterable[LabelmeShape],
+        absent: frozenset[int] = frozenset(),
+        admitted: frozenset[int] = frozenset(),
+    ) -> None:
         super().__init__(shapes)
-        self.absent = absent
+        self.absent, self.admitted = absent, admitted
 
     @classmethod
     def after(cls, before: "Step | None", shapes: Iterable[LabelmeShape]) -> "Step":
@@ -22,6 +28,7 @@ class Step(list[LabelmeShape]):
         step = cls(shapes)
         if before is not None:
             step.absent = (before.absent | before.object_ids()) - step.object_ids()
+            step.admitted = before.admitted
         return step
 
     def object_ids(self) -> frozenset[int]:
@@ -42,6 +49,16 @@ class UndoableCanvas(LabelmeCanvas):
         if self.shape_backups:
             self.shape_backups[-1].absent = object_ids
 
+    @property
+    def admitted_ids(self) -> frozenset[int]:
+        """The objects of which the person says that they may be in this frame again."""
+        return self.shape_backups[-1].admitted if self.shape_backups else frozenset()
+
+    @admitted_ids.setter
+    def admitted_ids(self, object_ids: frozenset[int]) -> None:
+        if self.shape_backups:
+            self.shape_backups[-1].admitted = object_ids
+
     def backup_shapes(self) -> None:
         """Remember the shapes as they are now."""
         before = self.shape_backups[-1] if self.shape_backups else None
@@ -52,4 +69,4 @@ class UndoableCanvas(LabelmeCanvas):
         """Show shapes, which is a new step; those of an earlier step say again what they said then."""
         super().load_shapes(shapes, replace)
         if isinstance(shapes, Step):
-            self.absent_ids = shapes.absent
+            self.absent_ids, self.admitted_ids = shapes.absent, shapes.admitted

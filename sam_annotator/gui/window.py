@@ -273,6 +273,9 @@ class AnnotationWindow(LabelmeWindow):
             self.canvas.select_shapes(self.view.shapes_of(object_id))
             self.hand.select(object_id)
 
+    def nothing_to_delete(self) -> None:
+        editing.say_nothing_to_delete(self)
+
     def undo(self) -> None:
         """Take back the last click, or the last change of shapes."""
         if self.canvas.has_prompt:

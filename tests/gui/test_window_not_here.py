@@ -8,8 +8,12 @@ from PyQt5 import QtCore, QtGui
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import PROPAGATED
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.videos import find_videos
+from sam_annotator.engine.planning import plan_unfilled
 from sam_annotator.gui.driver import Driver
-from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
+from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre
 from tests.gui.steps import choose_in_menu, document, draw, file_of, listed, settled, shapes
 from tests.gui.test_window_propagating import HeldPropagator, held  # noqa: F401  a fixture
 
@@ -142,18 +146,150 @@ def test_the_menu_says_that_an_object_is_not_there_and_lets_it_in_again(driver: 
     choose_in_menu(driver, BALL, "Delete from this frame on")
     settled(driver)
     assert absent(driver) == {index: [BALL] for index in (2, 3, 4)}
-    assert "not there from this frame on" in driver.window.statusBar().currentMessage()
+    said = "1 ball is not there in the 3 annotated frames from here on; a propagation may still fill the others."
+    assert driver.window.statusBar().currentMessage() == said
     driver.go_to(3)
+    assert driver.window.statusBar().currentMessage() != said
     choose_in_menu(driver, BALL, "May be in this frame again")
     assert absent(driver) == {2: [BALL], 4: [BALL]}
     undo(driver)
     assert absent(driver) == {2: [BALL], 3: [BALL], 4: [BALL]}
+    assert listed(driver)[BALL] == "ball  (not here)"
     choose_in_menu(driver, BALL, "May be in all frames again")
     settled(driver)
     assert absent(driver) == {}
     driver.go_to(0)
     propagate(driver)
     assert BALL in ids(driver, 4)
+
+
+def plan_of(root: Path, output: Path) -> list[range]:
+    """The frames that a propagation without a window would fill with the ball."""
+    video, store, tracks = find_videos(root)[0], AnnotationStore(output), VideoTracks()
+    for _ in tracks.scan(video, store):
+        pass
+    asked = plan_unfilled(video, [track for track in tracks.tracks() if track.object_id == BALL])
+    return [range(request.first, request.last + 1) for request in asked]
+
+
+def test_what_may_be_here_again_is_filled_without_a_window_too(driver: Driver, root: Path, output: Path) -> None:
+    before = document(driver, 2)
+    delete(driver, 2)
+    deleted = document(driver, 2)
+    assert deleted["propagated"] == [BALL]
+    planned = plan_of(root, output)
+    choose_in_menu(driver, BALL, "May be in this frame again")
+    assert "propagated" not in document(driver, 2)
+    assert plan_of(root, output) != planned
+    assert any(2 in frames for frames in plan_of(root, output))
+    undo(driver)
+    assert document(driver, 2) == deleted
+    undo(driver)
+    assert document(driver, 2) == before
+
+
+def test_from_here_on_an_object_is_gone_where_others_are_annotated_and_where_nothing_is_yet(
+    driver: Driver, root: Path, output: Path
+) -> None:
+    draw(root, output, (6, 7), thing=BRICK)
+    driver.window.navigator.reread_video()
+    driver.wait(lambda: driver.window.session.tracks.annotated == 7, "what was drawn", 10)
+    driver.go_to(5)
+    choose_in_menu(driver, BALL, "Delete from this frame on")
+    settled(driver)
+    assert absent(driver) == {index: [BALL] for index in (5, 6, 7)}
+    assert driver.window.statusBar().currentMessage() == (
+        "1 ball is not there from this frame on: no propagation brings it back."
+    )
+    driver.go_to(0)
+    propagate(driver)
+    assert [index for index in range(FRAMES) if BALL in ids(driver, index)] == [0, 1, 2, 3, 4]
+
+
+def test_a_frame_that_nobody_has_looked_at_does_not_get_an_annotation_from_a_deletion(driver: Driver) -> None:
+    driver.go_to(6)
+    choose_in_menu(driver, BALL, "Delete from this frame on")
+    settled(driver)
+    assert absent(driver) == {6: [BALL]}
+    assert [index for index in range(FRAMES) if file_of(driver, index).exists()] == [0, 1, 2, 3, 4, 6]
+    assert driver.window.statusBar().currentMessage().startswith("1 ball is not there in this frame; a propagation")
+
+
+def test_an_object_becomes_the_one_that_was_drawn_where_it_was_said_to_be_away(driver: Driver) -> None:
+    driver.go_to(3)
+    choose_in_menu(driver, BALL, "Delete from this frame on")
+    settled(driver)
+    driver.press(Qt.Key_Q)
+    driver.window.hand.put_down()
+    driver.click(*ball_centre(3))
+    driver.proposals()
+    driver.press(Qt.Key_Return)
+    driver.name("ball")
+    driver.window.commands.renumber(BALL, 3)
+    settled(driver)
+    assert not driver.dialog_text()
+    assert [ids(driver, index) for index in range(5)] == [{2, 3}, {3}, {3}, {3}, set()]
+    assert absent(driver) == {4: [3]}
+
+
+def test_not_in_this_frame_wins_over_what_a_run_wrote_behind_an_open_proposal(
+    driver: Driver,
+    held: HeldPropagator,  # noqa: F811
+) -> None:
+    held.hold()
+    driver.window.timeline.follow.setChecked(False)
+    driver.press(Qt.Key_Space)
+    driver.go_to(6)
+    driver.press(Qt.Key_Q)
+    driver.click(*brick_centre(6))
+    held.let(1)  # a click comes between two steps
+    driver.proposals()
+    held.let(6)
+    driver.wait(lambda: ids(driver, 6) == {BALL, BRICK}, "frame 6", 30)
+    assert driver.window.view.object_ids() == set()
+    choose_in_menu(driver, BALL, "Not in this frame")
+    assert (ids(driver, 6), absent(driver)) == ({BRICK}, {6: [BALL]})
+    held.let_all()
+    driver.propagation(60)
+    assert (ids(driver, 6), absent(driver)) == ({BRICK}, {6: [BALL]})
+
+
+def test_not_in_this_frame_gives_way_to_what_another_person_drew_there_and_says_so(
+    driver: Driver, root: Path, output: Path
+) -> None:
+    driver.go_to(6)
+    draw(root, output, (6,))
+    choose_in_menu(driver, BALL, "Not in this frame")
+    assert (ids(driver, 6), absent(driver)) == ({BALL}, {})
+    assert driver.window.view.object_ids() == {BALL}
+    assert "1 ball was drawn here by somebody else" in driver.window.statusBar().currentMessage()
+
+
+def test_the_hint_of_a_deletion_goes_with_its_frame(driver: Driver) -> None:
+    delete(driver, 2)
+    assert "Ctrl+Z takes that back" in driver.window.statusBar().currentMessage()
+    driver.go_to(3)
+    assert "Ctrl+Z" not in driver.window.statusBar().currentMessage()
+
+
+def test_delete_says_why_it_does_nothing_to_an_object_that_is_not_in_the_frame(driver: Driver) -> None:
+    driver.press(Qt.Key_E)
+    driver.window.objects_panel.step(1)
+    driver.go_to(6)
+    driver.press(Qt.Key_Delete)
+    assert "1 ball has no mask in this frame" in driver.window.statusBar().currentMessage()
+    choose_in_menu(driver, BALL, "Not in this frame")
+    driver.window.select_object(BALL)
+    driver.press(Qt.Key_Delete)
+    assert "1 ball is not here already" in driver.window.statusBar().currentMessage()
+    assert absent(driver) == {6: [BALL]}
+
+
+def test_the_menu_is_about_the_frame_as_it_is_when_it_opens(driver: Driver) -> None:
+    delete(driver, 2)
+    driver.window._refresh_timer.stop()  # the list would be refreshed in a moment
+    choose_in_menu(driver, BALL, "May be in this frame again")
+    assert absent(driver) == {}
 
 
 def test_it_goes_with_its_object(driver: Driver) -> None:

@@ -48,6 +48,12 @@ class HeldPropagator:
         self._is_free.set()
         self._steps.release()
 
+    def hold(self) -> None:
+        """Hold each step again."""
+        self._is_free.clear()
+        while self._steps.acquire(blocking=False):
+            pass
+
     def begin(self, key_frames: Iterable[KeyFrame]) -> None:
         self._masks = {object_id: mask for key in key_frames for object_id, mask in key.masks.items()}
 

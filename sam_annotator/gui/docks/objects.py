@@ -18,6 +18,7 @@ class ObjectsPanel(QtWidgets.QWidget):
     """A list of the video's objects. Those with a check mark take part in a propagation.
 
     Signals:
+        menu_opening(): a context menu is about to be made: `show_tracks` what there is now.
         selected(int): an object was chosen; its id.
         opened(int): an object was double-clicked: show where it is.
         refine_wanted(int), paint_wanted(int): its mask in this frame is to be changed by clicks, or with the brush.
@@ -26,6 +27,7 @@ class ObjectsPanel(QtWidgets.QWidget):
         admit_wanted(int, str): it is not true any more that the object is not there: in this 'frame', in the 'video'.
     """
 
+    menu_opening = QtCore.pyqtSignal()
     selected = QtCore.pyqtSignal(int)
     opened = QtCore.pyqtSignal(int)
     refine_wanted = QtCore.pyqtSignal(int)
@@ -126,10 +128,12 @@ class ObjectsPanel(QtWidgets.QWidget):
         item.setFont(_NAME, font)
 
     def _show_menu(self, position: QtCore.QPoint) -> None:
-        item = self.tree.itemAt(position)
+        clicked = self.tree.itemAt(position)
+        object_id = None if clicked is None else clicked.data(_NAME, _ID)
+        self.menu_opening.emit()
+        item = next((item for item in self._items() if item.data(_NAME, _ID) == object_id), None)
         if item is None:
             return
-        object_id = item.data(_NAME, _ID)
         menu = QtWidgets.QMenu(self)
         menu.addAction("Refine with SAM", lambda: self.refine_wanted.emit(object_id))
         menu.addAction("Paint with the brush", lambda: self.paint_wanted.emit(object_id))
