@@ -120,9 +120,8 @@ def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Predi
     return Prediction(distance, overall, overall, _fuse(carried, overall, np.zeros_like(distance)), found_again=True)
 
 
-def draw(view: View, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
+def draw(contours: Contours, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
     """The masks, bool (height, width), which do not overlap."""
-    contours = Contours.of(view.appearance.lab)
     odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
     masks = {object_id: contours.cut(odds[object_id], predictions[object_id].possible) for object_id in odds}
     return without_overlap(masks, odds)

@@ -4,9 +4,13 @@ Flow carries the mask along and tells what moves with it; a global model (ridge 
 colour and texture) knows the object wherever it is; a local one compares with the frame before; a graph cut draws the
 contour. All at a bounded working size, about 427 x 240, whatever the video's. Forward and backward are the same to it,
 and where it is led back from a key frame ahead, it answers from both sides (`two_sides`).
+
+A step has a second thread beside it, which ends with the step: flow is worked out there while colours and textures are
+looked at, and outlines are drawn there while the models learn. The answers are the same as in one.
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -16,8 +20,8 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from sam_annotator import __version__
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.embedded.appearance import gather_evidence
-from sam_annotator.engine.embedded.contour import NEVER
-from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, Mask, shrink_mask, signed_distance
+from sam_annotator.engine.embedded.contour import NEVER, Contours
+from sam_annotator.engine.embedded.flow import FlowEstimator, Mask, shrink_mask, signed_distance
 from sam_annotator.engine.embedded.memory import Followed, Image, StoredKeyFrame, View
 from sam_annotator.engine.embedded.outline import redraw
 from sam_annotator.engine.embedded.prediction import Prediction, draw, predict
@@ -84,9 +88,11 @@ class EmbeddedPropagator:
         """
         view = self._look(index, image)
         known = self._shrunk(given, view)
-        with self._threads.limit(limits=1, user_api="blas"):
-            followed = self._follow(view, known, sorted((wanted - given.keys()) & self._objects.keys()))
-            answers = _answers(image, view, *followed, _union(given.values(), image.shape[:2]))
+        sought = sorted((wanted - given.keys()) & self._objects.keys())
+        with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
+            answers = self._follow(view, image, known, sought, beside) if sought else {}
+            taken = _union(given.values(), image.shape[:2])
+            answers = {key: PropagatedMask(answer.mask & ~taken, answer.score) for key, answer in answers.items()}
             for object_id in sorted(wanted & given.keys()):
                 self._restart(self._objects, object_id, view, known[object_id])
                 answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
@@ -104,8 +110,9 @@ class EmbeddedPropagator:
         """
         view = self._look(index, image)
         known = self._shrunk(given, view)
-        with self._threads.limit(limits=1, user_api="blas"):
-            self._follow_back(view, known, sorted((wanted - given.keys()) & self._back.keys()))
+        sought = sorted((wanted - given.keys()) & self._back.keys())
+        with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
+            self._follow_back(view, known, sought, beside)
             for object_id in sorted(wanted & given.keys()):
                 self._restart(self._back, object_id, view, known[object_id])
 
@@ -153,48 +160,51 @@ class EmbeddedPropagator:
             followed.model.learn_key_frame(evidence)
 
     def _follow(
-        self, view: View, known: Mapping[int, Mask], object_ids: list[int]
-    ) -> tuple[dict[int, Prediction], dict[int, Mask]]:
-        """Where objects are that are remembered and not given here; `known` are the given masks, shrunk."""
+        self, view: View, image: Image, known: Mapping[int, Mask], object_ids: list[int], beside: Executor
+    ) -> dict[int, PropagatedMask]:
+        """Answers for objects that are remembered and not given here; `known` are the given masks, shrunk."""
         for object_id in object_ids:
             self._start_nearest(object_id, view.index)
         blocked = _union(known.values(), view.size)
-        predictions = self._predict(self._objects, object_ids, view, blocked)
+        predictions, contours = self._predict(self._objects, object_ids, view, blocked, beside)
         for object_id, reached in self._reached.pop(view.index, {}).items():
             if object_id in predictions:
                 followed = self._objects[object_id]
                 predictions[object_id] = fuse(predictions[object_id], followed, view.index, reached)
                 predictions[object_id].odds[blocked] = NEVER
-        masks = draw(view, predictions) if predictions else {}
+        masks = draw(contours, predictions)
+        odds = {object_id: prediction.odds for object_id, prediction in predictions.items()}
+        outlines = beside.submit(redraw, image, view.appearance.lab, masks, odds)
         for object_id, mask in masks.items():
             self._objects[object_id].go_on(view, mask, trust=0.0 if predictions[object_id].found_again else 1.0)
-        return predictions, masks
+        return {
+            object_id: PropagatedMask(outline, predictions[object_id].score(masks[object_id]))
+            for object_id, outline in outlines.result().items()
+        }
 
-    def _follow_back(self, view: View, known: Mapping[int, Mask], object_ids: list[int]) -> None:
+    def _follow_back(self, view: View, known: Mapping[int, Mask], object_ids: list[int], beside: Executor) -> None:
         """Keep what a way back finds of these objects, where they have set out. The others compete by their looks."""
         under_way = [object_id for object_id in object_ids if self._back[object_id].view]
         if not under_way:
             return
         blocked = _union(known.values(), view.size)
-        predictions = self._predict(self._back, self._back.keys() - known.keys(), view, blocked)
-        for object_id, mask in draw(view, {key: predictions[key] for key in under_way}).items():
+        predictions, contours = self._predict(self._back, self._back.keys() - known.keys(), view, blocked, beside)
+        for object_id, mask in draw(contours, {key: predictions[key] for key in under_way}).items():
             followed, prediction = self._back[object_id], predictions[object_id]
             reached = Reached.of(prediction, mask, followed, view.index)
             self._reached.setdefault(view.index, {})[object_id] = reached
             followed.go_on(view, mask, trust=0.0 if prediction.found_again else 1.0)
 
     def _predict(
-        self, objects: Mapping[int, Followed], object_ids: Iterable[int], view: View, blocked: Mask
-    ) -> dict[int, Prediction]:
-        """What is to be expected of these objects; the flow from each frame they come from is worked out once."""
-        flows: dict[int, Flow] = {}
-
-        def flow_from(before: View) -> Flow:
-            if before.index not in flows:
-                flows[before.index] = self._flow.between(before.grey, view.grey)
-            return flows[before.index]
-
-        return predict({key: objects[key] for key in sorted(object_ids)}, view, flow_from, blocked)
+        self, objects: Mapping[int, Followed], object_ids: Iterable[int], view: View, blocked: Mask, beside: Executor
+    ) -> tuple[dict[int, Prediction], Contours]:
+        """What is to be expected of these objects, and what contours cost; flow is worked out once from each frame."""
+        sought = {object_id: objects[object_id] for object_id in sorted(object_ids)}
+        before = {followed.view.index: followed.view for followed in sought.values() if followed.view}
+        flows = {index: beside.submit(self._flow.between, other.grey, view.grey) for index, other in before.items()}
+        contours = beside.submit(Contours.of, view.appearance.lab)
+        predictions = predict(sought, view, lambda other: flows[other.index].result(), blocked)
+        return predictions, contours.result()
 
     def _start_nearest(self, object_id: int, index: int) -> None:
         """Go on from the nearest key frame, where the run starts at (or jumps to) a place nearer to it."""
@@ -209,17 +219,6 @@ class EmbeddedPropagator:
             same = [view for view in views if view.index == nearest.index]
             view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
             self._restart(self._objects, object_id, view, mask)
-
-
-def _answers(
-    image: Image, view: View, predictions: Mapping[int, Prediction], masks: Mapping[int, Mask], taken: Mask
-) -> dict[int, PropagatedMask]:
-    """The masks at the image's size, without the pixels that are taken by what was given."""
-    odds = {object_id: prediction.odds for object_id, prediction in predictions.items()}
-    return {
-        object_id: PropagatedMask(outline & ~taken, predictions[object_id].score(masks[object_id]))
-        for object_id, outline in redraw(image, view.appearance.lab, masks, odds).items()
-    }
 
 
 def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:
