@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sam_annotator.core.weights.manifest import Checkpoint
+    from sam_annotator.core.weights.verification import Verdict
 
 DESCRIPTION = "Checkpoints (files of weights): which ones the program knows, what is there; fetches and verifies them."
 
@@ -167,7 +168,7 @@ def _folder_for(checkpoint: Checkpoint, extra: Path | None) -> Path:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from sam_annotator.core.weights.verification import Verdict, copies, verify
+    from sam_annotator.core.weights.verification import copies
 
     findings, is_any_there = 0, False
     for checkpoint in _named(options.names):
@@ -177,8 +178,7 @@ def _verify(options: argparse.Namespace) -> int:
             print(f"{checkpoint.name}  not found: `sam-annotator models fetch {checkpoint.name}{where}` fetches it")
             findings += 1
         for path in found:
-            wrong = _why_useless(checkpoint, path)
-            verdict = Verdict(False, wrong) if wrong else _show_steps(verify(checkpoint, path), checkpoint.name)
+            verdict = _judge(checkpoint, path)
             print(f"{checkpoint.name}  {path}\n  {verdict.text}", flush=True)
             findings += not verdict.is_good
             is_any_there = True
@@ -187,18 +187,21 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def _why_useless(checkpoint: Checkpoint, path: Path) -> str:
-    """What is wrong with a file of which no hash tells; empty: nothing, as far as is known."""
+def _judge(checkpoint: Checkpoint, path: Path) -> Verdict:
+    """What is known of a file; one of STCN, of which no hash is published, is tried as well."""
     from sam_annotator.core.errors import EngineError
+    from sam_annotator.core.weights.verification import Verdict, verify
     from sam_annotator.engine import engines
 
-    if checkpoint.sha256 is not None:
-        return ""
-    try:
-        engines.check_weights(path, checkpoint)
-    except EngineError as error:
-        return f"wrong: {error}"
-    return ""
+    fits = ""
+    if checkpoint.sha256 is None and checkpoint.kind == "stcn":
+        try:
+            engines.check_stcn_weights(path, checkpoint)
+        except EngineError as error:
+            return Verdict(False, f"wrong: {error}")
+        fits = "fits STCN; "
+    verdict: Verdict = _show_steps(verify(checkpoint, path), checkpoint.name)
+    return Verdict(True, f"{fits}{verdict.text}") if verdict.is_good else verdict
 
 
 def _named(names: Sequence[str]) -> list[Checkpoint]:

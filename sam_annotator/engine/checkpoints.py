@@ -96,7 +96,7 @@ def _load_sam(path: Path, checkpoint: Checkpoint | None, report: Callable[[str],
 
 
 def check_state(state: State, model: torch.nn.Module, path: Path, *, what: str, advice: str) -> None:
-    """See that the weights are exactly those of the model: each name, each shape.
+    """See that the weights are exactly those of the model: each name, each shape; and that they are numbers.
 
     Raises:
         DamagedError: they are not; says how many and the first.
@@ -112,6 +112,20 @@ def check_state(state: State, model: torch.nn.Module, path: Path, *, what: str, 
     found = [f"{len(names)} are {problem} (such as {names[0]})" for problem, names in problems.items() if names]
     if found:
         raise DamagedError(f"{path} does not hold the weights of {what}: {', '.join(found)}. {advice}")
+    broken = sorted(name for name, tensor in state.items() if not all_finite(tensor))
+    if broken:
+        raise DamagedError(
+            f"{path} is damaged: {len(broken)} of its weights are no numbers (such as {broken[0]}). {advice}"
+        )
+
+
+def all_finite(tensor: torch.Tensor) -> bool:
+    """Whether nothing in it is infinite or no number; as fast as it can be read."""
+    if not tensor.is_floating_point():
+        return True
+    total = tensor.sum(dtype=torch.promote_types(tensor.dtype, torch.float32))
+    # finite numbers may add up to infinity, but nothing else adds up to a finite number
+    return bool(torch.isfinite(total)) or bool(torch.isfinite(tensor).all())
 
 
 def _check_type(found: str | None, width: int, path: Path, checkpoint: Checkpoint | None) -> None:

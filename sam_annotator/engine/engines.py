@@ -139,7 +139,7 @@ def tell_kind(path: Path) -> str:
     return "segmenter" if any(name.startswith(("image_encoder.", "mask_decoder.")) for name in names) else "propagator"
 
 
-def check_weights(path: Path, checkpoint: Checkpoint) -> None:
+def check_stcn_weights(path: Path, checkpoint: Checkpoint) -> None:
     """See whether a file that is to be STCN's can be used: where no hash is published, there is no other way to tell.
 
     Raises:

@@ -235,11 +235,11 @@ def test_a_fetch_that_is_interrupted_goes_on_the_next_time(server: FileServer, c
 def test_verifying_tells_right_from_wrong_and_first_from_later(
     server: FileServer, checkout: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "check_weights", lambda *_: None)
+    monkeypatch.setattr(engines, "check_stcn_weights", lambda *_: None)
     right, other = checkout / "models" / VIT_B, checkout / "models/stcn.pth"
     right.write_bytes(CONTENT)
     other.write_bytes(CONTENT)
-    for expected in ("unknown: no hash is published", "unchanged: "):
+    for expected in ("fits STCN; no hash is published; sha256 ", "fits STCN; no hash is published; unchanged "):
         assert main(["models", "verify"]) == 0
         output = capsys.readouterr().out
         assert f"sam_vit_b  {right}\n  ok: size and sha256 as published" in output
@@ -263,7 +263,13 @@ def test_verifying_reads_a_file_of_which_no_hash_is_published(
     monkeypatch.setattr(load, "StcnNetwork", small_network)
     torch.save(small_network().state_dict(), path)
     assert main(["models", "verify", "stcn", "--models", str(tmp_path)]) == 0
-    assert "unknown: no hash is published" in capsys.readouterr().out  # what was wrong is not what it is compared with
+    output = capsys.readouterr().out
+    assert f"{path}\n  fits STCN; no hash is published; sha256 " in output  # what was wrong is not compared with
+    broken = small_network().state_dict()
+    broken["decoder.pred.bias"][:] = float("nan")
+    torch.save(broken, path)
+    assert main(["models", "verify", "stcn", "--models", str(tmp_path)]) == 1
+    assert "is damaged: 1 of its weights are no numbers (such as decoder.pred.bias)" in capsys.readouterr().out
 
 
 def test_verifying_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

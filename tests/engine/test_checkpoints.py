@@ -20,7 +20,7 @@ from sam_annotator.core.weights.damage import DamagedError
 from sam_annotator.core.weights.hashing import FetchProgress, hash_steps
 from sam_annotator.core.weights.manifest import Checkpoint, load_manifest
 from sam_annotator.core.weights.published import damage_of
-from sam_annotator.engine.checkpoints import load_sam, read_state
+from sam_annotator.engine.checkpoints import all_finite, load_sam, read_state
 from sam_annotator.engine.device import choose_device, fastest_precision
 from sam_annotator.engine.sam.segmenter import make_sam
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
@@ -226,6 +226,23 @@ def test_weights_that_do_not_fit_are_counted_and_the_first_is_named(small_regist
         "1 are unknown (such as surplus), 1 are of another shape (such as image_encoder.patch_embed.proj.bias). "
         "Choose another file; `sam-annotator models list` shows the published ones."
     )
+
+
+def test_weights_that_are_no_numbers_are_named(small_registry: None, vit_b: Path) -> None:
+    state = torch.load(vit_b, weights_only=True)
+    state["mask_decoder.iou_token.weight"][0, 3] = float("nan")
+    torch.save(state, vit_b)
+    with pytest.raises(DamagedError, match=r"vit_b\.pth is damaged: 1 of .*mask_decoder\.iou_token\.weight"):
+        load_sam(vit_b)
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float32])
+def test_large_numbers_are_numbers(precision: torch.dtype) -> None:
+    tensor = torch.full((100_000,), torch.finfo(precision).max, dtype=precision)
+    assert all_finite(tensor)
+    tensor[7], tensor[70] = float("inf"), float("-inf")
+    assert not all_finite(tensor)
+    assert all_finite(torch.tensor([1, 2]))
 
 
 def test_a_published_file_of_the_wrong_size_is_not_even_opened(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _compare_with_first_use(path: Path, found: str, again: str) -> Verdict:
     if before is None:
         return Verdict(True, _record(path, found))
     if before == found:
-        return Verdict(True, "unchanged: no hash is published; sha256 as at its first use")
+        return Verdict(True, "no hash is published; unchanged since its first use")
     return Verdict(
         False, f"changed: sha256 {found}, at its first use {before}; if you did not replace it yourself, {again}"
     )
@@ -68,5 +68,5 @@ def _record(path: Path, found: str) -> str:
     try:
         record(path)
     except SaveError as error:
-        return f"unknown: no hash is published; sha256 {found}, which could not be noted ({error})"
-    return f"unknown: no hash is published; sha256 {found}, noted to be compared with from now on"
+        return f"no hash is published; sha256 {found}, which could not be noted ({error})"
+    return f"no hash is published; sha256 {found}, noted to be compared with from now on"

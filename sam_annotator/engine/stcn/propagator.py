@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
+from sam_annotator.engine.checkpoints import all_finite
 from sam_annotator.engine.drift import MotionWatch
 from sam_annotator.engine.out_of_memory import free_memory
 from sam_annotator.engine.propagator import Forecast, KeyFrame, Masks, PropagatedMask
@@ -141,6 +142,12 @@ class StcnPropagator:
     def _answers(self, shares: Shares, size: WorkingSize, given: Masks) -> dict[int, PropagatedMask]:
         """The masks of what is not given, at the video's size, and their scores; keeps the areas for the next ones."""
         planes = size.without_pads(shares.planes)
+        if not all_finite(planes):
+            raise EngineError(
+                f"{self.name} answered with what are no numbers: its weights are damaged, or do not fit its precision. "
+                "Download stcn.pth again (`sam-annotator models list` says from where), or choose --device cpu or "
+                "--propagator embedded."
+            )
         winner = planes.argmax(0)
         owner = winner.cpu().numpy().copy() if size.inner == size.full else _owner(shares, size)
         for mask in given.values():

@@ -51,8 +51,8 @@ def test_another_file_is_wrong_and_says_what_to_do(path: Path, content: bytes, w
 def test_without_a_published_hash_the_first_one_counts(path: Path) -> None:
     first, again = result(verify(UNPUBLISHED, path)), result(verify(UNPUBLISHED, path))
     assert first.is_good
-    assert f"unknown: no hash is published; sha256 {hashlib.sha256(CONTENT).hexdigest()}, noted" in first.text
-    assert again == Verdict(True, "unchanged: no hash is published; sha256 as at its first use")
+    assert f"no hash is published; sha256 {hashlib.sha256(CONTENT).hexdigest()}, noted" in first.text
+    assert again == Verdict(True, "no hash is published; unchanged since its first use")
     path.write_bytes(b"other")
     for _ in range(2):  # asking does not make it right
         changed = result(verify(UNPUBLISHED, path))

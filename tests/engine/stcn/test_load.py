@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sam_annotator.core.errors import EngineError, InputError
+from sam_annotator.core.weights.damage import DamagedError
 from sam_annotator.core.weights.hashing import sha256
 from sam_annotator.core.weights.record import recorded
 from sam_annotator.engine.stcn import load
@@ -114,6 +115,15 @@ def test_weights_that_are_not_exactly_those_of_stcn_are_named(path: Path) -> Non
         load_network(path)
     for fact in (str(path), "missing (such as decoder.pred.bias)", "unknown (such as extra.weight)", "key_comp.bias"):
         assert fact in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(path: Path, value: float) -> None:
+    state = small_network().state_dict()
+    state["decoder.compress.conv1.weight"][0, 0, 0, 0] = value
+    torch.save(state, path)
+    with pytest.raises(DamagedError, match=r"stcn\.pth is damaged: 1 of .*decoder\.compress\.conv1\.weight"):
+        load_network(path)
 
 
 @pytest.mark.parametrize("planes", [3, 6])

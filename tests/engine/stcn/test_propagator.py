@@ -42,6 +42,16 @@ def test_each_object_that_is_remembered_is_answered_for() -> None:
             assert 0 <= answer.score <= 1
 
 
+def test_a_network_that_answers_with_no_numbers_is_an_error_and_no_empty_mask() -> None:
+    network = small_network()
+    with torch.no_grad():
+        network.decoder.pred.bias[:] = float("nan")
+    propagator = StcnPropagator(network, name="STCN, small")
+    start(propagator)
+    with pytest.raises(EngineError, match=r"STCN, small answered with what are no numbers.*--propagator embedded"):
+        propagator.step(1, frame(1), NOTHING, BOTH)
+
+
 @pytest.mark.parametrize("short_side", [480, 24])
 def test_no_two_objects_share_a_pixel(short_side: int) -> None:
     propagator = small_propagator(short_side=short_side)
