@@ -141,7 +141,7 @@ class Report:
         results = list(self.results.values())
         videos, frames = sum(bool(r.objects) for r in results), sum(len(r.written) for r in results)
         counts = ((videos, "video"), (self.objects, "object"), (frames, "frame"))
-        print(", ".join(_count(number, what) for number, what in counts), "written.")
+        print(", ".join(_count(number, what) for number, what in counts), "computed.")
         if self.not_unpacked:
             print(self.left_out)
         for result in results:

@@ -131,7 +131,7 @@ class PropagationTool(QtCore.QObject):
         noticed = "".join(f". {notice}" for notice in self._notices)
         frames = "1 frame" if len(self._written) == 1 else f"{len(self._written)} frames"
         reason = _PEOPLES if how == "Done" and not (self._written or self._problems) else ""
-        self.ended.emit((said or f"{how}: {frames} written{reason}") + skipped + noticed)
+        self.ended.emit((said or f"{how}: {frames} computed{reason}") + skipped + noticed)
         self.changed.emit()
 
 

@@ -73,7 +73,7 @@ def test_all_videos_are_filled_after_their_key_frames(root: Path, capsys: pytest
         assert (shape.source, shape.label) == (PROPAGATED, "ball")
         assert iou(object_mask([shape], HEIGHT, WIDTH), disc(index)) > 0.8
     out, err = capsys.readouterr()
-    assert "2 videos, 2 objects, 6 frames written." in out
+    assert "2 videos, 2 objects, 6 frames computed." in out
     assert "Doubtful" not in out, "the masks are good"
     assert "6/6" in err, "a bar over the frames of all videos that are written"
     assert "b: " in err
@@ -91,10 +91,12 @@ def test_a_second_run_has_nothing_to_do(root: Path, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert propagate(root) == 0
     assert all_files(root) == before
-    assert "2 videos, 2 objects, 0 frames written." in capsys.readouterr().out
+    assert "2 videos, 2 objects, 0 frames computed." in capsys.readouterr().out
 
 
-def test_force_computes_what_was_propagated_anew_and_nothing_else(root: Path) -> None:
+def test_force_computes_what_was_propagated_anew_and_nothing_else(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     propagate(root)
     good = all_files(root)
     path = root / "a" / "00003.json"
@@ -104,6 +106,10 @@ def test_force_computes_what_was_propagated_anew_and_nothing_else(root: Path) ->
     assert path.read_bytes() != good["a/00003.json"]
     propagate(root, "--force")
     assert all_files(root) == good
+    capsys.readouterr()
+    propagate(root, "--force")  # no file changes
+    assert all_files(root) == good
+    assert "2 videos, 2 objects, 6 frames computed." in capsys.readouterr().out
 
 
 def test_what_a_person_deleted_is_not_computed_again(root: Path) -> None:
@@ -140,7 +146,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
         assert propagate(root) == 130
     assert written(root) == ["a/00000", "a/00001", "a/00002", "b/00002"]
     out, err = capsys.readouterr()
-    assert "2 frames written" in out
+    assert "2 frames computed" in out
     assert "interrupted; what was done so far is kept" in err
 
     kept = all_files(root)

@@ -151,7 +151,7 @@ def test_an_interruption_counts_what_other_processes_had_written(
 
     monkeypatch.setattr(parallel, "in_order", interrupted)
     assert propagate(root, "--jobs", "2") == 130
-    assert "5 frames written" in capsys.readouterr().out  # all four of a, one of b
+    assert "5 frames computed" in capsys.readouterr().out  # all four of a, one of b
     assert {"a/00004", "b/00003"} <= set(written(root))
     assert "c/00002" not in written(root)
 
@@ -173,7 +173,7 @@ def test_a_damaged_stcn_is_named_once_and_the_embedded_propagator_does_it(
         options += ["--jobs", "2"]
     assert main(["propagate", *options]) == 0
     captured = capsys.readouterr()
-    assert "3 videos, 3 objects, 9 frames written." in captured.out
+    assert "3 videos, 3 objects, 9 frames computed." in captured.out
     (line,) = (line for line in captured.err.splitlines() if "stcn.pth" in line)
     assert line.startswith(f"{bad} cannot be read as a file of weights")
     assert line.endswith("The embedded propagator is at work, which needs no weights; STCN is more exact.")
@@ -214,7 +214,7 @@ def test_parts_of_a_video_are_filled_and_only_what_is_written_counts(
     assert written(tmp_path) == [f"a/{index:05}" for index in frames]
     number = len(frames) - 2
     captured = capsys.readouterr()
-    assert f"1 video, 1 object, {number} frame{'s' * (number != 1)} written." in captured.out
+    assert f"1 video, 1 object, {number} frame{'s' * (number != 1)} computed." in captured.out
     assert f"{number}/{number}" in captured.err or number == 0
 
 

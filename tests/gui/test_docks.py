@@ -381,9 +381,9 @@ def test_a_run_shows_its_progress_and_the_buttons_that_make_sense(timeline: Time
     assert timeline.progress.text() == "12/30   5.0 fps"
     timeline.show_run(12, 30, "paused", paused=True)
     assert visible() == ["Go on", "Cancel"]
-    timeline.show_idle("Done: 29 frames written")
+    timeline.show_idle("Done: 29 frames computed")
     assert visible() == ["Repair", "Propagate"]
-    assert timeline.progress.text() == "Done: 29 frames written"
+    assert timeline.progress.text() == "Done: 29 frames computed"
 
 
 def test_a_click_on_a_button_of_the_run_is_told(timeline: Timeline) -> None:

@@ -61,7 +61,7 @@ def test_a_run_tells_what_it_does_then_each_frame_then_its_end(
     ended()
     assert [name for name, _fact in heard.said] == ["busy", *["frame_done"] * 4, "ended"]
     assert [step.index for step in heard.named("frame_done")] == [0, 1, 2, 3]
-    assert heard.named("ended") == ["Done: 4 frames written"]
+    assert heard.named("ended") == ["Done: 4 frames computed"]
     assert not tool.is_running
     assert not tool.is_paused
 
@@ -71,7 +71,7 @@ def test_skipped_frames_are_counted_and_the_first_reason_is_told_at_the_end(
 ) -> None:
     tool.start(lambda: run_of(4, {1: "00001.jpg cannot be read.", 3: "00003.jpg cannot be read."}))
     ended()
-    assert heard.named("ended") == ["Done: 2 frames written, 2 skipped: 00001.jpg cannot be read."]
+    assert heard.named("ended") == ["Done: 2 frames computed, 2 skipped: 00001.jpg cannot be read."]
 
 
 def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
@@ -83,7 +83,7 @@ def test_what_changed_in_a_run_is_told_when_it_does_and_at_its_end(
     ended()
     assert told == ["Frames are seen smaller."]
     assert heard.named("ended") == [
-        "Done: 0 frames written, as people have the say in all of them. Frames are seen smaller."
+        "Done: 0 frames computed, as people have the say in all of them. Frames are seen smaller."
     ]
 
 
@@ -117,7 +117,7 @@ def test_a_failure_ends_the_run_and_is_told_after_its_end(tool: PropagationTool,
 
     tool.start(work)
     qtbot.waitUntil(lambda: bool(heard.named("failed")), timeout=WAIT_MS)
-    assert heard.said[-2:] == [("ended", "Stopped: 1 frame written"), ("failed", "The model ran out of memory.")]
+    assert heard.said[-2:] == [("ended", "Stopped: 1 frame computed"), ("failed", "The model ran out of memory.")]
     assert not tool.is_running
 
 
@@ -129,10 +129,10 @@ def test_cancelling_keeps_what_is_done_and_the_tool_can_start_again(
     job = tool._job
     job.progressed.connect(lambda step: tool.cancel() if getattr(step, "done", 0) == at else None, Qt.DirectConnection)
     ended()
-    assert heard.named("ended") == [f"Cancelled: {at} frame{'s' * (at > 1)} written"]
+    assert heard.named("ended") == [f"Cancelled: {at} frame{'s' * (at > 1)} computed"]
     tool.start(lambda: run_of(2))
     qtbot.waitUntil(lambda: len(heard.named("ended")) == 2, timeout=WAIT_MS)
-    assert heard.named("ended")[1] == "Done: 2 frames written"
+    assert heard.named("ended")[1] == "Done: 2 frames computed"
 
 
 def test_cancelling_before_the_first_frame_says_that_nothing_was_written(
@@ -141,7 +141,7 @@ def test_cancelling_before_the_first_frame_says_that_nothing_was_written(
     tool.start(lambda: run_of(50))
     tool.cancel()
     ended()
-    assert heard.said == [("ended", "Cancelled: 0 frames written")]
+    assert heard.said == [("ended", "Cancelled: 0 frames computed")]
 
 
 def test_pausing_holds_the_run_and_going_on_ends_it(
@@ -165,7 +165,7 @@ def test_pausing_holds_the_run_and_going_on_ends_it(
     tool.toggle_pause()
     assert not tool.is_paused
     ended()
-    assert heard.named("ended") == ["Done: 4 frames written"]
+    assert heard.named("ended") == ["Done: 4 frames computed"]
 
 
 def test_a_paused_run_can_be_cancelled(tool: PropagationTool, heard: Heard, ended: Callable[[], None]) -> None:
@@ -173,7 +173,7 @@ def test_a_paused_run_can_be_cancelled(tool: PropagationTool, heard: Heard, ende
     tool.toggle_pause()
     tool.cancel()
     ended()
-    assert heard.named("ended") == ["Cancelled: 0 frames written"]
+    assert heard.named("ended") == ["Cancelled: 0 frames computed"]
 
 
 def test_without_a_run_pausing_and_cancelling_do_nothing(tool: PropagationTool, heard: Heard) -> None:

@@ -127,7 +127,7 @@ def test_space_carries_the_mask_through_all_frames(
     ] * (FRAMES - 1)
     assert min(overlap(driver, thing, index) for thing in (BALL, BRICK) for index in range(FRAMES)) > 0.8
     assert all("score" in shape for shape in shapes(driver, 3))
-    assert f"Done: {FRAMES - 1} frames written" in driver.window.timeline.progress.text()
+    assert f"Done: {FRAMES - 1} frames computed" in driver.window.timeline.progress.text()
     assert "embedded" in driver.window.status.engine.text()
 
 

@@ -317,7 +317,7 @@ def test_from_far_outside_the_range_masks_are_carried_to_it_and_the_frames_betwe
     assert answered(driver) == sorted({*older, 4, 5, 6, 7})
     assert {index: file_of(driver, index).read_bytes() for index in older} == older
     assert {number for number, _label, _source in facts(driver, 5)} == {1, 2}
-    assert driver.window.timeline.progress.text() == "Done: 4 frames written"
+    assert driver.window.timeline.progress.text() == "Done: 4 frames computed"
 
 
 def test_a_mask_that_another_program_wrote_meanwhile_is_carried_to_the_range_from_where_it_is_shown(
