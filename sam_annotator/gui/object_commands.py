@@ -191,7 +191,7 @@ def _where(frames: Sequence[int], ahead: range) -> str:
     if len(frames) == len(ahead):
         return "from this frame on: no propagation brings it back."
     annotated = "this frame" if len(frames) == 1 else f"the {len(frames)} annotated frames from here on"
-    return f"in {annotated}; a propagation may still fill the others."
+    return f"in {annotated}; the others may still be filled."
 
 
 def _relabelled(labels: Mapping[int, str], step: Step) -> Step:

@@ -146,7 +146,7 @@ def test_the_menu_says_that_an_object_is_not_there_and_lets_it_in_again(driver: 
     choose_in_menu(driver, BALL, "Delete from this frame on")
     settled(driver)
     assert absent(driver) == {index: [BALL] for index in (2, 3, 4)}
-    said = "1 ball is not there in the 3 annotated frames from here on; a propagation may still fill the others."
+    said = "1 ball is not there in the 3 annotated frames from here on; the others may still be filled."
     assert driver.window.statusBar().currentMessage() == said
     driver.go_to(3)
     assert driver.window.statusBar().currentMessage() != said
@@ -212,7 +212,7 @@ def test_a_frame_that_nobody_has_looked_at_does_not_get_an_annotation_from_a_del
     settled(driver)
     assert absent(driver) == {6: [BALL]}
     assert [index for index in range(FRAMES) if file_of(driver, index).exists()] == [0, 1, 2, 3, 4, 6]
-    assert driver.window.statusBar().currentMessage().startswith("1 ball is not there in this frame; a propagation")
+    assert driver.window.statusBar().currentMessage().startswith("1 ball is not there in this frame; the others")
 
 
 def test_an_object_becomes_the_one_that_was_drawn_where_it_was_said_to_be_away(driver: Driver) -> None:
