@@ -233,7 +233,7 @@ def test_corrections_are_carried_on_once_and_the_command_is_one_step_to_take_bac
     capsys.readouterr()
     assert propagate(tmp_path, "--repair", "--agreeing", "2") == 0
     out = capsys.readouterr().out
-    assert "a: Repaired frames 3 to 4" in out
+    assert "a: Repaired frames 2 to 4" in out
     assert b"spoiled" not in path.read_bytes()
     assert all_files(tmp_path)["a/00003.json"] == before["a/00003.json"]
     assert (tmp_path / "a" / "00004.json").exists(), "what is missing is filled, too"
