@@ -266,7 +266,13 @@ def without_propagation(
             answered = frozenset[int]() if before is None else before.propagated_ids
             ids = current.propagated_ids - {object_id} | answered & {object_id}
             current = replace(current.with_object(object_id, old), propagated_ids=ids)
-    return current
+    return current if before is None else _in_order_of(before, current)
+
+
+def _in_order_of(before: FrameAnnotation, current: FrameAnnotation) -> FrameAnnotation:
+    """The frame in the drawing order of before, where it shows the same shapes: one that was away came last."""
+    same = len(current.shapes) == len(before.shapes) and all(shape in current.shapes for shape in before.shapes)
+    return replace(current, shapes=before.shapes) if same else current
 
 
 def check_size(annotation: FrameAnnotation, width: int, height: int, path: Path) -> None:

@@ -22,7 +22,7 @@ from sam_annotator.core.annotation import (
     write_annotation,
 )
 from sam_annotator.core.errors import AnnotationError, InputError, SaveError
-from sam_annotator.core.store import AnnotationStore, check_size, merge, set_propagated
+from sam_annotator.core.store import AnnotationStore, check_size, merge, set_propagated, without_propagation
 from sam_annotator.core.videos import Video
 
 WIDTH, HEIGHT = 32, 24
@@ -376,3 +376,11 @@ def test_an_annotation_that_states_no_size_fits_every_image() -> None:
     check_size(FrameAnnotation("a.jpg", 0, 0), WIDTH, HEIGHT, Path("a.json"))
     with pytest.raises(AnnotationError, match=r"a\.json"):
         check_size(frame(), HEIGHT, WIDTH, Path("a.json"))
+
+
+def test_an_object_that_a_run_had_emptied_comes_back_in_its_place() -> None:
+    before = frame(part(1, 1, PROPAGATED), part(2, 2), propagated_ids=frozenset({1}))
+    emptied = set_propagated(before, 1, ())
+    assert without_propagation(emptied, before, {1}) == before
+    drawn_since = emptied.with_object(3, [part(3, 3)])
+    assert [shape.object_id for shape in without_propagation(drawn_since, before, {1}).shapes] == [2, 3, 1]
