@@ -41,7 +41,7 @@ def davis(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two objects; the second one leaves for good."""
+    """Two objects; the first one changes its colours midway, the second one leaves for good."""
     for name in ("JPEGImages/480p/ball", "Annotations/480p/ball"):
         (tmp_path / name).mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -50,7 +50,8 @@ def folder(tmp_path: Path) -> Path:
         labels[10:30, 5 + 3 * index : 25 + 3 * index] = 1
         if index < 3:
             labels[34:44, 40:55] = 2
-        image = np.where(labels[..., None] > 0, 255 - noise // 2, noise // 4).astype(np.uint8)
+        ball = 255 - noise // 2 if index < FRAMES // 2 else noise // 3
+        image = np.where(labels[..., None] > 0, ball, noise // 4).astype(np.uint8)
         Image.fromarray(image).save(tmp_path / f"JPEGImages/480p/ball/{index:05}.jpg")
         Image.fromarray(labels).save(tmp_path / f"Annotations/480p/ball/{index:05}.png")
     return tmp_path
