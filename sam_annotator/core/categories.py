@@ -87,13 +87,14 @@ def read_categories(path: Path) -> tuple[Category, ...]:
 
 
 def _read(path: Path) -> tuple[Category, ...]:
-    with path.open("rb") as stream:
-        start = stream.read(4096).removeprefix(BOM).lstrip()
-    if start.startswith(b"{"):  # it may be a dataset of gigabytes; nothing but its categories is read
-        members = JsonMembers.read(path)
-        return _from_document(path, {} if members is None else {"categories": members.value("categories")})
-    content = path.read_bytes().removeprefix(BOM)
-    if path.suffix.lower() == ".json" or start.startswith(b"["):
+    if path.is_file():
+        with path.open("rb") as stream:
+            start = stream.read(4096).removeprefix(BOM).lstrip()
+        if start.startswith(b"{"):  # it may be a dataset of gigabytes; nothing but its categories is read
+            members = JsonMembers.read(path)
+            return _from_document(path, {} if members is None else {"categories": members.value("categories")})
+    content = path.read_bytes().removeprefix(BOM)  # a pipe gives what it has once
+    if path.suffix.lower() == ".json" or content.lstrip()[:1] in (b"[", b"{"):
         return _from_document(path, orjson.loads(content))
     return categories_from_names(content.decode("utf-8").splitlines())
 

@@ -105,7 +105,7 @@ class JsonMembers:
         """
         file = JsonFile.of(path)
         if not file.stamp[0]:
-            raise NotJsonError("it is empty")
+            raise NotJsonError("it is empty, or a pipe; name a file")
         content = _map(path)
         start = len(BOM) if bytes(content[: len(BOM)]) == BOM else 0
         if not bytes(content[start : start + _HEAD]).lstrip(_WHITE).startswith(b"{"):

@@ -1,6 +1,8 @@
 """Category files of each kind, and what is said of labels that are in none."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,13 @@ def test_unknown_labels_are_all_listed_with_counts_and_near_names() -> None:
         "    'Swan' (12 objects): did you mean 'swan'?",
         "    'xyz' (1 object)",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_a_list_that_comes_through_a_pipe_is_read_whole(tmp_path: Path) -> None:
+    pipe = tmp_path / "names"
+    os.mkfifo(pipe)
+    names = [f"category {number}" for number in range(1000)]
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(pipe.write_text, "\n".join(names))
+        assert [category.name for category in read_categories(pipe)] == names

@@ -149,11 +149,11 @@ class _Reader:
     def read(self) -> Iterator[ReadProgress]:
         """Sort the usable annotations by the video, or image, that they belong to."""
         size = self.members.file.stamp[0]
-        if self.members.is_list("annotations"):
-            entries = self.members.entries("annotations")
-        else:
-            value = self.members.value("annotations")
-            entries = iter([(value, 0, 0)] if value else [])
+        is_list = self.members.is_list("annotations")
+        entries = self.members.entries("annotations") if is_list else iter(())
+        if not is_list and self.members.value("annotations"):
+            self.met += 1
+            self.problems.append("'annotations' is no list; nothing of it can be read.")
         told = 0
         for number, (entry, start, end) in enumerate(entries):
             self.met += 1
@@ -251,7 +251,7 @@ class _YoutubeVis(_Reader):
                     f"{len(stems)} frames; those that have a frame are taken."
                 )
             entries = np.array([[-1, one.start, one.end]], np.int64)
-            objects[object_id] = JsonObject(one.label, entries, one.has_masks, one.identity)
+            objects[object_id] = JsonObject(one.label, entries, one.has_masks, one.identity, one.length)
         return objects
 
 

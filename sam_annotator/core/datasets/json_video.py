@@ -31,12 +31,14 @@ class JsonObject:
             byte, and the one after its last.
         has_masks: it has a mask in some frame, as far as can be told before decoding.
         annotation_id: its id in the file, where that is one annotation with a whole number.
+        told: of so many frames, from the first on, its list says something; None: of all.
     """
 
     label: str
     entries: NDArray[np.int64] = field(compare=False)
     has_masks: bool
     annotation_id: int | None = None
+    told: int | None = None
 
 
 class Segmentations:
@@ -68,7 +70,7 @@ class Segmentations:
             listed = enumerate(entry["segmentations"][:length]) if position < 0 else [(position, entry["segmentation"])]
             for at, segmentation in listed:
                 if segmentation is not None:  # as JSON, runs take a tenth of what they take as numbers
-                    frames.setdefault(at, []).append(orjson.dumps(segmentation))
+                    frames.setdefault(at, []).append(_dumped(segmentation))
         return frames
 
 
@@ -122,7 +124,15 @@ class JsonVideo:
                 masks[object_id] = mask
             else:
                 empty.append(f"{where}: the mask has no pixel; the object counts as absent there.")
-        return FrameMasks(self.width, self.height, masks, (*problems.values(), *empty), frozenset(problems))
+        untold = frozenset(i for i, found in self.objects.items() if found.told is not None and position >= found.told)
+        return FrameMasks(self.width, self.height, masks, (*problems.values(), *empty), untold.union(problems))
+
+
+def _dumped(segmentation: Any) -> bytes:
+    try:
+        return orjson.dumps(segmentation)
+    except TypeError:  # nested deeper than anything that is a mask
+        return b"null"
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> Mask:

@@ -252,3 +252,23 @@ def test_a_worker_in_another_folder_reads_the_same_masks(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path / "elsewhere")
     np.testing.assert_array_equal(pickle.loads(sent).read(0).masks[1], ring())
     assert len(sent) < 1500, "not the masks are sent, but where they stand"
+
+
+def test_what_is_nested_beyond_all_masks_is_a_problem_and_annotations_that_are_no_list_too(tmp_path: Path) -> None:
+    deep: Any = []
+    for _ in range(300):
+        deep = [deep]
+    content = document({"lake": (1, [(3, [blob(1, 1)])])})
+    content["annotations"][0]["segmentations"] = [deep]
+    found = read(tmp_path, content).videos[0].read(0)
+    assert not found.masks
+    assert "the mask cannot be used" in found.problems[0]
+    content["annotations"] = content["annotations"][0]
+    assert "'annotations' is no list; nothing of it can be read." in read(tmp_path, content).problems
+
+
+def test_of_frames_beyond_the_end_of_its_list_nothing_is_known_of_an_object(tmp_path: Path) -> None:
+    content = document({"lake": (3, [(3, [blob(1, 1), None, blob(2, 2)]), (8, [ring(), ring(), ring()])])})
+    del content["annotations"][0]["segmentations"][1:]
+    video = read(tmp_path, content).videos[0]
+    assert [sorted(video.read(position).unknown_ids) for position in range(3)] == [[], [1], [1]]
