@@ -140,9 +140,10 @@ def _head_of_ours(path: Path) -> Any:
         while line := stream.readline(_LONGEST_LINE):
             if line.startswith(b'"annotations":['):
                 try:
-                    return orjson.loads(b"".join(lines).rstrip().removesuffix(b",") + b"}")
+                    head = orjson.loads(b"".join(lines).rstrip().removesuffix(b",") + b"}")
                 except orjson.JSONDecodeError:
                     return None
+                return head if "categories" in head else None
             lines.append(line)
             if not lines[0].startswith(b'{"info":{') or not line.endswith(b"\n"):
                 return None
