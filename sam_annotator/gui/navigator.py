@@ -107,6 +107,11 @@ class Navigator(QtCore.QObject):
         if row is not None:
             self.open_video(row)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the annotations of the open video are being read, again or for the first time."""
+        return self._opener.is_reading
+
     def reread_video(self) -> None:
         """Show what the files say now, after many of them were changed."""
         self._read_tracks()

@@ -99,9 +99,15 @@ class PropagationPanel(QtCore.QObject):
     def _is_ready(self) -> bool:
         """Whether a run can begin; what the person corrected is accepted, and saved."""
         window, session = self._window, self._window.session
-        if session.tracks is None or not session.can_annotate:
+        if not session.can_annotate:
             return False
-        return window.hand.settle() and window.navigator.leave_frame()
+        if session.tracks is None or window.navigator.is_reading:
+            window.show_hint("The annotations of this video are being read: try again in a moment.")
+            return False
+        if not (window.hand.settle() and window.navigator.leave_frame()):
+            return False
+        window.refresh_panels()  # what was accepted just now stands in the list of objects, too
+        return True
 
     def _start(self) -> None:
         window, session = self._window, self._window.session

@@ -40,6 +40,11 @@ class VideoOpener(QtCore.QObject):
         self._scan_job: Job | None = None
         self._scans = self._countings = self._unpackings = 0  # what comes for an older one is too late
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the annotations of a video are being read, so that what is known of its objects may be old."""
+        return self._scan_job is not None
+
     def unpack(self, video: Video) -> None:
         """Unpack a video file; ends in `unpacked`, `unpacking_cancelled` or `failed`."""
         self.cancel_unpacking()
@@ -64,7 +69,7 @@ class VideoOpener(QtCore.QObject):
         self._scans += 1
         job = self._thread.submit(partial(_scan, video, store), Priority.CLICK)
         job.succeeded.connect(partial(self._on_scanned, self._scans, video))
-        job.failed.connect(self.failed)
+        job.failed.connect(partial(self._on_scan_failed, self._scans))
         self._scan_job = job
 
     def count(self, videos: Sequence[Video], rows: Sequence[int], store: AnnotationStore) -> None:
@@ -86,7 +91,13 @@ class VideoOpener(QtCore.QObject):
 
     def _on_scanned(self, scan: int, video: Video, tracks: VideoTracks) -> None:
         if scan == self._scans:
+            self._scan_job = None
             self.tracks_read.emit(video, tracks)
+
+    def _on_scan_failed(self, scan: int, message: str) -> None:
+        if scan == self._scans:
+            self._scan_job = None
+        self.failed.emit(message)
 
     def _on_counted(self, counting: int, answer: tuple[int, VideoCounts]) -> None:
         if counting == self._countings:

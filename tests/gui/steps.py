@@ -107,7 +107,10 @@ def choose_in_menu(driver: Driver, object_id: int, text: str) -> None:
 
 def settled(driver: Driver) -> None:
     """Wait until a change over many frames is done and read again."""
-    driver.wait(lambda: driver.window.isEnabled() and driver.window.session.tracks is not None, "the change", 30)
+    window = driver.window
+    driver.wait(
+        lambda: window.isEnabled() and window.session.tracks and not window.navigator.is_reading, "the change", 30
+    )
     driver.focus()
 
 

@@ -1,7 +1,8 @@
 """Repairing, taking back after a restart, and the ranges that follow from key frames, in the window."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sam_annotator.core.run_journal import sole_run
 from sam_annotator.engine.propagator import Forecast, KeyFrame
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO
 from sam_annotator.gui.driver import Driver
+from sam_annotator.gui.engine_thread import Priority
 from sam_annotator.gui.preferences import PreferencesDialog
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
 from tests.gui.steps import draw, facts, file_of, saved_mask, settled, shapes
@@ -55,6 +57,10 @@ def choose(driver: Driver, direction: str) -> None:
 def propagate(driver: Driver) -> None:
     driver.press(Qt.Key_Space)
     driver.propagation(60)
+
+
+def _waiting(event: threading.Event) -> Iterator[None]:
+    yield event.wait(30)
 
 
 def take_back(driver: Driver) -> None:
@@ -163,6 +169,23 @@ def test_the_whole_video_is_filled_from_wherever_one_is_and_taken_back_at_once(
     take_back(driver)
     assert answered(driver) == [0, 4, 8]
     assert BALL
+
+
+def test_no_run_begins_from_what_was_known_before_the_annotations_are_read_again(
+    driver: Driver, root: Path, output: Path
+) -> None:
+    may_read = threading.Event()
+    driver.window.files.submit(partial(_waiting, may_read), Priority.CLICK)
+    draw(root, output, [8], thing=BRICK)
+    driver.window.navigator.reread_video()
+    driver.press(Qt.Key_Space)
+    assert not driver.window.propagation.is_running
+    assert "are being read" in driver.window.statusBar().currentMessage()
+    may_read.set()
+    settled(driver)
+    choose(driver, WHOLE_VIDEO)
+    propagate(driver)
+    assert all(len(facts(driver, index)) == 2 for index in range(FRAMES))
 
 
 def test_a_video_at_which_another_program_is_is_left_alone(
