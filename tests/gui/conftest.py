@@ -155,7 +155,7 @@ def make_annotation_window(qapp: QtWidgets.QApplication, tmp_path: Path) -> Iter
         made.append(Made(driver))
         window.resize(*size)
         window.show()
-        driver.wait(window.isVisible, "the window to be shown", 20)
+        driver.wait(window.isVisible, "the window to be shown")
         if root is not None:
             driver.open(root)
         driver.focus()

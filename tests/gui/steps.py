@@ -99,7 +99,7 @@ def choose_in_menu(driver: Driver, object_id: int, text: str) -> None:
     tree = driver.window.objects_panel.tree
     (item,) = (item for item in _items(tree) if item.text(0).split()[0] == str(object_id))
     tree.customContextMenuRequested.emit(tree.visualItemRect(item).center())
-    driver.wait(QtWidgets.QApplication.activePopupWidget, "the menu", 10)
+    driver.wait(QtWidgets.QApplication.activePopupWidget, "the menu")
     menu = QtWidgets.QApplication.activePopupWidget()
     (action,) = (action for action in menu.actions() if action.text() == text)
     QtTest.QTest.mouseClick(menu, Qt.LeftButton, Qt.NoModifier, menu.actionGeometry(action).center())
@@ -108,9 +108,11 @@ def choose_in_menu(driver: Driver, object_id: int, text: str) -> None:
 def settled(driver: Driver) -> None:
     """Wait until a change over many frames is done and read again."""
     window = driver.window
-    driver.wait(
-        lambda: window.isEnabled() and window.session.tracks and not window.navigator.is_reading, "the change", 30
-    )
+
+    def is_settled() -> bool:
+        return window.isEnabled() and window.session.tracks is not None and not window.navigator.is_reading
+
+    driver.wait(is_settled, "the change")
     driver.focus()
 
 
@@ -127,7 +129,7 @@ def _items(tree: QtWidgets.QTreeWidget) -> list[QtWidgets.QTreeWidgetItem]:
 
 def answer(driver: Driver, button: QtWidgets.QMessageBox.StandardButton) -> str:
     """Press a button of the question that is open; returns what it asked."""
-    driver.wait(driver.dialog_text, "a question", 20)
+    driver.wait(driver.dialog_text, "a question")
     text = driver.dialog_text()
     (box,) = (box for box in driver.window.findChildren(QtWidgets.QMessageBox) if box.isVisible())
     QtTest.QTest.mouseClick(box.button(button), Qt.LeftButton)

@@ -25,7 +25,7 @@ class Edited:
 
     def __init__(self, driver: Driver) -> None:
         driver.window.own_actions["categories"].trigger()
-        driver.wait(self._find(driver), "the dialog", 10)
+        driver.wait(self._find(driver), "the dialog")
         self.dialog = self._find(driver)()
         self.driver = driver
 
@@ -212,7 +212,7 @@ def test_letters_find_a_category_among_many(make_annotation_window: Window, tmp_
 
 def editor(edited: Edited) -> QtWidgets.QLineEdit:
     """The line that is being written in the list."""
-    edited.driver.wait(lambda: _editors(edited), "the editor", 10)
+    edited.driver.wait(lambda: _editors(edited), "the editor")
     return _editors(edited)[-1]
 
 

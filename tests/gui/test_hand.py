@@ -186,7 +186,7 @@ def test_an_object_that_is_deleted_is_in_hand_no_more(driver: Driver) -> None:
     take(driver)
     choose_in_menu(driver, 1, "Delete in the whole video")
     settled(driver)
-    driver.wait(lambda: held(driver) is None, "the object to be put down", 10)
+    driver.wait(lambda: held(driver) is None, "the object to be put down")
 
 
 def test_undo_while_an_object_is_in_hand_takes_up_the_mask_that_comes_back(driver: Driver) -> None:
@@ -197,7 +197,7 @@ def test_undo_while_an_object_is_in_hand_takes_up_the_mask_that_comes_back(drive
     take(driver)
     driver.press(Qt.Key_Z, Qt.ControlModifier)
     x, y = ball_centre(0)
-    driver.wait(lambda: driver.window.sam_tool.in_hand.start.mask[y, x], "the old mask", 10)
+    driver.wait(lambda: driver.window.sam_tool.in_hand.start.mask[y, x], "the old mask")
 
 
 def test_another_tool_and_another_frame_put_down_what_is_in_hand(driver: Driver) -> None:

@@ -145,7 +145,7 @@ def test_a_proposal_is_accepted_by_its_keys(driver: Driver, preset: str) -> None
         driver.click(*ball_centre(0))
         driver.proposals()
         driver.press(key)
-        driver.wait(lambda: naming.dialog is not None, "the dialog for names", 10)
+        driver.wait(lambda: naming.dialog is not None, "the dialog for names")
         naming.dialog.reject()
         driver.press(Qt.Key_Escape)
 

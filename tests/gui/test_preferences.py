@@ -109,13 +109,13 @@ def test_what_is_encoded_ahead_and_kept_is_remembered_unless_the_command_line_sa
 ) -> None:
     driver = make_annotation_window(make_videos(frames=8))
     prefetch = driver.window.sam_tool.prefetch
-    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4}, "four frames ahead", 20)
+    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4}, "four frames ahead")
     dialog = open_dialog(driver)
     dialog.frames_ahead.setValue(1)
     dialog.keep_embeddings.setChecked(False)
     QtTest.QTest.keyClick(dialog, Qt.Key_Return)
     driver.go_to(7)
-    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4, 6, 7}, "one frame around", 20)
+    driver.wait(lambda: prefetch.encoded.frames == {0, 1, 2, 3, 4, 6, 7}, "one frame around")
     again = EngineJobs(remembered_encoding(driver.window.settings))
     assert (again.frames_ahead, again.keeps_embeddings) == (1, False)
     asked = EngineJobs({**remembered_encoding(driver.window.settings), "frames_ahead": 9, "keep_embeddings": True})

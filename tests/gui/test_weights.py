@@ -100,24 +100,24 @@ def press(driver: Driver, text: str) -> None:
 
 
 def question(driver: Driver) -> QtWidgets.QMessageBox:
-    driver.wait(driver.dialog_text, "a question", 10)
+    driver.wait(driver.dialog_text, "a question")
     (box,) = (box for box in driver.window.findChildren(QtWidgets.QMessageBox) if box.isVisible())
     return box
 
 
 def confirm(driver: Driver) -> None:
     QtTest.QTest.mouseClick(question(driver).defaultButton(), Qt.LeftButton)
-    driver.wait(lambda: driver.window.weights.is_fetching, "the fetch to begin", 10)
+    driver.wait(lambda: driver.window.weights.is_fetching, "the fetch to begin")
 
 
 def ended(driver: Driver) -> None:
-    driver.wait(lambda: not driver.window.weights.is_fetching, "the fetch to end", 30)
+    driver.wait(lambda: not driver.window.weights.is_fetching, "the fetch to end")
 
 
 def at_work(driver: Driver, name: str) -> None:
     jobs = driver.window.jobs
-    driver.wait(lambda: name in f"{jobs.segmenter_name} {jobs.propagator_name}", f"{name} to be at work", 30)
-    driver.wait(lambda: name in driver.window.statusBar().currentMessage(), "the status line to say so", 10)
+    driver.wait(lambda: name in f"{jobs.segmenter_name} {jobs.propagator_name}", f"{name} to be at work")
+    driver.wait(lambda: name in driver.window.statusBar().currentMessage(), "the status line to say so")
 
 
 def fetch_half(driver: Driver, server: FileServer, folder: Path) -> None:
@@ -126,7 +126,7 @@ def fetch_half(driver: Driver, server: FileServer, folder: Path) -> None:
     press(driver, "Fetch Segment Anything")
     confirm(driver)
     part = folder / f"{VIT_B}.part"
-    driver.wait(lambda: " of 1" in says(driver) and part.stat().st_size > 1_000_000, "half of it", 20)
+    driver.wait(lambda: " of 1" in says(driver) and part.stat().st_size > 1_000_000, "half of it")
     press(driver, "Cancel")
     ended(driver)
     server.holds_after = None
@@ -152,7 +152,7 @@ def test_what_would_be_fetched_is_said_before_and_may_be_refused(
     for fact in (manifest.load_manifest()[0].size, "Apache-2.0", f"{server.url}/sam_vit_b", str(checkout / VIT_B)):
         assert fact in text
     QtTest.QTest.mouseClick(question(driver).button(QtWidgets.QMessageBox.Cancel), Qt.LeftButton)
-    driver.wait(lambda: not driver.dialog_text(), "the question to close", 10)
+    driver.wait(lambda: not driver.dialog_text(), "the question to close")
     assert not server.asked
     assert not driver.window.weights.is_fetching
 
@@ -168,7 +168,7 @@ def test_what_was_fetched_segments_without_a_restart(server: FileServer, checkou
     assert (checkout / VIT_B).read_bytes() == server.content
     assert not list(checkout.glob("*.part"))
     assert buttons(driver)[0] == "Fetch STCN (MIT)…"
-    driver.wait(lambda: driver.window.session.frame.path in driver.window.jobs.encoded, "the frame to be encoded", 20)
+    driver.wait(lambda: driver.window.session.frame.path in driver.window.jobs.encoded, "the frame to be encoded")
     driver.go_to(1)
     driver.click(*ball_centre(1))
     driver.proposals()
@@ -183,7 +183,7 @@ def test_clicks_get_their_mask_before_another_segmenter_takes_over(server: FileS
     driver.proposals()
     press(driver, "Fetch Segment Anything")
     confirm(driver)
-    driver.wait(lambda: "takes over when this mask is accepted or rejected" in says(driver), "the banner", 30)
+    driver.wait(lambda: "takes over when this mask is accepted or rejected" in says(driver), "the banner")
     assert driver.window.jobs.segmenter_name.startswith("embedded")
     assert driver.window.sam_tool.proposals
     accept(driver, "ball")
@@ -251,7 +251,7 @@ def test_the_window_goes_on_and_closes_while_the_server_says_nothing(
     driver = open_window()
     press(driver, "Fetch Segment Anything")
     confirm(driver)
-    driver.wait(lambda: " of 1" in says(driver), "something to come", 20)
+    driver.wait(lambda: " of 1" in says(driver), "something to come")
     driver.go_to(3)
     driver.click(*ball_centre(3))
     driver.proposals()
@@ -382,7 +382,7 @@ def test_with_a_damaged_sam_clicks_are_answered_and_the_banner_offers_it_again(
     server: FileServer, damaged: Path, open_window: Make
 ) -> None:
     driver = open_window()
-    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    driver.wait(lambda: "is not the published" in says(driver), "the banner")
     assert says(driver).startswith(str(damaged))
     assert "The embedded segmenter is at work" in says(driver)
     assert buttons(driver)[0].startswith("Fetch Segment Anything again (")
@@ -403,7 +403,7 @@ def test_a_damaged_sam_is_known_at_the_next_start_and_read_once(
     server: FileServer, damaged: Path, open_window: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = open_window()
-    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    driver.wait(lambda: "is not the published" in says(driver), "the banner")
     driver.window.close()
     monkeypatch.setattr(published, "hash_steps", None)
     monkeypatch.setattr(damage, "_noted", {})
@@ -417,16 +417,16 @@ def test_a_damaged_file_that_was_asked_for_is_said_once_in_the_banner_and_by_cli
     damaged: Path, open_window: Make
 ) -> None:
     driver = open_window(engines={**AUTO, "segmenter": "sam_vit_b"})
-    driver.wait(lambda: "is not the published" in says(driver), "the banner", 20)
+    driver.wait(lambda: "is not the published" in says(driver), "the banner")
     for x in (0, 4):
         driver.window.statusBar().clearMessage()
         driver.click(ball_centre(0)[0] + x, ball_centre(0)[1])
-        driver.wait(lambda: "No segmenter is" in driver.window.statusBar().currentMessage(), "the status line", 10)
+        driver.wait(lambda: "No segmenter is" in driver.window.statusBar().currentMessage(), "the status line")
     assert not driver.dialog_text()
     assert not driver.window.jobs.segmenter_name
     QtTest.QTest.mouseClick(driver.window.banner.close_button, Qt.LeftButton)
     driver.click(*ball_centre(0))
-    driver.wait(lambda: not driver.window.sam_tool._job, "the answer", 10)
+    driver.wait(lambda: not driver.window.sam_tool._job, "the answer")
     assert not says(driver)
     driver.window.weights.show()
     assert says(driver).startswith(str(damaged))
@@ -468,7 +468,7 @@ def test_a_segmenter_that_cannot_be_loaded_for_another_reason_is_said_in_the_ban
     (checkout / VIT_B).write_bytes(server.content)
     driver = open_window(engines={"device": "cuda:99", "segmenter": "sam_vit_b"})
     driver.click(*ball_centre(0))
-    driver.wait(lambda: "cuda:99" in says(driver), "the banner", 10)
+    driver.wait(lambda: "cuda:99" in says(driver), "the banner")
     assert not driver.dialog_text()
 
 
@@ -491,7 +491,7 @@ def test_a_click_made_while_weights_are_loaded_is_answered_by_them(
     press(driver, "Use a file")
     assert "takes over when this mask is accepted or rejected" in says(driver)
     driver.window.hand.reject()
-    driver.wait(began.is_set, "the loading to begin", 10)
+    driver.wait(began.is_set, "the loading to begin")
     assert says(driver) == f"Loading {VIT_B} …"
     driver.click(*ball_centre(0))
     go_on.set()

@@ -391,7 +391,7 @@ def drag_vertex(driver: Driver, start: tuple[float, float], end: tuple[float, fl
     """Move the mouse over a vertex, as a hand does before it presses, and drag it."""
     canvas = driver.window.canvas
     driver.hover(*start)
-    driver.wait(lambda: canvas.hovered_shape is not None, "the vertex to be found", 10)
+    driver.wait(lambda: canvas.hovered_shape is not None, "the vertex to be found")
     driver.drag(*start, *end)
 
 
@@ -483,7 +483,7 @@ def draw_polygon(driver: Driver, corners: Sequence[tuple[float, float]]) -> None
     for x, y in (*corners, corners[0]):
         driver.hover(x, y)
         driver.click(x, y)
-    driver.wait(lambda: driver.window.naming.dialog, "the dialog for names", 10)
+    driver.wait(lambda: driver.window.naming.dialog, "the dialog for names")
 
 
 def test_a_polygon_drawn_by_hand_is_named_and_saved(driver: Driver) -> None:

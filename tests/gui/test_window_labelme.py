@@ -118,7 +118,7 @@ def add_ring(driver: Driver) -> None:
     parts = mask_to_shapes(ring, label="ring", object_id=5, source=SAM, score=0.75)
     session.store.update(session.video, 0, lambda frame: frame.with_object(5, parts), WIDTH, HEIGHT)
     driver.window.navigator.reread_video()
-    driver.wait(lambda: session.tracks.get(5), "the ring to be read", 20)
+    driver.wait(lambda: session.tracks.get(5), "the ring to be read")
 
 
 def test_annotations_of_plain_labelme_open_with_all_kinds_of_shapes(
@@ -204,14 +204,14 @@ def pixels(driver: Driver) -> np.ndarray:
 def test_a_folder_dropped_on_the_window_is_opened(driver: Driver, tmp_path: Path) -> None:
     make_video(tmp_path / "others" / "first", frames=2)
     drop(driver, tmp_path / "others")
-    driver.wait(lambda: driver.window.session.tracks, "the folder to open", 20)
+    driver.wait(lambda: driver.window.session.tracks, "the folder to open")
     assert driver.window.session.video.name == "first"
 
 
 def test_an_image_dropped_on_the_window_opens_its_video_at_that_frame(driver: Driver, tmp_path: Path) -> None:
     make_video(tmp_path / "others" / "first", frames=3)
     drop(driver, tmp_path / "others" / "first" / "00002.jpg")
-    driver.wait(lambda: driver.window.session.tracks, "the video to open", 20)
+    driver.wait(lambda: driver.window.session.tracks, "the video to open")
     assert (driver.window.session.video.name, driver.window.session.index) == ("first", 2)
 
 
@@ -256,7 +256,7 @@ def test_save_as_writes_a_copy_elsewhere_and_the_frame_keeps_its_own_file(
 def test_deleting_the_file_of_a_frame_asks_first(driver: Driver, button: Box.StandardButton, stays: bool) -> None:
     driver.press(Qt.Key_Delete, Qt.ControlModifier)
     assert str(file_of(driver)) in answer(driver, button)
-    driver.wait(lambda: not driver.dialog_text(), "the question to close", 10)
+    driver.wait(lambda: not driver.dialog_text(), "the question to close")
     assert file_of(driver).exists() == stays
     assert len(driver.window.listed_shapes()) == stays
     assert driver.window.status.saved.text() == ("saved: 00000.json" if stays else "not annotated")

@@ -193,7 +193,7 @@ def test_from_here_on_an_object_is_gone_where_others_are_annotated_and_where_not
 ) -> None:
     draw(root, output, (6, 7), thing=BRICK)
     driver.window.navigator.reread_video()
-    driver.wait(lambda: driver.window.session.tracks.annotated == 7, "what was drawn", 10)
+    driver.wait(lambda: driver.window.session.tracks.annotated == 7, "what was drawn")
     driver.go_to(5)
     choose_in_menu(driver, BALL, "Delete from this frame on")
     settled(driver)
@@ -245,7 +245,7 @@ def test_not_in_this_frame_wins_over_what_a_run_wrote_behind_an_open_proposal(
     held.let(1)  # a click comes between two steps
     driver.proposals()
     held.let(6)
-    driver.wait(lambda: ids(driver, 6) == {BALL, BRICK}, "frame 6", 30)
+    driver.wait(lambda: ids(driver, 6) == {BALL, BRICK}, "frame 6")
     assert driver.window.view.object_ids() == set()
     choose_in_menu(driver, BALL, "Not in this frame")
     assert (ids(driver, 6), absent(driver)) == ({BRICK}, {6: [BALL]})
@@ -310,11 +310,11 @@ def test_an_object_that_becomes_another_one_here_is_not_said_to_be_away(driver: 
     driver.press(Qt.Key_E)
     driver.window.select_object(BALL)
     driver.press(Qt.Key_E, Qt.ControlModifier)
-    driver.wait(lambda: driver.window.naming.dialog is not None, "the dialog", 10)
+    driver.wait(lambda: driver.window.naming.dialog is not None, "the dialog")
     box = driver.window.naming.dialog.object
     box.setCurrentIndex(box.findData(BRICK))
     driver.window.naming.dialog.accept()
-    driver.wait(lambda: ids(driver, 3) == {BRICK}, "the change", 10)
+    driver.wait(lambda: ids(driver, 3) == {BRICK}, "the change")
     assert absent(driver) == {}
 
 

@@ -114,7 +114,7 @@ class PromptingHands:
         if self._discs.gate is not None:
             self._discs.gate.release(1000)
             self._discs.gate = None
-        self._driver.wait(lambda: self._tool._job is None, "the engine", 20)
+        self._driver.wait(lambda: self._tool._job is None, "the engine")
         self.check()
         assert bool(self._tool.proposals) == self._tool._says_something(self._window.canvas.prompt)
 
@@ -175,7 +175,7 @@ class PromptingHands:
     def _go(self) -> None:
         if self._random.random() < 0.15:
             self._press(self._random.choice(("PageDown", "PageUp")), Qt.ControlModifier)
-            self._driver.wait(lambda: self._window.session.tracks is not None, "the video", 20)
+            self._driver.wait(lambda: self._window.session.tracks is not None, "the video")
         elif self._random.random() < 0.3:
             self.did.append(f"go to {(index := self._random.randrange(FRAMES))}")
             self._driver.go_to(index)
@@ -262,7 +262,7 @@ def test_while_the_engine_is_stuck_hands_never_wait_and_get_their_answer_afterwa
     driver = make_annotation_window(videos)
     discs.gate = threading.Semaphore(0)
     driver.click(20, 30)
-    driver.wait(lambda: len(discs.asked) == 1, "the engine to be at work", 20)
+    driver.wait(lambda: len(discs.asked) == 1, "the engine to be at work")
     for key in ("D", "A", "Z", "1", "Tab", "Escape", "End", "Home", "Return"):
         driver.press(getattr(Qt, f"Key_{key}"))
         driver.click(40, 50)

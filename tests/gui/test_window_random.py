@@ -53,7 +53,7 @@ class RandomHands:
         else:
             self.did.append("cancel")
             QtTest.QTest.keyClick(self._window.naming.dialog, Qt.Key_Escape)
-            self._driver.wait(lambda: self._window.naming.dialog is None, "the dialog to close", 10)
+            self._driver.wait(lambda: self._window.naming.dialog is None, "the dialog to close")
 
     def _close_message(self) -> None:
         text = self._driver.dialog_text()

@@ -52,7 +52,7 @@ def test_the_way_back_is_told_and_can_be_stopped_and_nothing_is_written_by_then(
     propagator.steps_back.release(2)
     driver.press(Qt.Key_Space)
     line = driver.window.status.engine
-    driver.wait(lambda: "reaching back from frame 6: 3/5" in line.text(), "the third frame on the way back", 30)
+    driver.wait(lambda: "reaching back from frame 6: 3/5" in line.text(), "the third frame on the way back")
     driver.window.propagation.cancel()
     propagator.steps_back.release(1)
     driver.propagation(60)

@@ -75,7 +75,7 @@ def correct(driver: Driver, index: int) -> None:
     driver.click(*ball_centre(index))
     driver.proposals()
     driver.press(Qt.Key_Return)
-    driver.wait(lambda: facts(driver, index) == {(1, "ball", "sam")}, "the correction", 10)
+    driver.wait(lambda: facts(driver, index) == {(1, "ball", "sam")}, "the correction")
 
 
 def all_shapes(driver: Driver) -> dict[int, list[dict[str, object]]]:
@@ -88,7 +88,7 @@ def test_a_corrected_mask_is_carried_on_both_ways_with_one_key(driver: Driver) -
     driver.go_to(5)
     assert not repair.isEnabled()
     correct(driver, 5)
-    driver.wait(repair.isEnabled, "something to repair", 10)
+    driver.wait(repair.isEnabled, "something to repair")
     corrected = saved_mask(driver, 1, 5)
     assert facts(driver, 5) == {(1, "ball", "sam")}
     driver.press(Qt.Key_Space, Qt.ShiftModifier)
@@ -219,7 +219,7 @@ def test_the_forecast_of_memory_and_what_was_given_up_are_in_the_status_line(
     said: list[str] = []
     driver.window.statusBar().messageChanged.connect(said.append)
     driver.press(Qt.Key_Space)
-    driver.wait(lambda: any(text.startswith("Memory for 1 object at 160 x 120") for text in said), "the forecast", 20)
+    driver.wait(lambda: any(text.startswith("Memory for 1 object at 160 x 120") for text in said), "the forecast")
     propagator.let_all()
     driver.propagation(60)
     assert "Frames are seen at 360 pixels from frame 3 on." in said
@@ -245,7 +245,7 @@ def test_a_click_is_answered_before_the_first_frame_of_a_run(
     reached, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr("sam_annotator.engine.engines.make_propagator", lambda *_options: Learning())
     driver.press(Qt.Key_Space)
-    driver.wait(reached.is_set, "the second key frame", 30)
+    driver.wait(reached.is_set, "the second key frame")
     driver.click(100, 100)
     asked = len(discs.asked)
     driver.window.propagation.cancel()
