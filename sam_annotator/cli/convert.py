@@ -3,15 +3,16 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable
-from itertools import groupby
-from operator import attrgetter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sam_annotator.cli.bars import follow_stages
+from sam_annotator.cli.reporting import add_report_argument, run_reported
+
 if TYPE_CHECKING:
-    from sam_annotator.core.datasets.convert_report import ConvertProgress, ConvertReport
-    from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree
+    from sam_annotator.core.datasets.convert_report import ConvertReport
+    from sam_annotator.core.datasets.youtube_vis import ConvertOptions
 
 DESCRIPTION = (
     "Make a YouTube-VIS dataset, in the layout of LV-VIS by default, from the annotations of a folder of videos."
@@ -171,7 +172,7 @@ def _add_shapes(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
-    group.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+    add_report_argument(group)
     group.add_argument("--strict", action="store_true", help="write nothing if anything was left out or repaired")
     group.add_argument("--dry-run", action="store_true", help="read and check everything, write nothing")
     group.add_argument("--no-verify", action="store_true", help="do not read the dataset back to check each mask")
@@ -196,62 +197,51 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.datasets.convert_report import write_report
-    from sam_annotator.core.errors import InputError
-
     if options.report is not None:
         _check_report(options)
-    try:
-        report = _convert(options)
-    except InputError as error:
-        if options.report is not None:
-            write_report(options.report, error)
-        raise
-    if options.report is not None:
-        write_report(options.report, report)
-    print(report)
-    return 0 if report.is_clean else 1
+    return run_reported(partial(_convert, options), options.report)
 
 
 def _check_report(options: argparse.Namespace) -> None:
-    """Raises InputError for a report that could not be written once the dataset is."""
-    from sam_annotator.core.datasets.convert_report import check_report
+    """Raises InputError for a report that would take the place of the dataset."""
     from sam_annotator.core.datasets.youtube_vis import annotations_path
     from sam_annotator.core.errors import InputError
 
-    check_report(options.report)
     if options.report.resolve() == annotations_path(options.output, options.split, options.layout).resolve():
         raise InputError(f"{options.report} is where the dataset's JSON goes; name another file (--report FILE).")
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
+    from sam_annotator.core.datasets.mask_sources import open_tree
     from sam_annotator.core.datasets.youtube_vis import check_apart, convert, merge_trees, own_cache
     from sam_annotator.core.datasets.youtube_vis.caches import KEPT_DAYS
 
     pairs = _pairs(options.annotations, options.videos)
-    for _annotations, videos_root in pairs:
-        check_apart(options.output, videos_root)
-    merged = merge_trees([_tree(*pair, is_said=bool(options.videos)) for pair in pairs])
+    for annotations, videos_root in pairs:
+        check_apart(options.output, videos_root or annotations)
+    merged = merge_trees([open_tree(*pair) for pair in pairs])
     cache = own_cache(options.output, options.annotations) if options.cache is None else options.cache
     was_there = cache.exists()
     chosen = _options(options, cache)
     try:
-        report = _show_progress(convert(merged.videos, merged.store, options.output, chosen, merged.findings))
+        last = follow_stages(convert(merged.videos, merged.store, options.output, chosen, merged.findings), _STAGES)
     except KeyboardInterrupt:
         until = f" for {KEPT_DAYS} days" if options.cache is None else ""
         print(f"The masks drawn so far are kept in {cache}{until}; the same command goes on there.", file=sys.stderr)
         raise
     if options.cache is None and not (options.dry_run and was_there):  # what an interrupted run left stays
         shutil.rmtree(cache, ignore_errors=True)
+    report = None if last is None else last.report
+    assert report is not None, "a conversion ends with its report"
     return report
 
 
-def _pairs(annotations: "list[Path]", videos: "list[Path]") -> "list[tuple[Path, Path]]":
-    """Each folder of annotations with its folder of videos."""
+def _pairs(annotations: list[Path], videos: list[Path]) -> "list[tuple[Path, Path | None]]":
+    """Each folder of annotations with its folder of videos; None: the same folder."""
     from sam_annotator.core.errors import InputError
 
     if not videos:
-        return list(zip(annotations, annotations, strict=True))
+        return [(folder, None) for folder in annotations]
     if len(videos) == 1:
         return [(folder, videos[0]) for folder in annotations]
     if len(videos) != len(annotations):
@@ -291,37 +281,3 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
         cache=cache,
         plan=plan,
     )
-
-
-def _tree(annotations: Path, root: Path, *, is_said: bool) -> "Tree":
-    from sam_annotator.core.datasets.mask_sources import open_store
-    from sam_annotator.core.datasets.youtube_vis import Tree
-    from sam_annotator.core.errors import InputError
-    from sam_annotator.core.videos import find_videos
-
-    if not annotations.exists():
-        raise InputError(f"{annotations} does not exist; name the folder that holds the annotations.")
-    try:
-        return Tree(root, find_videos(root), open_store(annotations, root))
-    except InputError as error:
-        if is_said:
-            raise
-        raise InputError(f"{error} If the annotations are kept apart from the frames, add --videos DIR.") from error
-
-
-def _show_progress(steps: "Iterable[ConvertProgress]") -> "ConvertReport":
-    """Go through a conversion, one bar per stage on stderr (none if that is not a terminal); the report at its end."""
-    from tqdm import tqdm
-
-    for stage, group in groupby(steps, key=attrgetter("stage")):
-        what, unit = _STAGES.get(stage, ("", ""))
-        with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None if what else True) as bar:
-            for step in group:
-                bar.total = step.total
-                if step.masks and not bar.disable:
-                    rate = step.masks / max(bar.format_dict["elapsed"], 1e-3)
-                    bar.set_postfix_str(f"{rate:.0f} masks/s", refresh=False)
-                bar.update(step.done - bar.n)
-                if step.report is not None:
-                    return step.report
-    raise AssertionError("a conversion ends with its report")

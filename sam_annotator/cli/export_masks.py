@@ -1,11 +1,12 @@
 """`sam-annotator export-masks`: annotations become indexed PNG masks, or COCO per frame."""
 
 import argparse
-import sys
-from itertools import groupby
-from operator import attrgetter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sam_annotator.cli.bars import follow_stages, read_with_bar
+from sam_annotator.cli.reporting import add_report_argument, run_reported
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.mask_export import ExportReport, MaskOptions
@@ -34,7 +35,11 @@ examples:
   sam-annotator export-masks train_instances.json --output /data/davis
 """
 
-_STAGES = {"videos": "looking for annotations", "masks": "reading", "write": "masks"}
+_STAGES = {
+    "videos": ("looking for annotations", " videos"),
+    "masks": ("reading", " frames"),
+    "write": ("masks", " frames"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over masks that are there")
     parser.add_argument("--dry-run", action="store_true", help="go through everything, write nothing")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+    add_report_argument(parser)
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="processes that draw masks; -1: one per core (default: 1)"
     )
@@ -81,27 +86,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.datasets.convert_report import check_report, write_report
-    from sam_annotator.core.errors import InputError
-
-    if options.report is not None:
-        check_report(options.report)
-    try:
-        report = _export(options)
-    except InputError as error:
-        if options.report is not None:
-            write_report(options.report, error)
-        raise
-    if options.report is not None:
-        write_report(options.report, report)
-    print(report)
-    return 0 if report.is_clean else 1
+    return run_reported(partial(_export, options), options.report)
 
 
 def _export(options: argparse.Namespace) -> "ExportReport":
-    from tqdm import tqdm
-
-    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.mask_export import ExportReport
     from sam_annotator.core.datasets.mask_sources import check_sizes, open_tree, reading_dataset
     from sam_annotator.core.datasets.tree_export import export_masks
@@ -115,15 +103,8 @@ def _export(options: argparse.Namespace) -> "ExportReport":
             check_sizes(source, find_videos(options.videos))
     else:
         source = open_tree(path, options.videos)
-    report = ExportReport(options.output, is_dry_run=options.dry_run)
-    steps = export_masks(source, options.output, _options(options))
-    for stage, group in groupby(steps, key=attrgetter("stage")):
-        with tqdm(desc=_STAGES[stage], file=sys.stderr, disable=None) as bar:
-            for step in group:
-                report = step.report
-                bar.total = step.total
-                bar.update(step.done - bar.n)
-    return report
+    last = follow_stages(export_masks(source, options.output, _options(options)), _STAGES)
+    return ExportReport(options.output, is_dry_run=options.dry_run) if last is None else last.report
 
 
 def _options(options: argparse.Namespace) -> "MaskOptions":

@@ -1,9 +1,12 @@
 """`sam-annotator import`: a published dataset becomes annotations."""
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sam_annotator.cli.bars import follow, read_with_bar
+from sam_annotator.cli.reporting import add_report_argument, run_reported
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.importing import ImportReport
@@ -62,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over other annotations")
     parser.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+    add_report_argument(parser)
     parser.add_argument(
         "--jobs",
         type=int,
@@ -76,27 +79,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sam_annotator.core.datasets.convert_report import check_report, write_report
-    from sam_annotator.core.errors import InputError
-
-    if options.report is not None:
-        check_report(options.report)
-    try:
-        report = _import(options)
-    except InputError as error:
-        if options.report is not None:
-            write_report(options.report, error)
-        raise
-    if options.report is not None:
-        write_report(options.report, report)
-    print(report)
-    return 0 if report.is_clean else 1
+    return run_reported(partial(_import, options), options.report)
 
 
 def _import(options: argparse.Namespace) -> "ImportReport":
-    from tqdm import tqdm
-
-    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.importing import ImportOptions, ImportReport, import_masks
     from sam_annotator.core.datasets.mask_sources import open_store, reading_dataset
     from sam_annotator.core.videos import find_videos
@@ -105,10 +91,5 @@ def _import(options: argparse.Namespace) -> "ImportReport":
     store = open_store(options.output, options.videos)
     source = read_with_bar(reading_dataset(options.dataset, options.format, options.names))
     chosen = ImportOptions(options.shape, options.force, options.dry_run, options.jobs, options.scheduler)
-    report = ImportReport(dry_run=options.dry_run)
-    with tqdm(desc="importing", unit=" frames", file=sys.stderr, disable=None) as bar:
-        for step in import_masks(source, videos, store, chosen):
-            report = step.report
-            bar.total = step.total
-            bar.update(step.done - bar.n)
-    return report
+    last = follow(import_masks(source, videos, store, chosen), "importing", " frames")
+    return ImportReport(dry_run=options.dry_run) if last is None else last.report

@@ -2,8 +2,9 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
+
+from sam_annotator.cli.bars import follow, read_with_bar
 
 DESCRIPTION = "Draw the masks of annotations, or of a dataset, over their frames: a video, or a sheet of frames."
 
@@ -62,9 +63,6 @@ def _at_least(least: float, kind: type[int] | type[float]):  # type: ignore[no-u
 
 
 def run(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.mask_sources import reading_masks
     from sam_annotator.core.datasets.preview import FILM_SUFFIXES, PreviewOptions, check_preview, preview
     from sam_annotator.core.errors import InputError
@@ -80,12 +78,8 @@ def run(options: argparse.Namespace) -> int:
     is_film = options.output.suffix.lower() in FILM_SUFFIXES
     width = options.width or (960 if is_film else 320)
     chosen = PreviewOptions(tuple(options.video or ()), width, options.fps, options.tiles, options.columns)
-    report = None
-    with tqdm(desc="drawing", unit=" frames", file=sys.stderr, disable=None) as bar:
-        for step in preview(source, videos, options.output, chosen):
-            report = step.report
-            bar.total = step.total
-            bar.update(step.done - bar.n)
+    last = follow(preview(source, videos, options.output, chosen), "drawing", " frames")
+    report = None if last is None else last.report
     problems = [] if report is None else report.problems
     if report is not None:
         print(f"Wrote {options.output}: {report}.")

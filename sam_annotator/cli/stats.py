@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sam_annotator.cli.bars import read_with_bar
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -94,7 +96,6 @@ Measured = tuple[list[str], "list[VideoFacts]"]
 
 
 def _measure_dataset(options: argparse.Namespace) -> Measured:
-    from sam_annotator.cli.reading_bar import read_with_bar
     from sam_annotator.core.datasets.mask_sources import reading_dataset
     from sam_annotator.core.datasets.masked_video import VideoFinder
     from sam_annotator.core.datasets.statistics import measure

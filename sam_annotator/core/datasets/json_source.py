@@ -16,9 +16,10 @@ from natsort import natsorted
 
 from sam_annotator.core.categories import normal_label
 from sam_annotator.core.datasets.json_video import JsonObject, JsonVideo, Segmentations
-from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, finished, split_frame_name
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, split_frame_name
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
+from sam_annotator.core.steps import finished
 
 TRACK_KEYS: Final = ("object_id", "track_id", "instance_id")
 """Where an annotation may say which object it is: our own key first, then those of COCO-like video datasets."""

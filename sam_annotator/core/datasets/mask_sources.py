@@ -8,10 +8,11 @@ from typing import Final, Literal
 from sam_annotator.core.datasets.annotated_video import read_annotated
 from sam_annotator.core.datasets.davis_masks import read_davis
 from sam_annotator.core.datasets.json_source import reading_dataset_json
-from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, VideoFinder, finished
+from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, VideoFinder
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.images import image_size
+from sam_annotator.core.steps import finished
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video, find_videos
 
@@ -104,7 +105,7 @@ def open_tree(path: Path, videos_root: Path | None) -> Tree:
         InputError: there is no such folder, or no videos.
     """
     if not path.exists():
-        raise InputError(f"{path} does not exist; name the folder that holds the annotations, or a dataset's JSON.")
+        raise InputError(f"{path} does not exist; name the folder that holds the annotations.")
     root = path if videos_root is None else videos_root
     try:
         return Tree(root, find_videos(root), open_store(path, root))

@@ -4,18 +4,16 @@ What imports, counts, draws or exports masks takes these, and so works for all o
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.raster import Mask
 from sam_annotator.core.videos import Video
 
 _PROBLEMS_SHOWN: Final = 20
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,6 @@ class ReadProgress:
 
     done: int
     total: int
-
-
-def finished(steps: Generator[Any, None, _Result]) -> _Result:
-    """The result of a generator, whatever it yields on its way."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: _Result = end.value
-            return result
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ What a conversion refuses is refused here, what it leaves out or repairs is told
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import orjson
 
 from sam_annotator.core.categories import Category, read_categories
 from sam_annotator.core.datasets.coco_export import check_coco_output, export_coco
-from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.convert_report import ConvertProgress, Finding
 from sam_annotator.core.datasets.davis_export import check_davis_output, export_davis
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport, MaskOptions
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideos
@@ -29,6 +29,7 @@ from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import decode_rle
+from sam_annotator.core.steps import translated
 from sam_annotator.core.videos import Video
 
 _ELSEWHERE: Final = frozenset({"frame-not-annotated", "one-frame", "many-of-a-category"})
@@ -91,13 +92,13 @@ def _read(
     check_options(chosen)
     vocabulary = Vocabulary.read(output, chosen)
     names = dataset_names(tree.videos)
-    report = ExportReport(output)
-    survey = yield from _steps(look(tree.videos, tree.store, names, chosen), report)
+    as_export = partial(_as_export, ExportReport(output))
+    survey = yield from translated(look(tree.videos, tree.store, names, chosen), as_export)
     strays = [path for path in find_strays(tree.videos, tree.store, output) if path != output]
     if not survey.chosen and not survey.findings:
         raise InputError(describe_nothing(tree.store, strays))
     videos = {video.name: video for video, _name in survey.chosen}
-    laid = yield from _steps(read_videos(list(videos.values()), tree.store, folder, chosen), report)
+    laid = yield from translated(read_videos(list(videos.values()), tree.store, folder, chosen), as_export)
     settled = settle(laid, names, vocabulary, chosen)
     findings = [one for one in all_findings(survey, laid, settled, strays) if one.reason not in _ELSEWHERE]
     refuse(findings, chosen)
@@ -112,6 +113,11 @@ def _read(
     return MaskedVideos(masked), settled.categories, findings
 
 
+def _as_export(report: ExportReport, step: ConvertProgress) -> ExportProgress:
+    assert step.stage in ("videos", "masks")
+    return ExportProgress(step.video, step.done, step.total, report, step.stage)
+
+
 def _as_conversion(options: MaskOptions) -> ConvertOptions:
     return ConvertOptions(
         categories=options.categories,
@@ -124,16 +130,6 @@ def _as_conversion(options: MaskOptions) -> ConvertOptions:
         scheduler=options.scheduler,
         cache=options.cache,
     )
-
-
-def _steps(steps: Generator[Any, None, Any], report: ExportReport) -> Generator[ExportProgress, None, Any]:
-    """The steps of a conversion as those of an export; its result."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        yield ExportProgress(step.video, step.done, step.total, report, step.stage)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,10 @@ from sam_annotator.core.datasets.convert_report import Report
 from sam_annotator.core.datasets.importing import ImportOptions, import_masks
 from sam_annotator.core.datasets.mask_export import MaskOptions
 from sam_annotator.core.datasets.mask_sources import SourceKind, open_tree, reading_dataset
-from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress
+from sam_annotator.core.datasets.masked_video import ReadProgress
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, check_apart, convert, merge_trees
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.steps import translated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -139,7 +141,7 @@ def import_dataset(
     yield Step(f"reading {dataset.name}")
     report = None
     try:
-        source = yield from _read(reading_dataset(dataset, kind, names), dataset.name)
+        source = yield from translated(reading_dataset(dataset, kind, names), partial(_in_megabytes, dataset.name))
         with closing(import_masks(source, videos, store, options)) as steps:  # type: ignore[type-var]
             for step in steps:
                 report = step.report
@@ -151,12 +153,6 @@ def import_dataset(
     return Outcome(str(report), True, report.is_clean, report)
 
 
-def _read(reading: Generator[ReadProgress, None, MaskedVideos], name: str) -> Generator[Step, None, MaskedVideos]:
-    """A dataset's file as it is read, in MB: the numbers of a bar have their limits."""
-    while True:
-        try:
-            at = next(reading)
-        except StopIteration as end:
-            source: MaskedVideos = end.value
-            return source
-        yield Step(f"reading {name} (MB)", at.done // 2**20, max(at.total // 2**20, 1))
+def _in_megabytes(name: str, at: ReadProgress) -> Step:
+    """How far a dataset's file is read; the numbers of a bar have their limits."""
+    return Step(f"reading {name} (MB)", at.done // 2**20, max(at.total // 2**20, 1))

@@ -13,6 +13,7 @@ from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.parallel import in_order
+from sam_annotator.core.steps import finished, translated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -67,24 +68,14 @@ def _check_seen(laid: Laid, options: ConvertOptions) -> None:
 
 
 def _steps(task: _Task, done: int, total: int, masks: int) -> Generator[ConvertProgress, None, Laid]:
-    reading = _reading(task)
-    while True:
-        try:
-            frames, drawn = next(reading)
-        except StopIteration as end:
-            result: Laid = end.value
-            return result
-        yield ConvertProgress("masks", task.video.name, done + frames, total, masks=masks + drawn)
+    name = task.video.name
+    return translated(
+        _reading(task), lambda at: ConvertProgress("masks", name, done + at[0], total, masks=masks + at[1])
+    )
 
 
 def _read(task: _Task) -> Laid:
-    reading = _reading(task)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as end:
-            result: Laid = end.value
-            return result
+    return finished(_reading(task))
 
 
 def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:

@@ -1,0 +1,39 @@
+"""How commands that make or take datasets end: what is printed, what is written of it, which exit status follows."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sam_annotator.core.datasets.convert_report import Report
+
+
+def add_report_argument(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
+
+
+def run_reported(work: "Callable[[], Report]", file: Path | None) -> int:
+    """Do the work, print its report, and write all of it to `file`, also where the work is refused.
+
+    Returns:
+        The exit status: 0, or 1 if something was left out or changed.
+
+    Raises:
+        InputError: the work is refused; or `file` could not be written, which is told before the work.
+    """
+    from sam_annotator.core.datasets.convert_report import check_report, write_report
+    from sam_annotator.core.errors import InputError
+
+    if file is not None:
+        check_report(file)
+    try:
+        report = work()
+    except InputError as error:
+        if file is not None:
+            write_report(file, error)
+        raise
+    if file is not None:
+        write_report(file, report)
+    print(report)
+    return 0 if report.is_clean else 1
