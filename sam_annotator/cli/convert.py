@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages
-from sam_annotator.cli.reporting import add_report_argument, run_reported
+from sam_annotator.cli.dataset_options import add_null_group_argument, add_report_argument, chosen_categories
+from sam_annotator.cli.reporting import run_reported
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.convert_report import ConvertReport
@@ -51,8 +52,6 @@ examples:
   sam-annotator convert /data/ann --videos /data/videos --output DIR --categories FILE --dry-run --report all.json
   sam-annotator convert ann1 ann2 --videos site1 --videos site2 --output DIR --categories FILE   two trees, one dataset
 """
-
-_PRESENT = "present"
 
 _STAGES = {
     "videos": ("looking for annotations", " videos"),
@@ -156,12 +155,7 @@ def _add_shapes(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="polygons within polygons of one object: holes (default), filled, or XOR as segment-anything-annotator",
     )
-    group.add_argument(
-        "--null-group",
-        choices=("error", "skip", "per-label"),
-        default="error",
-        help="shapes without an object id: an error (default), left out, or one object per label and video",
-    )
+    add_null_group_argument(group)
     group.add_argument(
         "--rle",
         choices=("compressed", "uncompressed"),
@@ -264,8 +258,7 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
         plan = parse_ratios(options.split_ratio, options.seed)
     return ConvertOptions(
         split=options.split,
-        categories=None if options.categories in (None, _PRESENT) else Path(options.categories),
-        present=options.categories == _PRESENT,
+        **chosen_categories(options.categories),
         images=options.images,
         force=options.force,
         layout=options.layout,

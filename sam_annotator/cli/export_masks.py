@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages, read_with_bar
-from sam_annotator.cli.reporting import add_report_argument, run_reported
+from sam_annotator.cli.dataset_options import add_null_group_argument, add_report_argument, chosen_categories
+from sam_annotator.cli.reporting import run_reported
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.mask_export import ExportReport, MaskOptions
@@ -33,6 +34,7 @@ examples:
   sam-annotator export-masks /data/ann --videos /data/videos --output /data/davis
   sam-annotator export-masks /data/ann --videos /data/videos --output coco.json --categories lvvis.json
   sam-annotator export-masks train_instances.json --output /data/davis
+  sam-annotator export-masks train_instances.json --output coco.json         categories, ids and partitions as they are
 """
 
 _STAGES = {
@@ -60,17 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="OUTPUT", required=True, help="a folder for PNGs, or FILE.json for COCO"
     )
     parser.add_argument(
-        "--categories", type=Path, metavar="FILE", help="COCO: fix names and ids, as `convert` does (default: labels)"
+        "--categories",
+        metavar="FILE",
+        help="COCO: fix names and ids, as `convert` takes it; `present`: the labels that occur, sorted (default: as a "
+        "dataset's JSON has them; needed for annotations)",
     )
     parser.add_argument(
         "--drop-unknown", action="store_true", help="COCO: leave out objects whose label --categories does not name"
     )
-    parser.add_argument(
-        "--null-group",
-        choices=("error", "skip", "per-label"),
-        default="error",
-        help="shapes without an object id: an error (default), left out, or one object per label and video",
-    )
+    add_null_group_argument(parser)
     parser.add_argument("--force", action="store_true", help="write over masks that are there")
     parser.add_argument("--dry-run", action="store_true", help="go through everything, write nothing")
     add_report_argument(parser)
@@ -112,7 +112,7 @@ def _options(options: argparse.Namespace) -> "MaskOptions":
     from sam_annotator.core.datasets.records import DrawOptions
 
     return MaskOptions(
-        categories=options.categories,
+        **chosen_categories(options.categories),
         drop_unknown=options.drop_unknown,
         draw=DrawOptions(null_group=options.null_group),
         force=options.force,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow, read_with_bar
-from sam_annotator.cli.reporting import add_report_argument, run_reported
+from sam_annotator.cli.dataset_options import add_report_argument
+from sam_annotator.cli.reporting import run_reported
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.importing import ImportReport

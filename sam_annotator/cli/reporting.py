@@ -1,16 +1,11 @@
 """How commands that make or take datasets end: what is printed, what is written of it, which exit status follows."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.convert_report import Report
-
-
-def add_report_argument(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write all that came up: FILE.json, or as text")
 
 
 def run_reported(work: "Callable[[], Report]", file: Path | None) -> int:

@@ -20,7 +20,9 @@ class MaskOptions:
     """How to export masks; what is about drawing counts for trees of annotations, whose masks are drawn.
 
     Attributes:
-        categories: COCO: a file that fixes names and ids; None: `listed`, or else the labels that occur.
+        categories: COCO: a file that fixes names and ids; None: `listed`, or else those of the dataset's own JSON;
+            where there is neither, it is an error.
+        present: COCO: the labels that occur, sorted, ids from 1; `categories` is None then.
         listed: COCO, of trees of annotations: names that are kept elsewhere than in a file, ids from 1 in their order.
         drop_unknown: leave out objects whose label the file does not name; else they are an error.
         draw: how shapes become masks, and what becomes of shapes without an object id.
@@ -32,6 +34,7 @@ class MaskOptions:
     """
 
     categories: Path | None = None
+    present: bool = False
     listed: CategoryNames | None = None
     drop_unknown: bool = False
     draw: DrawOptions = field(default_factory=DrawOptions)

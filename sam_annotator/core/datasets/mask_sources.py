@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -48,7 +49,7 @@ def reading_dataset(
         return read_davis(path, names)
     if names is not None:
         raise InputError(f"{path} names its objects itself; --names is for PNG masks.")
-    return (yield from reading_dataset_json(path))
+    return replace((yield from reading_dataset_json(path)), file=path)
 
 
 def reading_masks(

@@ -6,7 +6,7 @@ What imports, counts, draws or exports masks takes these, and so works for all o
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from sam_annotator.core.errors import InputError
@@ -72,10 +72,15 @@ class MaskedVideo(Protocol):
 
 @dataclass(frozen=True)
 class MaskedVideos:
-    """All videos of a source, and what of it could not be used."""
+    """All videos of a source, and what of it could not be used.
+
+    Attributes:
+        file: the dataset's JSON, which has the names and ids of its categories; None: it is not of one.
+    """
 
     videos: tuple[MaskedVideo, ...]
     problems: tuple[str, ...] = ()
+    file: Path | None = None
 
     def check(self) -> None:
         """Make sure that there is a video.

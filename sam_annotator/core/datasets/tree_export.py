@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from sam_annotator.core.categories import Category, read_categories
+from sam_annotator.core.categories import Category, categories_from_labels, read_categories
 from sam_annotator.core.datasets.coco_export import check_coco_output, export_coco
 from sam_annotator.core.datasets.convert_report import ConvertProgress, Finding
 from sam_annotator.core.datasets.davis_export import check_davis_output, export_davis
@@ -47,20 +47,45 @@ def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions
         SaveError: the disk does not take it.
     """
     is_coco = output.suffix.lower() == ".json"
-    if options.categories is not None and not is_coco:
+    if (options.categories is not None or options.present) and not is_coco:
         raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")
     if options.drop_unknown and options.categories is None and options.listed is None:
         raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
     (check_coco_output if is_coco else check_davis_output)(output, force=options.force)
     if isinstance(source, MaskedVideos):
-        fixed = None if options.categories is None else read_categories(options.categories)
+        fixed = _categories_of(source, options) if is_coco else None
         yield from _write(source, output, options, fixed, ())
         return
     if not is_coco:
         check_apart(output, source.root)
     with spool.spool_folder(options.cache) as folder:
-        masks, categories, findings = yield from _read(source, output, options, folder)
+        masks, categories, findings = yield from _read(source, output, options, folder, is_coco=is_coco)
         yield from _write(masks, output, options, categories, findings)
+
+
+def _categories_of(source: MaskedVideos, options: MaskOptions) -> Sequence[Category] | None:
+    """Those of a file, of the dataset itself if none is named; None: the labels that occur.
+
+    Raises:
+        ConversionError: nothing fixes them.
+        InputError: they cannot be read, or kept.
+    """
+    chosen = _as_conversion(options, is_coco=True)
+    check_options(chosen)
+    if options.categories is not None:
+        return read_categories(options.categories)
+    if source.file is None and not options.present:
+        occurring = categories_from_labels(label for video in source.videos for label in video.labels.values())
+        refuse(list(Vocabulary({}, None, None).findings(occurring)), chosen)
+    if source.file is None or options.present:
+        return None
+    try:
+        return read_categories(source.file)
+    except InputError as error:
+        raise InputError(
+            f"{error} So its ids cannot be kept: give --categories FILE, or --categories present, which numbers the "
+            "labels that occur anew."
+        ) from error
 
 
 def _write(
@@ -85,10 +110,10 @@ def _write(
 
 
 def _read(
-    tree: Tree, output: Path, options: MaskOptions, folder: Path
+    tree: Tree, output: Path, options: MaskOptions, folder: Path, *, is_coco: bool
 ) -> Generator[ExportProgress, None, tuple[MaskedVideos, Sequence[Category], list[Finding]]]:
     """Read the whole tree; its masks lie in `folder` then."""
-    chosen = _as_conversion(options)
+    chosen = _as_conversion(options, is_coco=is_coco)
     check_options(chosen)
     vocabulary = Vocabulary.read(output, chosen)
     names = dataset_names(tree.videos)
@@ -98,7 +123,8 @@ def _read(
     if not survey.chosen and not survey.findings:
         raise InputError(describe_nothing(tree.store, strays))
     videos = {video.name: video for video, _name in survey.chosen}
-    laid = yield from translated(read_videos(list(videos.values()), tree.store, folder, chosen), as_export)
+    read_all = read_videos(list(videos.values()), tree.store, folder, chosen, draws=vocabulary.is_given)
+    laid = yield from translated(read_all, as_export)
     settled = settle(laid, names, vocabulary, chosen)
     findings = [one for one in all_findings(survey, laid, settled, strays) if one.reason not in _ELSEWHERE]
     refuse(findings, chosen)
@@ -118,10 +144,11 @@ def _as_export(report: ExportReport, step: ConvertProgress) -> ExportProgress:
     return ExportProgress(step.video, step.done, step.total, report, step.stage)
 
 
-def _as_conversion(options: MaskOptions) -> ConvertOptions:
+def _as_conversion(options: MaskOptions, *, is_coco: bool) -> ConvertOptions:
+    """How to read the tree; any label will do for PNGs."""
     return ConvertOptions(
         categories=options.categories,
-        present=options.categories is None and options.listed is None,
+        present=options.present or not is_coco,
         listed=options.listed,
         drop_unknown=options.drop_unknown,
         draw=options.draw,

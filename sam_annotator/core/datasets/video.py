@@ -61,12 +61,20 @@ class VideoReader:
 
     Args:
         contents: bytes of annotation files that were read already, by frame; taken out as they are used.
+        draws: False: no masks; what has to be mended in files, labels and ids is found without them, much sooner.
     """
 
     def __init__(
-        self, video: Video, store: AnnotationStore, draw: DrawOptions, contents: dict[int, bytes] | None = None
+        self,
+        video: Video,
+        store: AnnotationStore,
+        draw: DrawOptions,
+        contents: dict[int, bytes] | None = None,
+        *,
+        draws: bool = True,
     ) -> None:
         self._contents = {} if contents is None else contents
+        self._draws = draws
         self.masks = 0
         self._video = video
         self._store = store
@@ -167,7 +175,7 @@ class VideoReader:
             self._note("error", "annotation-unusable", str(error), self._store.path(self._video, index))
             return
         shapes_by_key = self._shapes_by_key(index, annotation)
-        if image is not None and image.size == self._images[0].size:
+        if self._draws and image is not None and image.size == self._images[0].size:
             for key, shapes in shapes_by_key.items():
                 self._add_mask(index, key, shapes, image)
 

@@ -114,6 +114,7 @@ class ExportDialog(ExchangeDialog):
         categories, listed = (self._categories(), self._listed()) if value["kind"] == COCO else (None, None)
         return MaskOptions(
             categories=categories,
+            present=value["kind"] == COCO and value["categories_from"] == "present",
             listed=listed,
             drop_unknown=value["drop_unknown"] and (categories is not None or listed is not None),
             draw=self._draw(),

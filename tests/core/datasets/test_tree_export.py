@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 from PIL import Image
 
 from sam_annotator.cli import main
+from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.datasets.mask_export import MaskOptions
+from sam_annotator.core.datasets.mask_sources import read_dataset
+from sam_annotator.core.datasets.tree_export import export_masks
 from tests import small_dataset
 from tests.small_dataset import blob, document, write_frames, write_json
 
@@ -42,7 +47,8 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 
 def run(folder: Path, command: str, output: str, *more: str) -> int:
     tree = [str(folder / "ann"), f"--videos={folder}/videos", f"--output={folder}/{output}"]
-    return main([command, *tree, *(["--categories", "present"] if command == "convert" else []), *more])
+    is_open = (command == "convert" or output.endswith(".json")) and not any("--categories" in one for one in more)
+    return main([command, *tree, *(["--categories", "present"] if is_open else []), *more])
 
 
 OUTPUTS = pytest.mark.parametrize("output", ["masks", "coco.json"])
@@ -139,6 +145,56 @@ def test_a_dry_run_refuses_labels_that_are_no_categories_and_drops_them_where_th
     assert run(root, "export-masks", "coco.json", categories, "--drop-unknown") == 1
     assert "labelled 'cat'" in capsys.readouterr().out
     assert [a["track_id"] for a in json.loads((root / "coco.json").read_text())["annotations"]] == [2]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_coco_of_annotations_needs_categories_as_a_conversion_does_and_says_so_before_masks_are_drawn(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    root = folder([square("cat", 1, 12, 12), square("dog", 2, 30, 10)])
+    command = ["export-masks", f"{root}/ann", f"--videos={root}/videos", f"--output={root}/coco.json", f"--jobs={jobs}"]
+    assert main([*command, f"--cache={root}/cache"]) == 2
+    told = capsys.readouterr().err
+    assert "(2 labels occur: 'cat', 'dog')" in told
+    assert "--categories present" in told
+    assert not (root / "coco.json").exists()
+    assert not list((root / "cache").glob("*.video"))
+    assert main([*command, "--categories=present"]) == 0
+    written = json.loads((root / "coco.json").read_text())
+    assert [(category["id"], category["name"]) for category in written["categories"]] == [(1, "cat"), (2, "dog")]
+    assert run(root, "export-masks", "masks") == 0, "PNGs have no categories"
+    assert run(root, "export-masks", "others", "--categories=present") == 2
+
+
+def test_coco_keeps_the_categories_of_a_dataset_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_json(tmp_path / "train.json", document({"lake": (2, [(8, [blob(1, 1), None])])}))
+    command = ["export-masks", str(path), f"--output={tmp_path}/coco.json"]
+    assert main(command) == 0
+    written = json.loads((tmp_path / "coco.json").read_text())
+    assert written["categories"] == json.loads(path.read_text())["categories"]
+    assert [found["category_id"] for found in written["annotations"]] == [8]
+    assert main([*command, "--force", "--categories=present"]) == 0
+    assert [found["category_id"] for found in json.loads((tmp_path / "coco.json").read_text())["annotations"]] == [1]
+
+
+def test_categories_of_a_dataset_that_cannot_be_kept_are_an_error_that_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = document({"lake": (2, [(8, [blob(1, 1), None])])})
+    content["categories"] = [{**category, "name": "dog"} for category in content["categories"]]
+    command = ["export-masks", str(write_json(tmp_path / "train.json", content)), f"--output={tmp_path}/coco.json"]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "twice" in told
+    assert "--categories present" in told
+    assert main([*command, "--categories=present"]) == 0
+
+
+def test_masks_without_a_category_file_of_their_own_need_categories_too(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "train.json", document({"lake": (1, [(3, [blob(1, 1)])])}))
+    source = replace(read_dataset(path), file=None)
+    with pytest.raises(ConversionError, match=r"\(1 label occurs: 'dog'\)"):
+        list(export_masks(source, tmp_path / "coco.json", MaskOptions()))
 
 
 def test_png_masks_are_not_written_among_the_videos(

@@ -73,10 +73,12 @@ def convert(
         raise InputError(describe_nothing(store, strays))
     with spool_folder(options.cache) as folder:
         chosen = [video for video, _name in survey.chosen]
-        laid = yield from read_videos(chosen, store, folder, options)
+        laid = yield from read_videos(chosen, store, folder, options, draws=vocabulary.is_given)
         settled = settle(laid, names, vocabulary, options)
         folders = {split: images_folder(output, split, options.layout) for split in options.splits}
         findings = [*found, *all_findings(survey, laid, settled, strays)]
+        if not vocabulary.is_given:
+            refuse(findings, options)
         by_folder = {folders[split]: records for split, records in settled.records.items()}
         findings += yield from images_in_the_way(by_folder, options)
         for records in by_folder.values() if options.images != "none" else ():

@@ -29,16 +29,20 @@ class _Task:
     annotations: Path
     draw: DrawOptions
     folder: Path
+    draws: bool
 
 
 def read_videos(
-    videos: Sequence[Video], store: AnnotationStore, folder: Path, options: ConvertOptions
+    videos: Sequence[Video], store: AnnotationStore, folder: Path, options: ConvertOptions, *, draws: bool = True
 ) -> Generator[ConvertProgress, None, list[Laid]]:
     """Read all videos; their masks go into spool files in `folder`, where those of an earlier run are used again.
 
     Yields a step a frame, or a step a video where several processes work.
+
+    Args:
+        draws: False: no masks and no spool files, where nothing will be written but what has to be mended first.
     """
-    tasks = [_Task(video, store.folder(video), options.draw, folder) for video in videos]
+    tasks = [_Task(video, store.folder(video), options.draw, folder, draws) for video in videos]
     total = sum(len(video) for video in videos)
     laid: list[Laid] = []
     done = masks = 0
@@ -49,7 +53,8 @@ def read_videos(
             one = yield from _steps(task, done, total, masks)
         else:
             one = next(others)
-            _check_seen(one, options)
+            if draws:
+                _check_seen(one, options)
         done, masks = done + len(task.video), masks + one[0].masks
         if not alone:
             yield ConvertProgress("masks", task.video.name, done, total, masks=masks)
@@ -92,11 +97,11 @@ def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     if known is not None:
         yield len(video), known.masks
         return known, path
-    reader = VideoReader(video, store, task.draw, contents)
+    reader = VideoReader(video, store, task.draw, contents, draws=task.draws)
     for index in range(len(video)):
         reader.read_frame(index)
         yield index + 1, reader.masks
     read, bodies = reader.finish()
-    if not read.has_errors:
+    if task.draws and not read.has_errors:
         spool.save(path, read, bodies)
     return read, path

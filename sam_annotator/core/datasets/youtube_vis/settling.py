@@ -4,6 +4,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from sam_annotator.core.categories import Category, categories_from_labels, describe_unknown_labels
@@ -40,7 +41,8 @@ class Settled:
 
 def settle(laid: Sequence[Laid], names: Mapping[str, str], vocabulary: Vocabulary, options: ConvertOptions) -> Settled:
     """Share out videos and give objects their categories. `names`: in the dataset, by those in the tree."""
-    counts = Counter(vocabulary.label_of(found) for read, _path in laid for found in _kept(read))
+    counted = _kept if vocabulary.is_given else attrgetter("objects")  # of those, none has a mask: none was drawn
+    counts = Counter(vocabulary.label_of(found) for read, _path in laid for found in counted(read))
     categories = categories_from_labels(counts) if vocabulary.fixed is None else vocabulary.fixed
     findings = [*_labels_findings(laid, counts, vocabulary, options), *vocabulary.findings(categories)]
     ids = {category.name: category.id for category in categories}

@@ -63,6 +63,11 @@ class Vocabulary:
         return cls(renames, fixed, source, siblings, options.present)
 
     @property
+    def is_given(self) -> bool:
+        """True if it is said what the categories are; else there is nothing to write, only what labels there are."""
+        return self.fixed is not None or self.is_present
+
+    @property
     def is_adopted(self) -> bool:
         """True if another split of the dataset fixes the categories."""
         return self.source in self.siblings
