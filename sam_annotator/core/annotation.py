@@ -21,6 +21,7 @@ from PIL import Image
 
 from sam_annotator.core.errors import AnnotationError, SaveError
 from sam_annotator.core.files import what_stands, write_atomically
+from sam_annotator.core.png import encode_mask
 
 Source = Literal["manual", "sam", "propagated", "imported"]
 MANUAL: Final = "manual"
@@ -393,6 +394,4 @@ def _mask(value: Any, what: str) -> NDArray[np.bool_]:
 
 
 def _encode_mask(mask: NDArray[np.bool_]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(mask.astype(np.uint8)).save(stream, format="PNG", compress_level=1)
-    return base64.b64encode(stream.getvalue()).decode("ascii")
+    return base64.b64encode(encode_mask(mask)).decode("ascii")
