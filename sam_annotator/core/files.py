@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sam_annotator.core.errors import SaveError
+from sam_annotator.core.remedies import Remedy
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -41,10 +42,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
             yield stream
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SaveError(
-            f"{path} could not be saved ({reason}); {what_stands(target)}. "
-            "Free some space or choose a folder that can be written (--output DIR)."
-        ) from error
+        raise SaveError(f"{path} could not be saved ({reason}); {what_stands(target)}.", Remedy.MAKE_ROOM) from error
 
 
 def what_stands(path: Path) -> str:

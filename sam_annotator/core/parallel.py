@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sam_annotator.core.errors import AnnotatorError, InputError
+from sam_annotator.core.remedies import Remedy
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -115,10 +116,7 @@ def _connect(scheduler: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
-        raise InputError(
-            'Dask is not installed; install it here and on the workers (pip install "sam-annotator[cluster]"), or use '
-            "the processes of this machine (--jobs)."
-        ) from error
+        raise InputError("Dask is not installed", Remedy.OWN_PROCESSES) from error
     try:
         client = Client(scheduler, set_as_default=False, timeout=_PATIENCE)
     except (OSError, ValueError) as error:

@@ -269,7 +269,7 @@ def test_present_is_told_from_no_word_of_categories(folder: Path, capsys: pytest
     assert [category["name"] for category in reader.categories.values()] == ["duck", "swan"]
     shutil.rmtree(folder / "dataset")
     assert main(unsaid) == 2
-    assert "(1 label occurs: 'swan'): give --categories FILE" in capsys.readouterr().err
+    assert "(1 label occurs: 'swan'); give --categories FILE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("report", ["{}", "{}/videos/swan/00000.jpg/report.json"])

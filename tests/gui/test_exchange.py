@@ -163,7 +163,7 @@ def test_the_check_of_masks_finds_what_would_stop_the_export(
     _press(driver, dialog)
     assert dialog.verdict.text() == "Done."
     _press(driver, dialog)
-    assert "--force" in dialog.summary.toPlainText()
+    assert "tick “Write over what is there”" in dialog.summary.toPlainText()
     assert dialog.primary.text() == "Check"
     _set(dialog, force=True, categories_from="file", categories=str(tmp_path / "names.txt"))
     _press(driver, dialog)
@@ -383,7 +383,7 @@ def test_other_folders_go_into_the_dataset_of_the_open_one(
     _set(dialog, output=str(tmp_path / "dataset"), jobs=1)
     _press(driver, dialog)
     assert "nowhere does not exist" in dialog.summary.toPlainText()
-    dialog.trees.list.setCurrentRow(1)
+    dialog.trees.list.setCurrentItem(dialog.trees.list.topLevelItem(1))
     dialog.trees.remove_button.click()
     assert dialog.primary.text() == "Check"
     _press(driver, dialog)

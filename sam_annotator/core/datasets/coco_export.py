@@ -21,6 +21,7 @@ from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, Ma
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import replacing
 from sam_annotator.core.masks import bounding_box, encode_rle
+from sam_annotator.core.remedies import Remedy
 
 
 def export_coco(
@@ -83,7 +84,7 @@ def check_coco_output(output: Path, *, force: bool) -> None:
     if output.is_dir():
         raise InputError(f"{output} is a folder; name a file for COCO, such as {output / 'annotations.json'}.")
     if output.exists() and not force:
-        raise InputError(f"{output} is there already; write over it with --force, or choose another output.")
+        raise InputError(f"{output} is there already", Remedy.WRITE_OVER)
 
 
 class _Document:
@@ -148,7 +149,8 @@ def _settle(
     known = {category.name for category in categories}
     unknown = {label: count for label, count in counts.items() if label not in known}
     if losses is None and unknown:
-        raise InputError(describe_unknown_labels(unknown, categories, file or Path("categories")))
+        what = describe_unknown_labels(unknown, categories, file or Path("categories"))
+        raise InputError(what, Remedy.MEND_LABELS)
     for label, count in sorted(unknown.items()):
         assert losses is not None
         losses.lose("unknown-label", f"{count} objects labelled {label!r}: {file} has no such name.", count=count)

@@ -14,6 +14,7 @@ import orjson
 
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
+from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words, instruction, sentence
 
 PROBLEMS_SHOWN: Final = 20
 _EXAMPLES: Final = 3
@@ -48,26 +49,42 @@ class Finding:
 
     Attributes:
         reason: a short name for the kind of thing, the same in every report.
-        text: a sentence for people.
+        what: what is wrong; all that is said of it, if there is no remedy.
         video: its name in the tree; empty if it is about none.
         file: the annotation or image, as a path; empty if it is about none.
         count: how many shapes, masks or objects it is about.
+        remedy: what to do about it, where the command line and the window have different words for that.
     """
 
     kind: Kind
     reason: str
-    text: str
+    what: str
     video: str = ""
     file: str = ""
     count: int = 1
+    remedy: Remedy | None = None
 
-    def to_document(self) -> dict[str, Any]:
+    @property
+    def text(self) -> str:
+        """The whole sentence, as the command line says it."""
+        return self.told()
+
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """The whole sentence in the words of a front end."""
+        return sentence(self.what, self.remedy, words)
+
+    def to_document(self, words: Words = COMMAND_LINE) -> dict[str, Any]:
         """For the JSON report."""
-        return {name: getattr(self, name) for name in ("kind", "reason", "text", "video", "file", "count")}
+        facts = {"kind": self.kind, "reason": self.reason, "text": self.told(words)}
+        return {**facts, "video": self.video, "file": self.file, "count": self.count}
 
 
 class Report(Protocol):
-    """What any work on datasets tells of itself; `str()` is the summary for people."""
+    """What any work on datasets tells of itself; `str()` is the summary for people at the command line."""
+
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """The summary in the words of a front end."""
+        ...
 
     @property
     def is_clean(self) -> bool:
@@ -144,9 +161,13 @@ class ConvertReport:
         return () if self.is_dry_run else (self.path, *self.more_paths)
 
     def __str__(self) -> str:
+        return self.told()
+
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """The summary in the words of a front end."""
         wrote = "Would write" if self.is_dry_run else "Wrote"
         paths = (f"{wrote} {path}" for path in (self.path, *self.more_paths))
-        return "\n".join([*paths, *self._contents(), *self._left_out(), *self._repaired(), *self._notes()])
+        return "\n".join([*paths, *self._contents(), *self._left_out(), *self._repaired(), *self._notes(words)])
 
     def counts(self) -> dict[str, Any]:
         """The numbers, for the JSON report."""
@@ -189,7 +210,7 @@ class ConvertReport:
                 places = list(dict.fromkeys(finding.file or finding.text for finding in found))
                 yield f"{heading}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, words: Words) -> Iterator[str]:
         told = (
             "video-without-annotation",
             "video-not-unpacked",
@@ -205,10 +226,10 @@ class ConvertReport:
                 f"To know: frames without annotation: {count} of {self.frames}, in {where}; objects count as absent "
                 "there"
             )
-        notes = [finding.text for finding in self.findings if finding.kind == "note" and finding.reason not in told]
-        yield from (f"To know: {text}" for text in notes[:_EXAMPLES])
+        notes = [finding for finding in self.findings if finding.kind == "note" and finding.reason not in told]
+        yield from (f"To know: {finding.told(words)}" for finding in notes[:_EXAMPLES])
         if len(notes) > _EXAMPLES:
-            yield f"To know: {len(notes) - _EXAMPLES} more (--report FILE lists all)"
+            yield f"To know: {len(notes) - _EXAMPLES} more; {words[Remedy.FULL_REPORT]}"
 
 
 @dataclass(frozen=True)
@@ -236,18 +257,42 @@ class ConversionError(InputError):
     """The annotations do not make a dataset.
 
     Attributes:
-        problems: a sentence for each thing to mend.
-        findings: all that came up, the problems among it.
+        findings: all that came up, what has to be mended among it.
+        problems: a sentence for each thing to mend, as the command line says it.
     """
 
-    def __init__(self, problems: Sequence[str], findings: Iterable[Finding] = ()) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Sequence[Finding], findings: Iterable[Finding] = ()) -> None:
+        self._to_mend = tuple(problems)
         self.findings = tuple(findings)
-        shown = [f"  {problem}" for problem in self.problems[:PROBLEMS_SHOWN]]
-        more = len(self.problems) - PROBLEMS_SHOWN
-        count = "1 problem was" if len(self.problems) == 1 else f"{len(self.problems)} problems were"
-        lines = [f"{count} found and nothing was written:", *shown]
-        super().__init__("\n".join(lines + ([f"  ... and {more} more"] if more > 0 else [])))
+        super().__init__(self.told())
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(problem.text for problem in self._to_mend)
+
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """What to mend, kind by kind: some of each, so that one run tells all that is missing."""
+        count = "1 problem was" if len(self._to_mend) == 1 else f"{len(self._to_mend)} problems were"
+        by_reason: dict[str, list[Finding]] = {}
+        for problem in self._to_mend:
+            by_reason.setdefault(problem.reason, []).append(problem)
+        shown = max(PROBLEMS_SHOWN // len(by_reason), _EXAMPLES) if by_reason else 0
+        lines = [line for found in by_reason.values() for line in _alike(found, shown, words)]
+        return "\n".join([f"{count} found and nothing was written:", *(f"  {line}" for line in lines)])
+
+
+def _alike(found: Sequence[Finding], shown: int, words: Words) -> Iterator[str]:
+    """Findings of one reason, the first so many of them; a remedy that all have is said once."""
+    remedy = found[0].remedy
+    if len(found) == 1 or remedy is None or any(one.remedy is not remedy for one in found):
+        yield from (one.told(words) for one in found[:shown])
+        remedy = None
+    else:
+        yield from (f"{one.what.removesuffix('.')}." for one in found[:shown])
+    if len(found) > shown:
+        yield f"... and {len(found) - shown} more of this kind"
+    if remedy is not None:
+        yield f"  {instruction(remedy, words)}"
 
 
 def check_report(path: Path) -> None:
@@ -272,7 +317,7 @@ def check_report(path: Path) -> None:
         ) from error
 
 
-def write_report(path: Path, outcome: Report | InputError) -> None:
+def write_report(path: Path, outcome: Report | InputError, words: Words = COMMAND_LINE) -> None:
     """Write all that a conversion (an import, an export) found to `path`: as JSON if it ends in `.json`, else as text.
 
     The same conversion gives the same bytes.
@@ -280,21 +325,21 @@ def write_report(path: Path, outcome: Report | InputError) -> None:
     Raises:
         SaveError: it cannot be written.
     """
-    document = report_document(outcome)
+    document = report_document(outcome, words)
     if path.suffix.lower() == ".json":
         data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     else:
-        data = "\n".join(_report_lines(outcome, document["findings"])).encode("utf-8", "surrogateescape")
+        data = "\n".join(_report_lines(outcome, document["findings"], words)).encode("utf-8", "surrogateescape")
     write_atomically(path, data + b"\n")
 
 
-def report_document(outcome: Report | InputError) -> dict[str, Any]:
+def report_document(outcome: Report | InputError, words: Words = COMMAND_LINE) -> dict[str, Any]:
     """The validation report as JSON says it: `result` is `clean`, `findings` or `impossible`."""
     findings: Sequence[Finding]
     if isinstance(outcome, InputError):
         result, paths, counts = "impossible", [], {}
         findings = outcome.findings if isinstance(outcome, ConversionError) else ()
-        findings = findings or (Finding("error", "cannot-run", str(outcome)),)
+        findings = findings or (Finding("error", "cannot-run", outcome.told(words)),)
     else:
         result = "clean" if outcome.is_clean else "findings"
         paths = [str(path) for path in outcome.written]
@@ -307,12 +352,12 @@ def report_document(outcome: Report | InputError) -> dict[str, Any]:
         "written": paths,
         "counts": counts,
         "reasons": dict(sorted(by_reason.items())),
-        "findings": [finding.to_document() for finding in findings],
+        "findings": [finding.to_document(words) for finding in findings],
     }
 
 
-def _report_lines(outcome: Report | InputError, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "Nothing was written." if isinstance(outcome, InputError) else str(outcome)
+def _report_lines(outcome: Report | InputError, findings: Sequence[Mapping[str, Any]], words: Words) -> Iterator[str]:
+    yield "Nothing was written." if isinstance(outcome, InputError) else outcome.told(words)
     for kind, heading in _KINDS.items():
         found = [finding for finding in findings if finding["kind"] == kind]
         if found:

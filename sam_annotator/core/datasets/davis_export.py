@@ -24,6 +24,7 @@ from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
 from sam_annotator.core.masks import label_map
 from sam_annotator.core.raster import Mask
+from sam_annotator.core.remedies import Remedy
 
 MOST_OBJECTS: Final = VOID - 1
 """Ids are one byte, and the last is taken: 255 means undecided."""
@@ -74,7 +75,7 @@ def check_davis_output(output: Path, *, force: bool) -> None:
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file; name a folder for the masks, or FILE.json for COCO.")
     if not force and ((output / META).exists() or (output / MASK_FOLDER).exists()):
-        raise InputError(f"{output} has masks already; write over them with --force, or choose another output.")
+        raise InputError(f"{output} has masks already", Remedy.WRITE_OVER_MASKS)
 
 
 class _VideoExport:

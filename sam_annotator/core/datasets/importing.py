@@ -19,6 +19,7 @@ from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.parallel import check_jobs, in_order
+from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -112,9 +113,13 @@ class ImportReport:
         self.without_mask += other.without_mask
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return self.told()
 
-    def _lines(self) -> Iterator[str]:
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """The summary in the words of a front end."""
+        return "\n".join(self._lines(words))
+
+    def _lines(self, words: Words) -> Iterator[str]:
         yield "Nothing was written; it would be:" if self.dry_run else "Imported:"
         frames = ", ".join(f"{count} {what}" for what, count in self.frames.items()) or "0"
         for what, count in (("videos", self.videos), ("frames", frames), ("objects", self.objects)):
@@ -123,7 +128,7 @@ class ImportReport:
         if self.kept:
             yield (
                 f"Kept: {_count(len(self.kept), 'frame')} with other annotations ({_some(list(map(str, self.kept)))}); "
-                "write over them with --force."
+                f"{words[Remedy.WRITE_OVER_FRAMES]}."
             )
         if self.without_mask:
             yield f"Left out: {_count(len(self.without_mask), 'object')} without a mask ({_some(self.without_mask)})"
@@ -131,7 +136,7 @@ class ImportReport:
             yield f"Not used ({len(self.problems)}):"
             yield from (f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN])
         if len(self.problems) > _PROBLEMS_SHOWN:
-            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more; the report (--report FILE) lists all"
+            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more; {words[Remedy.FULL_REPORT]}"
 
 
 @dataclass(frozen=True)

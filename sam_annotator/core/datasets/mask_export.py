@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.records import DrawOptions
 from sam_annotator.core.datasets.youtube_vis.options import CategoryNames
+from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 
 OVERLAP: Final = "overlap"
 """The reason of a finding: objects share pixels of a frame that only one can have."""
@@ -95,9 +96,13 @@ class ExportReport:
         self.findings.append(Finding("dropped", reason, text, video, file, count))
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return self.told()
 
-    def _lines(self) -> Iterator[str]:
+    def told(self, words: Words = COMMAND_LINE) -> str:
+        """The summary in the words of a front end."""
+        return "\n".join(self._lines(words))
+
+    def _lines(self, words: Words) -> Iterator[str]:
         yield f"{'Would write' if self.is_dry_run else 'Wrote'} {self.output}"
         for what, count in (("videos", self.videos), ("frames", self.frames), ("objects", self.objects)):
             yield f"  {what:<8} {count}"
@@ -108,7 +113,7 @@ class ExportReport:
         losses = [one for one in self.findings if one.kind != "note" and one.reason != OVERLAP]
         yield from (f"{'Repaired' if one.kind == 'repaired' else 'Left out'}: {one.text}" for one in losses[:_SHOWN])
         if len(losses) > _SHOWN:
-            yield f"... and {len(losses) - _SHOWN} more; the report (--report FILE) lists all"
+            yield f"... and {len(losses) - _SHOWN} more; {words[Remedy.FULL_REPORT]}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.images import FrameImage
 from sam_annotator.core.raster import Holes, Patch, Raster
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.run_lengths import EncodedMask, encode_masks, run_edges
 from sam_annotator.core.videos import Video
 
@@ -166,7 +167,9 @@ class ReadVideo:
                 )
                 for o in self.objects
             ],
-            "findings": [finding.to_document() for finding in self.findings],
+            "findings": [
+                (f.kind, f.reason, f.what, f.video, f.file, f.count, f.remedy and f.remedy.name) for f in self.findings
+            ],
             "ignored_shapes": dict(self.ignored_shapes),
             "empty_masks": self.empty_masks,
             "empty_objects": self.empty_objects,
@@ -189,7 +192,10 @@ class ReadVideo:
                 )
                 for number, uses, masks, annotation_id in document["objects"]
             ),
-            tuple(Finding(**finding) for finding in document["findings"]),
+            tuple(
+                Finding(kind, reason, what, video, file, count, Remedy[remedy] if remedy else None)
+                for kind, reason, what, video, file, count, remedy in document["findings"]
+            ),
             document["ignored_shapes"],
             document["empty_masks"],
             tuple(document["empty_objects"]),

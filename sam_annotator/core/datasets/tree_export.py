@@ -24,11 +24,12 @@ from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, chec
 from sam_annotator.core.datasets.youtube_vis.pipeline import all_findings, look, refuse
 from sam_annotator.core.datasets.youtube_vis.reading import read_videos
 from sam_annotator.core.datasets.youtube_vis.settling import settle
-from sam_annotator.core.datasets.youtube_vis.survey import describe_nothing, find_strays
+from sam_annotator.core.datasets.youtube_vis.survey import find_strays, nothing_annotated
 from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import decode_rle
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.steps import translated
 from sam_annotator.core.videos import Video
 
@@ -50,7 +51,7 @@ def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions
     if (options.categories is not None or options.present) and not is_coco:
         raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")
     if options.drop_unknown and options.categories is None and options.listed is None:
-        raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
+        raise InputError("Without a list of categories all labels count", Remedy.NO_DROPPING)
     (check_coco_output if is_coco else check_davis_output)(output, force=options.force)
     if isinstance(source, MaskedVideos):
         fixed = _categories_of(source, options) if is_coco else None
@@ -121,7 +122,7 @@ def _read(
     survey = yield from translated(look(tree.videos, tree.store, names, chosen), as_export)
     strays = [path for path in find_strays(tree.videos, tree.store, output) if path != output]
     if not survey.chosen and not survey.findings:
-        raise InputError(describe_nothing(tree.store, strays))
+        raise nothing_annotated(tree.store, strays)
     videos = {video.name: video for video, _name in survey.chosen}
     read_all = read_videos(list(videos.values()), tree.store, folder, chosen, draws=vocabulary.is_given)
     laid = yield from translated(read_all, as_export)

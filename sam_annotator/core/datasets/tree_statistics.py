@@ -13,8 +13,7 @@ from sam_annotator.core.datasets.records import DrawOptions, ReadObject, describ
 from sam_annotator.core.datasets.statistics import ObjectFacts, VideoFacts
 from sam_annotator.core.datasets.video import VideoReader
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
-from sam_annotator.core.datasets.youtube_vis.survey import describe_nothing, find_strays
-from sam_annotator.core.errors import InputError
+from sam_annotator.core.datasets.youtube_vis.survey import find_strays, nothing_annotated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -44,7 +43,7 @@ def look_at_tree(tree: Tree) -> AnnotatedTree:
     videos = tuple(video for video in tree.videos if counts[video.name])
     strays = find_strays(tree.videos, tree.store, tree.store.output or tree.root)
     if not videos:
-        raise InputError(describe_nothing(tree.store, strays))
+        raise nothing_annotated(tree.store, strays)
     problems = tuple(f"{path} belongs to no frame of the videos." for path in strays)
     return AnnotatedTree(videos, tree.store, sum(counts.values()), problems)
 

@@ -28,6 +28,7 @@ from sam_annotator.core.datasets.records import (
 )
 from sam_annotator.core.errors import AnnotationError, ImageError
 from sam_annotator.core.raster import AREA_TYPES, covers_nothing, object_patch
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.run_lengths import EncodedMask
 from sam_annotator.core.store import AnnotationStore, check_size
 from sam_annotator.core.videos import Video
@@ -144,8 +145,10 @@ class VideoReader:
         }
         return orjson.dumps(document)[1:]
 
-    def _note(self, kind: Kind, reason: str, text: str, file: object = "", count: int = 1) -> None:
-        self._findings.append(Finding(kind, reason, text, self._video.name, str(file), count))
+    def _note(
+        self, kind: Kind, reason: str, what: str, file: object = "", count: int = 1, remedy: Remedy | None = None
+    ) -> None:
+        self._findings.append(Finding(kind, reason, what, self._video.name, str(file), count, remedy))
 
     def _examine(self, index: int) -> FrameImage | None:
         path = self._video.frame_paths[index]
@@ -242,7 +245,7 @@ class VideoReader:
         if not unowned:
             return shapes
         self._note_unowned(path, unowned)
-        if self._draw.null_group == "per-label":
+        if self._draw.null_group != "skip":  # where they are an error, what else is wrong with them is told, too
             return shapes
         return [shape for shape in shapes if shape.object_id is not None]
 
@@ -256,12 +259,8 @@ class VideoReader:
                 text = f"{path}: shapes {without} were taken as one object per label."
                 self._note("repaired", "joined-by-label", text, path, len(unowned))
             case _:
-                text = (
-                    f"{path} has shapes {without}; open the video in the window and give each object its id there, the "
-                    "same in every frame. Or convert with --null-group per-label (one object per label and video) or "
-                    "skip."
-                )
-                self._note("error", "no-object-id", text, path, len(unowned))
+                text, count = f"{path} has shapes {without}", len(unowned)
+                self._note("error", "no-object-id", text, path, count, Remedy.GIVE_IDS)
 
     def _add_mask(self, index: int, key: _Key, shapes: Sequence[Shape], image: FrameImage) -> None:
         patch = object_patch(shapes, image.height, image.width, raster=self._draw.raster, holes=self._draw.holes)

@@ -10,9 +10,10 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.datasets.convert_report import write_report
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 from sam_annotator.gui.engine_thread import Job, Priority
 from sam_annotator.gui.exchange.fields import remember, restore
-from sam_annotator.gui.exchange.work import Outcome, Step, Work
+from sam_annotator.gui.exchange.work import Outcome, Step, Work, worded
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -26,9 +27,12 @@ class ExchangeDialog(QtWidgets.QDialog):
     A subclass fills `fields` and makes the work. What is changed in the fields has to be checked anew.
 
     Attributes:
+        words: how it says what to do about what is wrong.
         fields: by the names under which their values are remembered.
         outcome: of the last check or work; None: there is none for what the fields say.
     """
+
+    words: Words = COMMAND_LINE
 
     def __init__(self, window: "AnnotationWindow", title: str, verb: str, memory: str) -> None:
         super().__init__(window)
@@ -105,12 +109,12 @@ class ExchangeDialog(QtWidgets.QDialog):
         try:
             work = self.make_work(dry_run=dry_run)
         except AnnotatorError as error:
-            self._show("bad", "This cannot be done as it is asked for.", str(error))
+            self._show("bad", "This cannot be done as it is asked for.", error.told(self.words))
             return
         remember(self.fields, self._window.settings, self._memory)
         self._is_check, self._may_write, self._began = dry_run, False, time.monotonic()
         self.outcome = None
-        self._job = self._window.files.submit(work, Priority.RUN)
+        self._job = self._window.files.submit(lambda: worded(work(), self.words), Priority.RUN)
         self._job.progressed.connect(self._on_step)
         self._job.succeeded.connect(self._on_ended)
         self._job.cancelled.connect(self._on_cancelled)
@@ -127,15 +131,16 @@ class ExchangeDialog(QtWidgets.QDialog):
 
     def _on_ended(self, outcome: Outcome) -> None:
         self._job, self.outcome = None, outcome
+        text = outcome.result.told(self.words)
         self._may_write = self._is_check and outcome.is_possible
         if not outcome.is_possible:
-            self._show("bad", "Nothing was written: this has to be mended first.", outcome.text)
+            self._show("bad", "Nothing was written: this has to be mended first.", text)
         elif self._is_check:
-            kind, text = ("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL
-            self._show(kind, f"{text} Nothing is written yet.", outcome.text)
+            kind, verdict = ("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL
+            self._show(kind, f"{verdict} Nothing is written yet.", text)
         else:
-            kind, text = ("good", "Done.") if outcome.is_clean else ("doubtful", "Done, but read what was left out.")
-            self._show(kind, text, outcome.text)
+            kind, verdict = ("good", "Done.") if outcome.is_clean else ("doubtful", "Done, but read what was left out.")
+            self._show(kind, verdict, text)
             self.on_written()
         self._show_state()
 
@@ -174,18 +179,19 @@ class ExchangeDialog(QtWidgets.QDialog):
         self.primary.setText(self._verb if self._may_write else "Check")
         self.close_button.setEnabled(True)
         self.close_button.setText("Stop" if working else "Close")
-        self.report_button.setVisible(self.outcome is not None and self.outcome.findings is not None)
+        self.report_button.setVisible(self.outcome is not None)
 
     def _save_report(self) -> None:
         path, _filter = QtWidgets.QFileDialog.getSaveFileName(
             self, "Save the report", str(Path.home() / "report.txt"), "Text (*.txt);;JSON (*.json)"
         )
-        if not path or self.outcome is None or self.outcome.findings is None:
+        if not path or self.outcome is None:
             return
         try:
-            write_report(Path(path), self.outcome.findings)
+            write_report(Path(path), self.outcome.result, self.words)
         except AnnotatorError as error:
-            self._window.show_error("The report was not saved", str(error))
+            words = {**self.words, Remedy.MAKE_ROOM: "choose another place for it"}
+            self._window.show_error("The report was not saved", error.told(words))
 
 
 _DOUBTFUL = ("doubtful", "It can be done, but read what would be left out or repaired.")

@@ -18,6 +18,7 @@ from sam_annotator.core.errors import InputError
 from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
+from sam_annotator.gui.exchange.remedies import EXPORT
 from sam_annotator.gui.exchange.trees import TreeList
 from sam_annotator.gui.exchange.work import Work, and_remove, export_dataset, export_masks
 
@@ -32,6 +33,8 @@ _LISTS = "Lists (*.txt *.json);;All files (*)"
 
 class ExportDialog(ExchangeDialog):
     """What `sam-annotator convert` and `export-masks` do, with the same options, for the folder that is open."""
+
+    words = EXPORT
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Export a dataset", "Export", "export")
@@ -279,9 +282,11 @@ def _dataset_fields() -> dict[str, Any]:
     return {
         "kind": Choice(kinds),
         "output": PathEdit("Folder of the dataset", "folder", placeholder="a folder, made if it is not there"),
-        "layout": Choice(layouts, "--layout"),
-        "images": Choice(images, "--images"),
-        "force": Check("Write over what is there (--force)"),
+        "layout": Choice(layouts, "Where the JSON and the images stand in the folder"),
+        "images": Choice(
+            images, "How the frames come into the dataset; PNG frames, and those that EXIF turns, are encoded as JPEG"
+        ),
+        "force": Check("Write over what is there"),
     }
 
 
@@ -290,11 +295,11 @@ def _split_fields() -> dict[str, Any]:
     annotated = {"auto": "yes, but not in a split called test", "yes": "yes", "no": "no"}
     return {
         "split_by": Choice(by),
-        "split": Text("train", tip="--split"),
-        "ratios": Text("train=0.8,val=0.2", tip="--split-ratio: whole videos, categories shared alike"),
-        "seed": Number(0, 0, 2**31 - 1, tip="--seed: another number, another draw"),
+        "split": Text("train", tip="train, val, test: it names the JSON and the folder of images"),
+        "ratios": Text("train=0.8,val=0.2", tip="Whole videos are drawn so that categories are shared alike"),
+        "seed": Number(0, 0, 2**31 - 1, tip="Another number, another draw"),
         "split_list": PathEdit("List of the splits", files=_LISTS, placeholder="`train 00000` a line, or JSON"),
-        "annotated": Choice(annotated, "--annotated"),
+        "annotated": Choice(annotated, "No: videos and categories alone, as for a test whose answers are kept"),
     }
 
 
@@ -311,9 +316,9 @@ def _category_fields(listed: CategoryList) -> dict[str, Any]:
     if not number:
         sources = {"present": sources.pop("present"), **sources}
     return {
-        "categories_from": Choice(sources, "--categories"),
+        "categories_from": Choice(sources, "Fixed, so that ids do not change with what happens to be annotated"),
         "categories": PathEdit("Categories", files=_LISTS, placeholder="a list, or a JSON with categories (LV-VIS)"),
-        "drop_unknown": Check("Leave out objects of other categories (--drop-unknown)"),
+        "drop_unknown": Check("Leave out objects of other categories", tip="Else such objects are an error"),
         "map": PathEdit("Labels to rename", files=_LISTS, placeholder="optional: `old -> new` a line, or JSON"),
     }
 
@@ -324,27 +329,27 @@ def _mask_fields() -> dict[str, Any]:
     null_groups = {"error": "are an error", "skip": "are left out", "per-label": "are one object per label and video"}
     rle = {"compressed": "compressed, as text", "uncompressed": "as numbers (TrackEval)"}
     return {
-        "raster": Choice(rasters, "--raster"),
-        "holes": Choice(holes, "--holes"),
-        "null_group": Choice(null_groups, "--null-group"),
-        "rle": Choice(rle, "--rle"),
+        "raster": Choice(rasters, "labelme and OpenCV take in the outline of a polygon, COCO does not"),
+        "holes": Choice(holes, "Polygons that lie within another polygon of the same object"),
+        "null_group": Choice(null_groups, "Shapes without a group id: nothing says which object they are"),
+        "rle": Choice(rle, "As COCO packs them, or as lists of numbers, which take more room"),
     }
 
 
 def _work_fields() -> dict[str, Any]:
     cores = os.cpu_count() or 1
     return {
-        "jobs": Number(cores, 1, max(64, cores), tip="--jobs: the result is the same"),
+        "jobs": Number(cores, 1, max(64, cores), tip="More are faster; the result is the same"),
         "scheduler": Text(
             "",
             "optional: tcp://host:8786",
-            "--scheduler: the workers of a Dask cluster draw; they see the same files, and the folder of drawn masks",
+            "The workers of a Dask cluster draw instead; they see the same files, and the folder of drawn masks",
         ),
         "cache": PathEdit(
             "Folder for drawn masks", "folder", placeholder="optional: else they go when the dataset is written"
         ),
-        "verify": Check("Read the dataset back and check each mask", True, "else --no-verify"),
-        "strict": Check("Write nothing if anything would be left out or repaired (--strict)"),
+        "verify": Check("Read the dataset back and check each mask", True, "Run lengths, boxes and areas are compared"),
+        "strict": Check("Write nothing if anything would be left out or repaired"),
     }
 
 

@@ -11,6 +11,7 @@ from sam_annotator.core.datasets.importing import ImportOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
+from sam_annotator.gui.exchange.remedies import IMPORT
 from sam_annotator.gui.exchange.work import Work, import_dataset
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class ImportDialog(ExchangeDialog):
     """What `sam-annotator import` does, with the same options, for the folder that is open."""
+
+    words = IMPORT
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Import a dataset", "Import", "import")
@@ -85,15 +88,15 @@ def _fields() -> dict[str, Any]:
     }
     json_files = "JSON (*.json);;All files (*)"
     return {
-        "kind": Choice(kinds, "--format"),
+        "kind": Choice(kinds),
         "dataset": PathEdit("Dataset", files=json_files, placeholder="train_instances.json"),
         "names": PathEdit(
             "Names of objects", files=json_files, placeholder="optional: meta.json as YouTube-VOS has it"
         ),
-        "shape": Choice(shapes, "--shape"),
-        "jobs": Number(1, 1, max(64, os.cpu_count() or 1), tip="--jobs: the result is the same"),
+        "shape": Choice(shapes, "Masks are exact; polygons are easier to mend by hand"),
+        "jobs": Number(1, 1, max(64, os.cpu_count() or 1), tip="More are faster; the result is the same"),
         "scheduler": Text(
-            "", "optional: tcp://host:8786", "--scheduler: the workers of a Dask cluster do it; they see the same files"
+            "", "optional: tcp://host:8786", "The workers of a Dask cluster do it instead; they see the same files"
         ),
-        "force": Check("Write over other annotations of these frames (--force)"),
+        "force": Check("Write over other annotations of these frames"),
     }

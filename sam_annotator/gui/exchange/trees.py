@@ -8,6 +8,7 @@ from sam_annotator.gui.exchange.fields import PathEdit
 from sam_annotator.gui.exchange.work import TreeFolders
 
 _ROWS = 3
+_BESIDE = "beside the frames"
 
 
 class TreeList(QtWidgets.QWidget):
@@ -22,9 +23,7 @@ class TreeList(QtWidgets.QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._trees: list[TreeFolders] = []
-        self.list = QtWidgets.QListWidget(selectionMode=QtWidgets.QAbstractItemView.ExtendedSelection)
-        self.list.setToolTip("More ANNOTATIONS and --videos: all become one dataset")
-        self.list.setFixedHeight(_ROWS * self.fontMetrics().height() + 12)
+        self.list = _make_list()
         self.list.itemSelectionChanged.connect(self._show_state)
         self.add_button = QtWidgets.QPushButton("Add…", autoDefault=False)
         self.add_button.clicked.connect(self._ask)
@@ -48,14 +47,16 @@ class TreeList(QtWidgets.QWidget):
         """Add a folder of videos; one that is there already is not added again."""
         if tree not in self._trees:
             self._trees.append(tree)
-            beside = tree.annotations == tree.videos
-            self.list.addItem(f"{tree.videos}" + ("" if beside else f"   (annotations: {tree.annotations})"))
+            annotations = _BESIDE if tree.annotations == tree.videos else str(tree.annotations)
+            item = QtWidgets.QTreeWidgetItem(self.list, [str(tree.videos), annotations])
+            for column in range(2):
+                item.setToolTip(column, item.text(column))
             self.changed.emit()
 
     def remove_chosen(self) -> None:
         """Take the chosen ones from the list; the folders stay as they are."""
-        for row in sorted((self.list.row(item) for item in self.list.selectedItems()), reverse=True):
-            self.list.takeItem(row)
+        for row in sorted(map(self.list.indexOfTopLevelItem, self.list.selectedItems()), reverse=True):
+            self.list.takeTopLevelItem(row)
             del self._trees[row]
         self.changed.emit()
 
@@ -66,6 +67,23 @@ class TreeList(QtWidgets.QWidget):
 
     def _show_state(self) -> None:
         self.remove_button.setEnabled(bool(self.list.selectedItems()))
+
+
+def _make_list() -> QtWidgets.QTreeWidget:
+    """Videos and annotations side by side; of a long path its beginning and its end are shown."""
+    found = QtWidgets.QTreeWidget(
+        selectionMode=QtWidgets.QAbstractItemView.ExtendedSelection,
+        rootIsDecorated=False,
+        uniformRowHeights=True,
+        textElideMode=QtCore.Qt.ElideMiddle,
+        toolTip="Other folders of videos, whose annotations go into the same dataset",
+    )
+    found.setHeaderLabels(["Videos", "Annotations"])
+    found.header().setSectionResizeMode(QtWidgets.QHeaderView.Stretch)
+    found.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarAlwaysOff)
+    row = found.fontMetrics().height() + 4
+    found.setFixedHeight(found.header().sizeHint().height() + _ROWS * row + 4)
+    return found
 
 
 class TreeDialog(QtWidgets.QDialog):

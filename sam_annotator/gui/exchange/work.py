@@ -15,7 +15,8 @@ from sam_annotator.core.datasets.mask_export import MaskOptions
 from sam_annotator.core.datasets.mask_sources import SourceKind, open_tree, reading_dataset
 from sam_annotator.core.datasets.masked_video import ReadProgress
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, check_apart, convert, merge_trees
-from sam_annotator.core.errors import InputError
+from sam_annotator.core.errors import AnnotatorError, InputError
+from sam_annotator.core.remedies import Words
 from sam_annotator.core.steps import translated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -49,16 +50,20 @@ class Outcome:
     """How it ended.
 
     Attributes:
-        text: what was written (would be, after a check), and what was left out; or what has to be mended first.
-        is_possible: False: nothing was written, and nothing can be before something is mended.
-        is_clean: nothing was left out or changed on the way.
-        findings: all of it one by one, for `write_report`; None: `text` has all.
+        result: what was written (would be, after a check), and what was left out; or what has to be mended first.
     """
 
-    text: str
-    is_possible: bool = True
-    is_clean: bool = True
-    findings: Report | InputError | None = None
+    result: Report | InputError
+
+    @property
+    def is_possible(self) -> bool:
+        """False: nothing was written, and nothing can be before something is mended."""
+        return not isinstance(self.result, InputError)
+
+    @property
+    def is_clean(self) -> bool:
+        """True if nothing was left out or changed on the way."""
+        return not isinstance(self.result, InputError) and self.result.is_clean
 
 
 Work = Generator[Step, None, Outcome]
@@ -88,10 +93,10 @@ def export_dataset(tree: Tree, more: Sequence[TreeFolders], output: Path, option
         with closing(steps):  # type: ignore[type-var]
             for step in steps:
                 if step.report is not None:
-                    return Outcome(str(step.report), True, step.report.is_clean, step.report)
+                    return Outcome(step.report)
                 yield Step(_STAGES[step.stage], step.done, step.total)
     except InputError as error:
-        return Outcome(str(error), False, False, error)
+        return Outcome(error)
     raise AssertionError("a conversion ends with its report")
 
 
@@ -111,9 +116,17 @@ def export_masks(tree: Tree, output: Path, options: MaskOptions) -> Work:
                 doing = "looking at masks" if is_look else _STAGES[step.stage]
                 yield Step(doing, step.done, step.total)
     except InputError as error:
-        return Outcome(str(error), False, False, error)
+        return Outcome(error)
     assert report is not None
-    return Outcome(str(report), True, report.is_clean, report)
+    return Outcome(report)
+
+
+def worded(work: Work, words: Words) -> Work:
+    """The same work; an error that ends it says in these words what to do."""
+    try:
+        return (yield from work)
+    except AnnotatorError as error:
+        raise AnnotatorError(error.told(words)) from error
 
 
 def and_remove(work: Work, cache: Path) -> Work:
@@ -147,10 +160,10 @@ def import_dataset(
                 report = step.report
                 yield Step("reading masks" if options.dry_run else "writing annotations", step.done, step.total)
     except InputError as error:
-        return Outcome(str(error), False, False, error)
+        return Outcome(error)
     if report is None:
-        return Outcome(f"{dataset} has no frame for any of these videos.", False, False)
-    return Outcome(str(report), True, report.is_clean, report)
+        return Outcome(InputError(f"{dataset} has no frame for any of these videos."))
+    return Outcome(report)
 
 
 def _in_megabytes(name: str, at: ReadProgress) -> Step:

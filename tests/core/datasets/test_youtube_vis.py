@@ -305,6 +305,7 @@ def test_labels_that_the_category_file_does_not_name_are_all_listed(tree: Tree) 
     assert problem.splitlines()[1:] == [
         "    'dukc' (2 objects): did you mean 'duck'?",
         "    'Swan' (1 object): did you mean 'swan'?",
+        "    Or rename labels on the way (--map FILE), or leave such objects out with --drop-unknown.",
     ]
 
 
@@ -433,8 +434,26 @@ def test_all_problems_are_found_in_one_run_and_the_first_twenty_are_told(tree: T
     assert len(caught.value.problems) == 30
     lines = str(caught.value).splitlines()
     assert lines[0] == "30 problems were found and nothing was written:"
-    assert len(lines) == 22
-    assert lines[-1] == "  ... and 10 more"
+    assert len(lines) == 23
+    assert lines[-2] == "  ... and 10 more of this kind"
+    assert lines[-1].startswith("    Open the video in the window and give each object its id"), "said once"
+
+
+def test_some_problems_of_each_kind_are_told_however_many_there_are_of_one(tree: Tree) -> None:
+    tree.video("bear", frames=30)
+    for index in range(30):
+        tree.annotate(f"bear/{index:05d}", polygon(None, "eel"))
+    path = tree.annotations / "bear/00029.json"
+    path.write_text("{")
+    names = tree.videos.parent / "names.txt"
+    names.write_text("swan\n")
+    with pytest.raises(ConversionError) as caught:
+        tree.convert(categories=names)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "31 problems were found and nothing was written:"
+    assert any(str(path) in line for line in lines)
+    assert "    'eel' (1 object)" in lines, "of shapes without an id, too"
+    assert "  ... and 23 more of this kind" in lines
 
 
 def test_annotation_files_without_a_frame_are_told(tree: Tree) -> None:
@@ -567,7 +586,8 @@ def test_group_ids_of_the_example_of_labelme_are_missing_and_the_error_says_so(s
     with pytest.raises(ConversionError) as caught:
         list(convert(find_videos(folder), AnnotationStore(), tmp_path / "dataset", ConvertOptions()))
     first, *problems = caught.value.problems
-    assert first.startswith("Nothing fixes the names and ids of the categories: give --categories FILE")
+    occurring = "2 labels occur: 'car', 'track'"
+    assert first.startswith(f"Nothing fixes the names and ids of the categories ({occurring}); give --categories FILE")
     assert all("without an object id" in problem for problem in problems)
     assert problems
     assert isinstance(caught.value, AnnotatorError)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.videos import Video
 
 Layout = Literal["lvvis", "split-first", "ytvis2019", "ytvis2021"]
@@ -90,12 +91,10 @@ def check_output(output: Path, targets: Iterable[Path], force: bool) -> None:
     """
     for target in targets:
         if target.exists() and not force:
-            raise InputError(
-                f"{target} is there already; write over it with --force, or choose another output or split."
-            )
+            raise InputError(f"{target} is there already", Remedy.WRITE_OVER_SPLIT)
     real = Path(os.path.realpath(output))
     standing = next(folder for folder in (real, *real.parents) if folder.exists())
     if not standing.is_dir():
         raise InputError(f"{standing} is a file; choose a folder for the dataset.")
     if not os.access(standing, os.W_OK):
-        raise SaveError(f"{output} cannot be written; choose a folder that can (--output DIR). Nothing was written.")
+        raise SaveError(f"{output} cannot be written", Remedy.OTHER_OUTPUT)

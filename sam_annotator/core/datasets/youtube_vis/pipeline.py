@@ -23,10 +23,9 @@ from sam_annotator.core.datasets.youtube_vis.placing import (
 from sam_annotator.core.datasets.youtube_vis.reading import Laid, read_videos
 from sam_annotator.core.datasets.youtube_vis.settling import Settled, settle
 from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
-from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, describe_nothing, find_strays
+from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, find_strays, nothing_annotated
 from sam_annotator.core.datasets.youtube_vis.vocabulary import NOT_GIVEN, Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import check_split, write_split
-from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import replacing
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -70,7 +69,7 @@ def convert(
     survey = yield from look(videos, store, names, options)
     strays = find_strays(videos, store, output)
     if not survey.chosen and not survey.findings and not any(f.kind == "error" for f in found):
-        raise InputError(describe_nothing(store, strays))
+        raise nothing_annotated(store, strays)
     with spool_folder(options.cache) as folder:
         chosen = [video for video, _name in survey.chosen]
         laid = yield from read_videos(chosen, store, folder, options, draws=vocabulary.is_given)
@@ -147,7 +146,7 @@ def _in_no_split(read: ReadVideo) -> Finding:
 def refuse(findings: Sequence[Finding], options: ConvertOptions) -> None:
     """Raises ConversionError if there is anything that has to be mended."""
     kinds = ("error", "dropped", "repaired") if options.strict else ("error",)
-    problems = [finding.text for finding in findings if finding.kind in kinds]
+    problems = [finding for finding in findings if finding.kind in kinds]
     if problems:
         raise ConversionError(problems, findings)
 

@@ -13,6 +13,7 @@ from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.parallel import in_order
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.steps import finished, translated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -66,10 +67,7 @@ def _check_seen(laid: Laid, options: ConvertOptions) -> None:
     """Raises InputError where the workers of a cluster do not write where we read."""
     read, path = laid
     if options.scheduler is not None and not read.has_errors and not path.exists():
-        raise InputError(
-            f"The workers of {options.scheduler} do not see {path.parent}: name a folder on a disk that all of them "
-            "share (--cache DIR); videos and annotations have to lie on one, too."
-        )
+        raise InputError(f"The workers of {options.scheduler} do not see {path.parent}", Remedy.SHARED_CACHE)
 
 
 def _steps(task: _Task, done: int, total: int, masks: int) -> Generator[ConvertProgress, None, Laid]:

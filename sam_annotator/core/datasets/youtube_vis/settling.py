@@ -16,6 +16,7 @@ from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.reading import Laid
 from sam_annotator.core.datasets.youtube_vis.vocabulary import Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
+from sam_annotator.core.remedies import Remedy
 
 _LISTED = 3
 
@@ -145,9 +146,8 @@ def _unknown(
         return
     if not options.drop_unknown:
         text = describe_unknown_labels(unknown, fixed, source)
-        if vocabulary.is_adopted:
-            text += f"\n    ({source} counts as a split of the same dataset; --categories FILE names another file)"
-        yield Finding("error", "unknown-label", text, file=str(source), count=sum(unknown.values()))
+        remedy = Remedy.MEND_LABELS_OF_SPLIT if vocabulary.is_adopted else Remedy.MEND_LABELS
+        yield Finding("error", "unknown-label", text, "", str(source), sum(unknown.values()), remedy)
         return
     for read, _path in laid:
         gone = Counter(label for label in map(vocabulary.label_of, _kept(read)) if label in unknown)
@@ -176,10 +176,8 @@ def _case_notes(counts: Iterable[str]) -> Iterator[Finding]:
         alike[label.casefold()].append(label)
     for labels in alike.values():
         if len(labels) > 1:
-            text = (
-                f"The labels {_some(labels)} differ in case alone and became different categories; rename with --map."
-            )
-            yield Finding("note", "labels-alike", text, count=len(labels))
+            text = f"The labels {_some(labels)} differ in case alone and became different categories"
+            yield Finding("note", "labels-alike", text, count=len(labels), remedy=Remedy.RENAME)
 
 
 def _split_findings(

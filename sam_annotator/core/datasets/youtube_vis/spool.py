@@ -18,6 +18,7 @@ from sam_annotator.core.annotation import LABELME_VERSION
 from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
 from sam_annotator.core.datasets.youtube_vis.caches import use_cache
 from sam_annotator.core.errors import SaveError
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -95,8 +96,7 @@ def save(path: Path, read: ReadVideo, bodies: list[bytes]) -> None:
             raise
     except OSError as error:
         raise SaveError(
-            f"The masks of a video could not be kept in {path.parent} ({error.strerror}); free some space, or choose "
-            "another folder (--cache DIR)."
+            f"The masks of a video could not be kept in {path.parent} ({error.strerror})", Remedy.OTHER_CACHE
         ) from error
 
 

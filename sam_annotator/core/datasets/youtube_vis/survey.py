@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
+from sam_annotator.core.errors import InputError
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -117,19 +119,20 @@ def _json_files(folder: Path) -> list[Path]:
     return [folder / name for name in names if name.endswith(".json") and not name.startswith(".")]
 
 
-def describe_nothing(store: AnnotationStore, strays: Sequence[Path]) -> str:
+def nothing_annotated(store: AnnotationStore, strays: Sequence[Path]) -> InputError:
     """What to tell people where no video has an annotation."""
     if strays:
-        return (
+        text = (
             f"None of the {len(strays)} JSON files found belongs to a frame of the videos: {strays[0]}, for one, has "
-            "no frame of its name. Name the videos that were annotated (--videos DIR)."
+            "no frame of its name."
         )
+        return InputError(text, Remedy.NAME_VIDEOS)
     if isinstance(store, PlacedStore):
         where = "None of the folders holds an annotation of these videos"
-        return f"{where}. Annotate a frame first, or name the folders that took the annotations."
+        return InputError(f"{where}. Annotate a frame first, or name the folders that took the annotations.")
     where = (
         "No frame of the videos has an annotation beside it"
         if store.output is None
         else f"{store.output} holds no annotation"
     )
-    return f"{where}. Annotate a frame first, or name the folder that took the annotations (--output in the window)."
+    return InputError(f"{where}.", Remedy.ANNOTATE)

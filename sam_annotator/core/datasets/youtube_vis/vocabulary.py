@@ -15,6 +15,7 @@ from sam_annotator.core.datasets.youtube_vis.layout import other_splits
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
+from sam_annotator.core.remedies import Remedy
 
 NOT_GIVEN: Final = "categories-not-given"
 """The reason of a finding: nothing fixes the categories."""
@@ -56,7 +57,7 @@ class Vocabulary:
             source = next(iter(siblings), None)
         listed = None if options.present or source is not None else options.listed
         if options.drop_unknown and source is None and listed is None:
-            raise InputError("--drop-unknown needs a category file (--categories FILE): without one all labels count.")
+            raise InputError("Without a list of categories all labels count", Remedy.NO_DROPPING)
         if listed is not None:
             return cls(renames, categories_from_names(listed.names), listed.source, siblings)
         fixed = None if source is None else siblings.get(source) or read_categories(source)
@@ -83,18 +84,16 @@ class Vocabulary:
             text = f"Categories and ids are those of {self.source}, a split of the same dataset."
             yield Finding("note", "categories-of-split", text, file=str(self.source), count=len(categories))
         elif self.fixed is None and not self.is_present:
-            yield Finding("error", NOT_GIVEN, _describe_not_given(categories), count=len(categories))
+            text = _describe_not_given(categories)
+            yield Finding("error", NOT_GIVEN, text, count=len(categories), remedy=Remedy.GIVE_CATEGORIES)
         for path, others in self.siblings.items():
             differing = _differing(categories, others)
             if differing:
                 listed = ", ".join(differing[:_LISTED]) + (", ..." if len(differing) > _LISTED else "")
-                text = (
-                    f"{path}, a split of the same dataset, has other ids for its categories: {listed}. Give all splits "
-                    "the same with --categories FILE (that JSON, for one), or make them in one run (--split-list)."
-                )
+                text = f"{path}, a split of the same dataset, has other ids for its categories: {listed}"
                 is_wanted = self.fixed is not None and not self.is_adopted
                 kind: Kind = "note" if is_wanted else "error"
-                yield Finding(kind, "categories-differ", text, file=str(path), count=len(differing))
+                yield Finding(kind, "categories-differ", text, "", str(path), len(differing), Remedy.SAME_CATEGORIES)
 
 
 def _describe_not_given(occurring: Sequence[Category]) -> str:
@@ -103,10 +102,7 @@ def _describe_not_given(occurring: Sequence[Category]) -> str:
     more = f" and {len(occurring) - _LISTED} more" if len(occurring) > _LISTED else ""
     labels = "1 label occurs" if len(occurring) == 1 else f"{len(occurring)} labels occur"
     occurs = f" ({labels}: {names}{more})" if occurring else ""
-    return (
-        f"Nothing fixes the names and ids of the categories{occurs}: give --categories FILE, a text with a name a line "
-        "or a JSON such as LV-VIS', or --categories present for the labels that occur."
-    )
+    return f"Nothing fixes the names and ids of the categories{occurs}"
 
 
 def _differing(ours: Sequence[Category], theirs: Sequence[Category]) -> list[str]:
