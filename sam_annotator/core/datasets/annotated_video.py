@@ -46,17 +46,39 @@ class AnnotatedVideo:
                     labels.setdefault(object_id, normal_label(shapes[0].label))
         return {object_id: labels[object_id] for object_id in sorted(labels)}
 
+    @property
+    def width(self) -> int:
+        """Of the first frame that can be read."""
+        return self._size[0]
+
+    @property
+    def height(self) -> int:
+        """Of the first frame that can be read."""
+        return self._size[1]
+
+    @cached_property
+    def _size(self) -> tuple[int, int]:
+        sizes = (self._size_of(position, self._annotation(position)) for position in range(len(self._indices)))
+        return next((size for size in sizes if not isinstance(size, str)), (0, 0))
+
+    def _size_of(self, position: int, annotation: FrameAnnotation | str) -> tuple[int, int] | str:
+        """(width, height) of a frame as its file says, else of its image; or what is wrong."""
+        if isinstance(annotation, str):
+            return annotation
+        if annotation.width and annotation.height:
+            return annotation.width, annotation.height
+        try:
+            return image_size(self.video.frame_paths[self._indices[position]])
+        except ImageError as error:
+            return str(error)
+
     def read(self, position: int) -> FrameMasks:
         """The masks of one frame; a file that cannot be read is a problem there."""
         annotation = self._annotation(position)
-        if not isinstance(annotation, FrameAnnotation):
-            return FrameMasks(0, 0, problems=(annotation,))
-        try:
-            width, height = annotation.width, annotation.height
-            if not (width and height):
-                width, height = image_size(self.video.frame_paths[self._indices[position]])
-        except ImageError as error:
-            return FrameMasks(0, 0, problems=(str(error),))
+        size = self._size_of(position, annotation)
+        if isinstance(annotation, str) or isinstance(size, str):
+            return FrameMasks(0, 0, problems=(str(size),))
+        width, height = size
         drawn = {i: object_mask(shapes, height, width) for i, shapes in sorted(_objects(annotation).items())}
         masks = {object_id: mask for object_id, mask in drawn.items() if mask.any()}
         return FrameMasks(width, height, masks, tuple(self._describe(position, annotation, drawn)))

@@ -70,10 +70,25 @@ class DavisVideo:
         return dict(zip(used, kept if len(set(kept)) == len(used) else used, strict=True))
 
     @cached_property
+    def _size(self) -> tuple[int, int]:
+        found = (pixels for pixels in map(self._pixels, self.frames) if not isinstance(pixels, str))
+        return next(((pixels.shape[1], pixels.shape[0]) for pixels in found), (0, 0))
+
+    @cached_property
     def labels(self) -> Mapping[int, str]:
         """The category of each object: `object` where no file of names says more."""
         unknown = NamedObject(UNKNOWN_LABEL)
         return {object_id: self.names.get(value, unknown).label for value, object_id in self._ids.items()}
+
+    @property
+    def width(self) -> int:
+        """Of the first frame that can be read."""
+        return self._size[0]
+
+    @property
+    def height(self) -> int:
+        """Of the first frame that can be read."""
+        return self._size[1]
 
     def read(self, position: int) -> FrameMasks:
         """The masks of one frame; a file that is no indexed PNG is a problem there."""

@@ -1,17 +1,20 @@
 """Masks from wherever a person points: a dataset's JSON, a folder of indexed PNGs, a tree of annotations."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 from sam_annotator.core.datasets.annotated_video import read_annotated
+from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.davis_masks import read_davis
 from sam_annotator.core.datasets.json_source import reading_dataset_json
-from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, VideoFinder
+from sam_annotator.core.datasets.masked_video import MaskedVideo, MaskedVideos, ReadProgress, VideoFinder
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
-from sam_annotator.core.errors import InputError
+from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
+from sam_annotator.core.datasets.youtube_vis.pipeline import refuse
+from sam_annotator.core.errors import ImageError, InputError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.steps import finished
 from sam_annotator.core.store import AnnotationStore
@@ -19,8 +22,6 @@ from sam_annotator.core.videos import Video, find_videos
 
 SourceKind = Literal["auto", "json", "davis"]
 KINDS: Final = ("auto", "json", "davis")
-
-_SHOWN: Final = 20
 
 
 def read_dataset(path: Path, kind: SourceKind = "auto", names: Path | None = None) -> MaskedVideos:
@@ -76,24 +77,34 @@ def check_sizes(source: MaskedVideos, videos: Sequence[Video]) -> None:
     """Make sure that the masks of a dataset belong to frames of these videos, as far as the frames are there.
 
     Raises:
-        InputError: a video is not among them, or a frame has another size; all of them are named.
+        ConversionError: a video is not among them, a frame has another size or cannot be read; all of them are named.
     """
     finder = VideoFinder(videos)
-    problems = []
-    for masked in source.videos:
-        found, size = finder.find(masked.name), masked.read(0)
-        if found is None:
-            problems.append(f"Video {masked.name} has no folder of frames.")
-            continue
-        paths = {path.stem: path for path in found.frame_paths}
-        for frame in masked.frames:
-            if frame in paths and (real := image_size(paths[frame])) != (size.width, size.height):
-                is_of = f"but the masks of video {masked.name} are {size.width} x {size.height}."
-                problems.append(f"{paths[frame]} is {real[0]} x {real[1]} pixels, {is_of}")
-                break
-    if problems:
-        more = [f"... and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise InputError("\n  ".join(["The dataset is not of these videos:", *problems[:_SHOWN], *more]))
+    findings = (finding for masked in source.videos for finding in _misfits(masked, finder.find(masked.name)))
+    refuse(list(findings), ConvertOptions())
+
+
+def _misfits(masked: MaskedVideo, found: Video | None) -> Iterator[Finding]:
+    """What of a video does not fit the frames that were found for it; those of another size count as one thing."""
+    name = masked.name
+    if found is None:
+        yield Finding("error", "video-not-found", f"Video {name} has no folder of frames.", name)
+        return
+    paths = {path.stem: path for path in found.frame_paths}
+    others: list[tuple[Path, tuple[int, int]]] = []
+    for path in (paths[frame] for frame in masked.frames if frame in paths):
+        try:
+            if (size := image_size(path)) != (masked.width, masked.height):
+                others.append((path, size))
+        except ImageError as error:
+            yield Finding("error", "image-unreadable", str(error), name, str(path))
+    if others:
+        path, (width, height) = others[0]
+        more = f", and {len(others) - 1} more of its frames do not fit" if len(others) > 1 else ""
+        text = (
+            f"{path} is {width} x {height} pixels, but the masks of video {name} are {masked.width} x {masked.height}"
+        )
+        yield Finding("error", "sizes-differ", f"{text}{more}.", name, str(path), len(others))
 
 
 def open_tree(path: Path, videos_root: Path | None) -> Tree:

@@ -65,6 +65,16 @@ class MaskedVideo(Protocol):
         """The category of each object, by object id."""
         ...
 
+    @property
+    def width(self) -> int:
+        """In pixels; 0 if no frame can be read."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """In pixels; 0 if no frame can be read."""
+        ...
+
     def read(self, position: int) -> FrameMasks:
         """The masks of `frames[position]`; what cannot be used is told there, not raised."""
         ...

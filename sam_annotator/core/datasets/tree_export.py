@@ -183,6 +183,14 @@ class _LaidVideo:
         pairs = zip(self.record.object_ids, self.record.category_ids, strict=True)
         return {number: self.names[category] for number, category in sorted(pairs) if category is not None}
 
+    @property
+    def width(self) -> int:
+        return self.record.images[0].width
+
+    @property
+    def height(self) -> int:
+        return self.record.images[0].height
+
     def read(self, position: int) -> FrameMasks:
         """The masks of a frame. One video's run lengths are in memory from its first frame to its last."""
         if not self._loaded and self.record.spool is not None:
