@@ -5,7 +5,10 @@ changes, and for the objects that the dataset says are absent the note that they
 dataset's own ids of videos and annotations are noted as keys of their own, for the way back.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +30,12 @@ ShapeStyle = Literal["mask", "auto"]
 
 _LISTED: Final = 3
 _PROBLEMS_SHOWN: Final = 20
+
+_WRITERS: Final = 4
+"""Threads that write the frames of a video: to flush a file to disk takes ten times as long as to make it."""
+
+_AHEAD: Final = 8
+"""Frames that may be on their way to the disk."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +180,10 @@ def import_masks(
     others = iter(()) if options.works_alone else in_order(_import_video, tasks, options.jobs, options.scheduler)
     for masked, video in pairs:
         if video is not None and options.works_alone:
-            for _ in _VideoImport(masked, video, store, options, report).run():
-                done += 1
-                yield ImportProgress(masked.name, done, total, report)
+            with closing(_VideoImport(masked, video, store, options, report).run()) as frames:  # type: ignore[type-var]
+                for _ in frames:
+                    done += 1
+                    yield ImportProgress(masked.name, done, total, report)
             continue
         if video is not None:
             report.add(next(others))
@@ -229,6 +239,10 @@ def _match(
     return pairs
 
 
+_Written = tuple[Future[str | None], int, frozenset[int]]
+"""A frame on its way to the disk: what comes of it, its index, and the objects that it shows."""
+
+
 class _VideoImport:
     """The import of one video."""
 
@@ -249,7 +263,32 @@ class _VideoImport:
         self.unused: set[int] = set()
 
     def run(self) -> Iterator[None]:
-        """Import frame by frame."""
+        """Import frame by frame; each is written when it is yielded, and the next ones may be on their way."""
+        self._tell_missing()
+        if not self.options.dry_run:
+            self.store.sweep(self.video)  # halves of files that a killed import left
+        waiting: deque[_Written | None] = deque()
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            try:
+                for position, frame in enumerate(self.masked.frames):
+                    waiting.append(self._begin(position, frame, writers))
+                    if len(waiting) > _AHEAD:
+                        self._settle(waiting.popleft())
+                        yield
+                while waiting:
+                    self._settle(waiting.popleft())
+                    yield
+            finally:  # stopped amid it: what is on its way arrives, and counts
+                for left in waiting:
+                    if left is not None and left[0].exception() is None:
+                        self._settle(left)
+                self.report.objects += len(self.in_tree)
+        for object_id in sorted(self.ids - self.with_mask - self.unused):
+            self.report.without_mask.append(
+                f"{self.masked.labels[object_id]} {object_id} of {self.masked.name or self.video.name}"
+            )
+
+    def _tell_missing(self) -> None:
         missing = [frame for frame in self.masked.frames if frame not in self.indices]
         if missing:
             self.report.problems.append(
@@ -257,32 +296,35 @@ class _VideoImport:
                 f"({_some(missing)})."
             )
         self.report.videos += len(missing) < len(self.masked.frames)
-        for position, frame in enumerate(self.masked.frames):
-            if frame in self.indices:
-                self._import(position, self.indices[frame])
-            else:
-                self.unused.update(self.ids)
-            yield
-        self.report.objects += len(self.in_tree)
-        for object_id in sorted(self.ids - self.with_mask - self.unused):
-            self.report.without_mask.append(
-                f"{self.masked.labels[object_id]} {object_id} of {self.masked.name or self.video.name}"
-            )
 
-    def _import(self, position: int, index: int) -> None:
+    def _begin(self, position: int, frame: str, writers: ThreadPoolExecutor) -> "_Written | None":
+        """Have a frame written, unless there is nothing that it could say."""
+        if frame not in self.indices:
+            self.unused.update(self.ids)
+            return None
+        index = self.indices[frame]
         found = self.masked.read(position)
         self.report.problems += found.problems
         self.unused.update(found.unknown_ids)
         annotation = self._annotation(found, index)
         if annotation is None:
             self.unused.update(self.ids)
-            return
-        done = self._write(index, annotation)
-        if done is not None:
-            self.report.frames[done] = self.report.frames.get(done, 0) + 1
-            self.report.masks += len(found.masks)
-            self.in_tree.update(found.masks)
+            return None
         self.with_mask.update(found.masks)
+        return writers.submit(self._write, index, annotation), index, frozenset(found.masks)
+
+    def _settle(self, written: "_Written | None") -> None:
+        """Wait for a frame, and count it."""
+        if written is None:
+            return
+        writing, index, ids = written
+        done = writing.result()
+        if done is None:
+            self.report.kept.append(self.store.path(self.video, index))
+            return
+        self.report.frames[done] = self.report.frames.get(done, 0) + 1
+        self.report.masks += len(ids)
+        self.in_tree.update(ids)
 
     def _annotation(self, found: FrameMasks, index: int) -> FrameAnnotation | None:
         """What the file shall say; None if the masks do not belong to the image."""
@@ -328,7 +370,6 @@ class _VideoImport:
             return "there already"
         is_there = present is not None or path.exists()
         if is_there and not self.options.force:
-            self.report.kept.append(path)
             return None
         if not self.options.dry_run:
             write_annotation(path, annotation)

@@ -50,28 +50,11 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         yield from reader.read()
         if not reader.met:
             raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
-        return MaskedVideos(_without_idle_ids(tuple(reader.videos())), tuple(reader.problems))
+        return MaskedVideos(tuple(reader.videos()), tuple(reader.problems))
     except OSError as error:
         raise InputError(f"The dataset {path} cannot be read ({error.strerror}).") from error
     except NotJsonError as error:
         raise InputError(f"The dataset {path} is not valid JSON ({error}).") from error
-
-
-def _without_idle_ids(videos: tuple[JsonVideo, ...]) -> tuple[JsonVideo, ...]:
-    """Without the ids of videos and annotations where numbering them from 1 gives the same: nobody need note them."""
-    ordered = natsorted(videos, key=lambda video: video.name)
-    objects = [video.objects[object_id] for video in ordered for object_id in sorted(video.objects)]
-    is_idle = (
-        all(video.video_id == number for number, video in enumerate(ordered, start=1))
-        and all(found.annotation_id == number for number, found in enumerate(objects, start=1))
-        and all(found.has_masks for found in objects)  # else some are not imported, and the numbers move up
-    )
-    if not is_idle:
-        return videos
-    return tuple(
-        replace(video, video_id=None, objects={i: replace(o, annotation_id=None) for i, o in video.objects.items()})
-        for video in videos
-    )
 
 
 def _is_per_frame(members: JsonMembers) -> bool:
