@@ -100,11 +100,11 @@ def _misfits(masked: MaskedVideo, found: Video | None) -> Iterator[Finding]:
             yield Finding("error", "image-unreadable", str(error), name, str(path))
     if others:
         path, (width, height) = others[0]
-        more = f", and {len(others) - 1} more of its frames do not fit" if len(others) > 1 else ""
         text = (
-            f"{path} is {width} x {height} pixels, but the masks of video {name} are {masked.width} x {masked.height}"
+            f"{path} is {width} x {height} pixels, but the masks of video {name} are {masked.width} x {masked.height}."
+            f"{f' Frames that do not fit: {len(others)}.' if len(others) > 1 else ''}"
         )
-        yield Finding("error", "sizes-differ", f"{text}{more}.", name, str(path), len(others))
+        yield Finding("error", "sizes-differ", text, name, str(path), len(others))
 
 
 def open_tree(path: Path, videos_root: Path | None) -> Tree:

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from sam_annotator.cli import main
+from sam_annotator.core.datasets.mask_sources import read_dataset, reading_masks
 from sam_annotator.core.datasets.masked_video import MaskedVideos, VideoFinder, split_frame_name
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.steps import finished
 from sam_annotator.core.videos import Video
+from tests.small_dataset import HEIGHT, WIDTH, blob, document, ring, write_frames, write_json
 
 
 def found(name: str, *videos: str) -> str | None:
@@ -44,6 +48,18 @@ def test_a_video_is_found_by_its_name_or_by_how_it_ends(name: str, videos: list[
 )
 def test_names_of_frames_are_split_with_either_slash(file_name: str, expected: tuple[str, str]) -> None:
     assert split_frame_name(file_name) == expected
+
+
+def test_the_size_of_a_video_is_known_without_its_masks(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "train.json", document({"lake": (3, [(3, [blob(1, 1), None, ring()])])}))
+    write_frames(tmp_path / "videos", "lake", 3)
+    main(["import", str(path), f"--videos={tmp_path}/videos", f"--output={tmp_path}/ann"])
+    main(["export-masks", f"{tmp_path}/ann", f"--videos={tmp_path}/videos", f"--output={tmp_path}/davis"])
+    (tmp_path / "davis/Annotations/lake/00000.png").write_bytes(b"damaged")
+    (tmp_path / "ann/lake/00000.json").write_text("damaged")
+    sources = [read_dataset(path), read_dataset(tmp_path / "davis")]
+    sources.append(finished(reading_masks(tmp_path / "ann", tmp_path / "videos")))
+    assert [(video.width, video.height) for source in sources for video in source.videos] == [(WIDTH, HEIGHT)] * 3
 
 
 def test_no_video_at_all_is_told_with_the_reasons() -> None:

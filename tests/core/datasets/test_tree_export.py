@@ -12,6 +12,7 @@ from PIL import Image
 
 from sam_annotator.cli import main
 from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.mask_export import MaskOptions
 from sam_annotator.core.datasets.mask_sources import read_dataset
 from sam_annotator.core.datasets.tree_export import export_masks
@@ -220,6 +221,24 @@ def test_a_dataset_of_another_size_than_the_frames_is_refused_where_they_are_nam
     assert main([*command, f"--videos={tmp_path}/videos"]) == 2
     assert "Video lake has no folder of frames." in capsys.readouterr().err
     assert main(command) == 0
+
+
+def test_images_that_cannot_be_read_are_all_named_without_a_look_at_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JsonVideo, "read", None)  # whoever reads masks, fails
+    videos = {name: (30, [(3, [blob(1, 1)] * 30)]) for name in ("hill", "lake")}
+    path = write_json(tmp_path / "train.json", document(videos))
+    for name in videos:
+        write_frames(tmp_path / "videos", name, 30)
+        for image in sorted((tmp_path / "videos" / name).iterdir())[1:]:
+            image.write_bytes(b"no image")
+    command = ["export-masks", str(path), f"--output={tmp_path}/masks", f"--videos={tmp_path}/videos"]
+    assert main([*command, f"--report={tmp_path}/report.json"]) == 2
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["reasons"] == {"error: image-unreadable": 58}
+    assert {finding["video"] for finding in report["findings"]} == {"hill", "lake"}
+    assert not (tmp_path / "masks").exists()
 
 
 @OUTPUTS
