@@ -1,6 +1,7 @@
 """The members of a JSON object, read one by one: the same as by reading it whole, valid or not."""
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,14 @@ values = st.recursive(
     max_leaves=25,
 )
 objects = st.dictionaries(st.text(TRICKY, max_size=3), values, max_size=5)
-often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(params=[1, 7, 2**18], autouse=True)
+def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many bytes are looked at together."""
+    monkeypatch.setattr("sam_annotator.core.json_look._PIECE", request.param)
+    return int(request.param)
 
 
 def read(path: Path, content: bytes, names: Any = ()) -> Any:
@@ -65,6 +73,83 @@ def test_what_is_no_json_is_told_and_nothing_else(
     except NotJsonError:
         found = NotJsonError
     assert found == (expected if expected is NotJsonError or isinstance(expected, dict) else None)
+
+
+@often
+@given(
+    entries=st.lists(st.dictionaries(st.sampled_from(["id", "a"]), values, max_size=3), max_size=12),
+    indent=st.sampled_from([None, 1]),
+)
+def test_lists_of_entries_that_begin_alike_are_found_too(
+    tmp_path: Path, entries: list[dict[str, Any]], indent: int | None
+) -> None:
+    document = {"videos": [{"id": 1}], "annotations": [{"id": 7, **entry} for entry in entries], "more": {"id": [{}]}}
+    content = json.dumps(document, indent=indent).encode()
+    assert read(tmp_path / "x.json", content, document) == document
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a":[{"id":1},{"id":2},]}',
+        b'{"a":[{"id":1},,{"id":2}]}',
+        b'{"a":[,{"id":1},{"id":2}]}',
+        b'{"a":[{"id":1}{"id":2}]}',
+        b'{"a":[{"id":1},{"id":2}}',
+        b'{"a":[{"id":1},{"id":2}',
+        b'{"a":[{"id":1},{"id":2}]]}',
+        b'{"a":[{"id":1},{"id":2}]}}',
+        b'{"a":[{"id":1},{"id":2}]},{}',
+        b'{"a":[{"id":"1},{"id":2}]}',
+        b'{"a":[[[{"id":1},{"id":2}],{"id":3}]}',
+        b'{"a":[1,2,]}',
+        b'{"a":1,}',
+        b'{"a":"b\\',
+        b'{"a"',
+        b"{a:1}",
+        b"\xef\xbb\xbf",
+        b" ",
+    ],
+)
+def test_a_list_or_object_with_a_flaw_is_no_json(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(NotJsonError):
+        read(tmp_path / "x.json", content)
+
+
+def test_what_is_nested_too_deep_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotJsonError, match=r"nested too deep|cut off"):
+        read(tmp_path / "x.json", b'{"a": ' + b"[" * 20_000)
+    with pytest.raises(NotJsonError, match="nested too deep"):
+        read(tmp_path / "x.json", b'{"a": [' + b"[" * 20_000 + b"]" * 20_000 + b"]}")
+
+
+def test_where_a_flaw_is_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
+    content = b'{"a":[' + b'{"id":1},' * 50 + b'{"id":?}]}'
+    with pytest.raises(NotJsonError, match=r"byte \d+$") as caught:
+        read(tmp_path / "x.json", content)
+    assert 6 <= int(str(caught.value).rsplit(" ", 1)[1]) <= len(content)
+
+
+def test_a_file_that_is_cut_short_while_it_is_looked_over_is_one_sentence(tmp_path: Path, piece: int) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b'{"annotations":[' + b",".join([b'{"id":1}'] * max(piece // 2, 100)) + b"]}")
+    steps = JsonMembers.reading(path)
+    next(steps)
+    os.truncate(path, 50)
+    with pytest.raises(InputError, match="was changed while it was read"):
+        list(steps)
+
+
+def test_a_file_that_is_cut_short_while_its_entries_are_read_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(b'{"annotations":[' + b",".join([b'{"id":1,"x":"%s"}' % (b"x" * 4000)] * 100) + b"]}")
+    members = JsonMembers.read(path)
+    assert members is not None
+    entries = members.entries("annotations")
+    next(entries)
+    os.truncate(path, 50_000)
+    with pytest.raises(InputError, match="was changed while it was read"):
+        list(entries)
 
 
 def test_memory_holds_an_entry_and_not_the_file(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from sam_annotator.core.datasets.json_video import JsonObject, JsonVideo, Segmen
 from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, split_frame_name
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
-from sam_annotator.core.steps import finished
+from sam_annotator.core.steps import finished, translated
 
 TRACK_KEYS: Final = ("object_id", "track_id", "instance_id")
 """Where an annotation may say which object it is: our own key first, then those of COCO-like video datasets."""
 
 _TOLD_EVERY: Final = 2**22
-"""Bytes between two words of progress."""
+"""Bytes between two words of progress, while annotations are read."""
 
 
 def read_dataset_json(path: Path) -> MaskedVideos:
@@ -40,10 +40,9 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         InputError: it cannot be read, is no such file, or holds no annotations.
     """
     try:
-        size = path.stat().st_size
-        yield ReadProgress(0, size)
-        members = JsonMembers.read(path)
-        yield ReadProgress(0, size)
+        total = 2 * path.stat().st_size  # it is looked over first
+        yield ReadProgress(0, total)
+        members = yield from translated(JsonMembers.reading(path), lambda done: ReadProgress(done, total))
         if members is None or not ("videos" in members or "images" in members):
             raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
         reader = _Coco(members) if _is_per_frame(members) else _YoutubeVis(members)
@@ -152,8 +151,8 @@ class _Reader:
                 self.problems.append(f"Annotation {_identity(entry, number)} is left out: {reason}.")
             if end - told >= _TOLD_EVERY:
                 told = end
-                yield ReadProgress(end, size)
-        yield ReadProgress(size, size)
+                yield ReadProgress(size + end, 2 * size)
+        yield ReadProgress(2 * size, 2 * size)
 
     def _kept(self, entry: Mapping[str, Any], start: int, end: int) -> _Annotation:
         length, has_masks = self.measure(entry)

@@ -4,7 +4,7 @@ Masks are decoded one frame at a time, with the geometry of the COCO API.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,12 +66,18 @@ class Segmentations:
         contents = self._file.read(found.entries[:, 1:])
         frames: dict[int, list[bytes]] = {}
         for position, content in zip(found.entries[:, 0].tolist(), contents, strict=True):
-            entry = orjson.loads(content)
-            listed = enumerate(entry["segmentations"][:length]) if position < 0 else [(position, entry["segmentation"])]
-            for at, segmentation in listed:
+            for at, segmentation in self._listed(content, position, length):
                 if segmentation is not None:  # as JSON, runs take a tenth of what they take as numbers
                     frames.setdefault(at, []).append(_dumped(segmentation))
         return frames
+
+    def _listed(self, content: bytes, position: int, length: int) -> Iterable[tuple[int, Any]]:
+        """By frame what an annotation says, which was read before: where it says no such thing, the file is another."""
+        try:
+            entry = orjson.loads(content)
+            return enumerate(entry["segmentations"][:length]) if position < 0 else [(position, entry["segmentation"])]
+        except (ValueError, TypeError, LookupError) as error:
+            raise self._file.changed() from error
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Datasets in JSON as others write them: every encoding read, every fault named, never a traceback."""
 
+import json
+import os
 import pickle
 from contextlib import suppress
 from pathlib import Path
@@ -234,13 +236,59 @@ def test_the_order_of_the_keys_and_of_the_annotations_says_nothing(tmp_path: Pat
 
 def test_reading_tells_how_far_it_is_from_the_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sam_annotator.core.datasets.json_source._TOLD_EVERY", 100)
+    monkeypatch.setattr("sam_annotator.core.json_look._PIECE", 100)
     path = write_json(tmp_path / "x.json", document({"lake": (1, [(3, [ring()])] * 9)}))
     steps = list(reading_dataset_json(path))
-    assert {step.total for step in steps} == {path.stat().st_size}
+    size = path.stat().st_size
+    assert {step.total for step in steps} == {2 * size}, "it is looked over, and then read"
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert steps[0].done == 0, "before the file is looked into"
     assert steps[-1].done == steps[-1].total
-    assert len(steps) == 12
+    assert len([step for step in steps if 0 < step.done < size]) >= 9
+    assert len([step for step in steps if size < step.done < 2 * size]) >= 9
+
+
+@pytest.mark.parametrize("how", ["cut short", "other bytes", "other values", "gone"])
+def test_a_dataset_that_is_changed_at_any_moment_of_its_reading_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("sam_annotator.core.datasets.json_source._TOLD_EVERY", 1)
+    monkeypatch.setattr("sam_annotator.core.json_look._PIECE", 64)
+    content = document({"lake": (2, [(3, [ring(), blob(1, 1)])] * 4)})
+    path = tmp_path / "x.json"
+    for moment in range(1, 1000):
+        write_json(path, content)
+        steps = reading_dataset_json(path)
+        step = [next(steps) for _ in range(moment)][-1]
+        if step.done == step.total:
+            break
+        spoil_file(path, how)
+        with pytest.raises(InputError, match=r"was changed while|cannot be read|not valid JSON|is no dataset"):
+            list(steps)
+    assert moment > 15
+
+
+def spoil_file(path: Path, how: str) -> None:
+    size = path.stat().st_size
+    match how:
+        case "cut short":
+            os.truncate(path, size // 3)
+        case "other bytes":
+            with path.open("r+b") as stream:
+                stream.write(b"~" * size)
+        case "other values":
+            path.write_text(json.dumps([1] * size))
+        case _:
+            path.unlink()
+
+
+@pytest.mark.parametrize("how", ["cut short", "other bytes", "other values", "gone"])
+def test_a_dataset_that_is_changed_before_its_masks_are_read_is_one_sentence(tmp_path: Path, how: str) -> None:
+    path = write_json(tmp_path / "x.json", document({"lake": (2, [(3, [ring(), blob(1, 1)])] * 4)}))
+    (video,) = read_dataset_json(path).videos
+    spoil_file(path, how)
+    with pytest.raises(InputError, match=r"was changed while|cannot be read any more"):
+        video.read(0)
 
 
 def test_a_worker_in_another_folder_reads_the_same_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
