@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import read_with_bar
+from sam_annotator.cli.dataset_options import add_null_group_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: a folder holds annotations, a file is json (default); davis: a folder of PNG masks",
     )
     parser.add_argument("--categories", type=Path, metavar="FILE", help="a category file, as `convert` takes it")
+    add_null_group_argument(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them: .png, .svg, .pdf, .jpg")
 
@@ -117,7 +119,7 @@ def _measure_tree(options: argparse.Namespace) -> Measured:
     from sam_annotator.core.datasets.tree_statistics import look_at_tree, measure_annotations
 
     tree = look_at_tree(open_tree(options.annotations, options.videos))
-    steps = (step for video in tree.videos for step in measure_annotations(video, tree.store))
+    steps = (step for video in tree.videos for step in measure_annotations(video, tree.store, options.null_group))
     return list(tree.problems), _count(steps, tree.frames)
 
 

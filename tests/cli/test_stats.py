@@ -118,3 +118,30 @@ def test_masks_of_a_dataset_are_compared_with_the_frames_that_videos_has(
     (folder / "videos/lake").rename(folder / "videos/hill")
     assert main(["stats", str(folder / "train.json"), *videos]) == 1
     assert "Video lake has no folder of frames in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("choice", "status", "objects", "told"),
+    [
+        ("error", 1, 1, "without an object id (group_id), labelled 'dog'"),
+        ("skip", 1, 1, "were left out"),
+        ("per-label", 1, 2, "shapes without an object id, joined by label: 2 ("),
+    ],
+)
+def test_shapes_without_an_object_id_count_as_convert_counts_them(
+    folder: Path, capsys: pytest.CaptureFixture[str], choice: str, status: int, objects: int, told: str
+) -> None:
+    for path in (folder / "ann/lake").iterdir():
+        frame = json.loads(path.read_text())
+        shapes = [{**shape, "group_id": None if shape["group_id"] == 1 else 1} for shape in frame["shapes"]]
+        path.write_text(json.dumps({**frame, "shapes": shapes}))
+    command = [str(folder / "ann"), "--videos", str(folder / "videos"), "--null-group", choice]
+    capsys.readouterr()
+    assert main(["stats", *command, "--json", str(folder / "stats.json")]) == status
+    assert told in capsys.readouterr().out
+    numbers = json.loads((folder / "stats.json").read_text())
+    assert (numbers["objects"], len(numbers["problems"])) == (objects, 1 if choice == "per-label" else 2)
+    convert = ["convert", *command, "--output", str(folder / "dataset"), "--categories", "present"]
+    assert main(convert) == (2 if choice == "error" else 1)
+    if choice != "error":
+        assert f"objects     {objects}\n" in capsys.readouterr().out

@@ -198,17 +198,16 @@ class ConvertReport:
             yield f"Left out: shapes that cover no area: {sum(self.ignored_shapes.values())} ({kinds})"
         if self.empty_masks:
             yield f"Left out: masks without a pixel inside the image: {self.empty_masks}"
-        yield from self._counted("Left out", _DROPS)
+        yield from self._counted(_DROPS)
 
     def _repaired(self) -> Iterator[str]:
-        yield from self._counted("Repaired", _REPAIRS)
+        yield from self._counted(_REPAIRS)
 
-    def _counted(self, heading: str, reasons: Mapping[str, str]) -> Iterator[str]:
-        for reason, what in reasons.items():
+    def _counted(self, reasons: Iterable[str]) -> Iterator[str]:
+        for reason in reasons:
             found = [finding for finding in self.findings if finding.reason == reason]
             if found:
-                places = list(dict.fromkeys(finding.file or finding.text for finding in found))
-                yield f"{heading}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
+                yield summed_up(found)
 
     def _notes(self, words: Words) -> Iterator[str]:
         told = (
@@ -230,6 +229,19 @@ class ConvertReport:
         yield from (f"To know: {finding.told(words)}" for finding in notes[:_EXAMPLES])
         if len(notes) > _EXAMPLES:
             yield f"To know: {len(notes) - _EXAMPLES} more; {words[Remedy.FULL_REPORT]}"
+
+
+def is_summed_up(reason: str) -> bool:
+    """True if many findings of this reason are told in one line."""
+    return reason in _REPAIRS or reason in _DROPS
+
+
+def summed_up(found: Sequence[Finding]) -> str:
+    """Findings of one kind and reason in one line: how many there are, and where the first of them."""
+    first = found[0]
+    places = list(dict.fromkeys(finding.file or finding.text for finding in found))
+    what = (_REPAIRS | _DROPS)[first.reason]
+    return f"{_KINDS[first.kind]}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.convert_report import Finding, is_summed_up, summed_up
 from sam_annotator.core.datasets.records import DrawOptions
 from sam_annotator.core.datasets.youtube_vis.options import CategoryNames
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
@@ -110,10 +110,22 @@ class ExportReport:
             yield f"Numbered anew, their own ids are in meta.json: {', '.join(self.renumbered)}"
         if self.overlapping:
             yield f"Frames where objects overlap, the higher id on top: {self.overlapping}"
-        losses = [one for one in self.findings if one.kind != "note" and one.reason != OVERLAP]
-        yield from (f"{'Repaired' if one.kind == 'repaired' else 'Left out'}: {one.text}" for one in losses[:_SHOWN])
+        losses = list(self._losses())
+        yield from losses[:_SHOWN]
         if len(losses) > _SHOWN:
             yield f"... and {len(losses) - _SHOWN} more; {words[Remedy.FULL_REPORT]}"
+
+    def _losses(self) -> Iterator[str]:
+        """What was left out or repaired, a line each; what a conversion counts is counted here, too."""
+        by_reason: dict[tuple[str, str], list[Finding]] = {}
+        for one in self.findings:
+            if one.kind != "note" and one.reason != OVERLAP:
+                by_reason.setdefault((one.kind, one.reason), []).append(one)
+        for (kind, reason), found in by_reason.items():
+            if len(found) > 1 and is_summed_up(reason):
+                yield summed_up(found)
+            else:
+                yield from (f"{'Repaired' if kind == 'repaired' else 'Left out'}: {one.text}" for one in found)
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,18 @@ def test_shapes_without_an_id_become_one_object_per_label_where_that_is_asked_fo
     assert values == [{0, 1, 7}, {0, 1}]
 
 
+def test_repairs_of_one_kind_are_one_line_and_each_stands_in_the_report(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(*([square("cat", None, 2, 2)] for _ in range(5)))
+    assert run(root, "export-masks", "masks", "--null-group=per-label", f"--report={root}/report.json") == 1
+    told = capsys.readouterr().out.splitlines()
+    listed = ", ".join(f"{root}/ann/lake/0000{index}.json" for index in range(3))
+    assert told[4:] == [f"Repaired: shapes without an object id, joined by label: 5 ({listed}, ...)"]
+    findings = json.loads((root / "report.json").read_text())["findings"]
+    assert [finding["file"] for finding in findings] == [f"{root}/ann/lake/0000{index}.json" for index in range(5)]
+
+
 @OUTPUTS
 def test_a_dry_run_goes_through_everything_and_writes_nothing(
     folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], output: str

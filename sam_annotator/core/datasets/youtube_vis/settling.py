@@ -75,10 +75,10 @@ def _record(read: ReadVideo, path: Path, name: str, ids: Mapping[str, int], voca
     categories = tuple(ids.get(vocabulary.label_of(found)) if found.masks else None for found in read.objects)
     masks = sum(found.masks for found, category in zip(read.objects, categories, strict=True) if category is not None)
     numbers = tuple(found.annotation_id for found in read.objects)
-    return VideoRecord(read.name, name, read.images, categories, _object_ids(read), masks, path, read.video_id, numbers)
+    return VideoRecord(read.name, name, read.images, categories, object_ids(read), masks, path, read.video_id, numbers)
 
 
-def _object_ids(read: ReadVideo) -> tuple[int, ...]:
+def object_ids(read: ReadVideo) -> tuple[int, ...]:
     """Their own ids; new ones for those without."""
     own = [found.object_id for found in read.objects]
     fresh = itertools.count(1)
