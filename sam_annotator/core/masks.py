@@ -325,7 +325,7 @@ def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
     """(height, width, run lengths: outside, inside, outside, ...), safe to decode."""
     try:
         (height, width), counts = map(int, rle["size"]), rle["counts"]
-        runs = _parsed(counts) if isinstance(counts, str | bytes) else np.array(counts, np.int64)
+        runs = _parsed(counts) if isinstance(counts, str | bytes) else _listed(counts)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"this is no run-length encoding ({error})") from error
     if height < 1 or width < 1 or runs.ndim != 1 or np.any(runs < 0) or np.any(runs > height * width):
@@ -333,6 +333,14 @@ def _checked_runs(rle: Mapping[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
     if int(runs.sum()) != height * width:
         raise ValueError(f"the runs add up to {runs.sum()} pixels, but the size is {height} x {width}")
     return height, width, runs
+
+
+def _listed(counts: Iterable[int]) -> NDArray[np.int64]:
+    """Run lengths that are not compressed. NumPy alone would take 204.5 and "204" for 204."""
+    numbers = list(counts)
+    if foreign := set(map(type, numbers)) - {int}:
+        raise ValueError(f"the counts hold a {min(kind.__name__ for kind in foreign)}, but are whole numbers")
+    return np.array(numbers, np.int64)
 
 
 def _parsed(text: str | bytes) -> NDArray[np.int64]:

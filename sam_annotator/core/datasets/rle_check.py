@@ -60,7 +60,11 @@ def _checked_ends(values: _Numbers, first: _Numbers, pixels: int) -> _Numbers:
 
 def _joined(counts: Sequence[str | Sequence[int]]) -> tuple[_Numbers, _Numbers]:
     first = np.cumsum([0, *map(len, counts[:-1])])
-    return np.array([number for runs in counts for number in runs], np.int64), first
+    numbers = [number for runs in counts for number in runs]
+    if set(map(type, numbers)) != {int}:  # NumPy would take 2.5 for 2
+        foreign = [any(type(number) is not int for number in runs) for runs in counts]
+        raise ValueError(f"{foreign.index(True)}: the counts hold what is no whole number")
+    return np.array(numbers, np.int64), first
 
 
 def _parsed(texts: Sequence[str]) -> tuple[_Numbers, _Numbers]:
