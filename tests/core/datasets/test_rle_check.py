@@ -36,7 +36,9 @@ def test_any_text_is_measured_or_refused(counts: list[str]) -> None:
     assert all(1 <= area <= 63 for area in areas)
 
 
-@pytest.mark.parametrize("counts", [[[10, 5]], [[0, 64]], [[60, -3, 6]], [[63]], [[]], [[10, 5.5, 48]], [[10, "5", 48]]])
+@pytest.mark.parametrize(
+    "counts", [[[10, 5]], [[0, 64]], [[60, -3, 6]], [[63]], [[]], [[10, 5.5, 48]], [[10, "5", 48]]]
+)
 def test_runs_that_do_not_fill_the_image_or_hold_nothing_are_refused(counts: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="0: "):
         measure_rles(counts, 7, 9)
