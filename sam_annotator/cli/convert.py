@@ -40,8 +40,9 @@ other splits that DATASET has already; `--categories present` says that the labe
 What was interrupted goes on where it stopped when it is run again: the masks are kept in the user's cache folder
 (~/.cache/sam_annotator/convert), 30 days at most, or in --cache DIR.
 
-Several trees become one dataset, ids numbered anew. Videos of one name get the name of their tree before it, and a note
-says so; a video that two trees have annotated is an error.
+Several trees become one dataset, ids numbered anew. Videos keep their names; where trees have different videos of one
+name, each of these gets the name of its tree before it (site1_ball), and a note says so. A folder of frames that two
+trees have counts once, by the name that it has in the first; if both have annotated it, that is an error.
 
 examples:
   sam-annotator convert /data/ann --videos /data/videos --output /data/dataset --categories lvvis.json

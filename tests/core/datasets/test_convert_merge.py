@@ -1,12 +1,15 @@
 """Several trees become one dataset: each video once, ids anew, names told apart, nothing guessed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sam_annotator.cli import main
 from sam_annotator.core.datasets.convert_report import ConvertReport
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, convert, merge_trees
+from sam_annotator.core.datasets.youtube_vis.merging import _tell_apart
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from tests import dataset_tree
@@ -140,3 +143,58 @@ def test_pairs_that_do_not_go_together_are_one_sentence(
     command = ["convert", north.annotations, "--videos", north.videos, "--videos", south.videos, "--output", "x"]
     assert main(list(map(str, command))) == 2
     assert "annotations: 1, of videos: 2; they do not go together" in capsys.readouterr().err
+
+
+def named(*folders: Path, videos: Sequence[str] = ()) -> list[str]:
+    """The names that videos get where the trees with these roots are merged; `videos` are made first."""
+    for video in videos:
+        (folders[0].parent / video).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(folders[0].parent / video / "00000.jpg")
+    trees = [Tree(folder, find_videos(folder), AnnotationStore(None)) for folder in folders]
+    return [video.name for video in merge_trees(trees).videos]
+
+
+def test_a_tree_that_is_given_again_changes_no_name(tmp_path: Path) -> None:
+    north, south = tmp_path / "north", tmp_path / "south"
+    videos = ["north/a", "north/b", "south/a"]
+    once = named(north, south, videos=videos)
+    assert once == ["north/a", "b", "south/a"]
+    assert named(north, north, north, south) == named(north, south, south, north) == once
+    assert named(north, north, north) == ["a", "b"]
+
+
+def test_a_folder_within_another_tree_keeps_the_name_that_it_has_there(tmp_path: Path) -> None:
+    outer = tmp_path / "videos"
+    assert named(outer, outer / "more", videos=["videos/ball", "videos/more/ball"]) == ["ball", "more/ball"]
+    assert named(outer / "more", outer) == ["more/ball", "videos/ball"]
+
+
+def test_only_videos_that_share_a_name_with_another_tree_get_one_before_it(tmp_path: Path) -> None:
+    north, south, west = (tmp_path / name / "videos" for name in ("north", "south", "west"))
+    for tree, names in ((north, "ab"), (south, "bc"), (west, "d")):
+        for name in names:
+            named(tree, videos=[f"videos/{name}"])
+    assert named(north, west) == ["a", "b", "d"]
+    assert named(north, west, south) == ["a", "north/b", "d", "south/b", "c"]
+    assert named(north, south) == ["a", "north/b", "south/b", "c"], "whatever else is merged"
+
+
+def test_a_name_with_that_of_its_tree_is_never_that_of_another_video(tmp_path: Path) -> None:
+    north, south = tmp_path / "north", tmp_path / "south"
+    videos = ["north/a", "south/a", "south/north/a"]
+    assert named(north, south, videos=videos) == ["north/a_", "south/a", "north/a"]
+
+
+@pytest.mark.parametrize(
+    ("roots", "expected"),
+    [
+        (["/data/site1/videos", "/data/site2/videos"], ["site1", "site2"]),
+        (["/data/videos", "/data/videos/more"], ["videos", "more"]),
+        (["/a/x", "/a/y", "/b/x"], ["a/x", "a/y", "b/x"]),
+        (["/v", "/v/v"], ["v", "v/v"]),
+        (["/", "/v"], ["tree1", "tree2"]),
+        (["/a/X", "/a/x"], ["tree1", "tree2"]),
+    ],
+)
+def test_trees_are_told_apart_by_as_little_of_their_paths_as_will_do(roots: list[str], expected: list[str]) -> None:
+    assert _tell_apart(roots) == expected

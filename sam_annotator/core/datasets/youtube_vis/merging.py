@@ -1,8 +1,7 @@
 """Several trees of annotations as one: each video once, names that tell them apart, and what had to be decided."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,11 +54,30 @@ class Merged:
     findings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of frames: the first tree that has it, the video it is there, and where its annotations lie."""
+
+    tree: Tree
+    video: Video
+    annotations: Path
+
+    @property
+    def key(self) -> str:
+        """Names are compared without regard to case: some disks keep no other."""
+        return self.video.name.casefold()
+
+    @property
+    def root(self) -> str:
+        return os.path.realpath(self.tree.root)
+
+
 def merge_trees(trees: Sequence[Tree]) -> Merged:
     """Join trees.
 
-    A folder of frames that several trees have counts once, with the annotations of the tree that has some; where
-    several have, that is an error. Different videos of one name get the name of their tree before it, and a note.
+    A folder of frames that several trees have counts once: by the name that the first of them has for it, with the
+    annotations of the one that has some; where several have, that is an error. Every video keeps its name, but where
+    several trees have different videos of one name, each of these gets the name of its tree before it, and a note.
 
     Raises:
         InputError: a folder cannot be listed.
@@ -67,24 +85,36 @@ def merge_trees(trees: Sequence[Tree]) -> Merged:
     if len(trees) == 1:
         return Merged(tuple(trees[0].videos), trees[0].store)
     findings: list[Finding] = []
-    chosen = [_choose(found, findings) for found in _by_folder(trees).values()]
-    counts = Counter(video.name.casefold() for _tree, video in chosen)
-    labels = dict(zip(map(id, trees), _tell_apart([tree.root for tree in trees]), strict=True))
-    taken: set[str] = set()
-    videos, folders = [], {}
-    for tree, video in chosen:
-        name = video.name
-        if counts[name.casefold()] > 1:
-            name = f"{labels[id(tree)]}/{name}"
-        while name.casefold() in taken:
+    folders = [_choose(found, findings) for found in _by_folder(trees).values()]
+    names = _names(folders)
+    videos, annotations = [], {}
+    for folder, name in zip(folders, names, strict=True):
+        video = folder.video
+        if name != video.name:
+            text = f"Several trees have a video {video.name}; that of {folder.tree.root} is called {name} here."
+            findings.append(Finding("note", "video-renamed", text, name, str(video.folder)))
+        annotations[name] = folder.annotations
+        videos.append(replace(video, name=name))
+    return Merged(tuple(videos), PlacedStore(annotations, trees), tuple(findings))
+
+
+def _names(folders: Sequence[_Folder]) -> list[str]:
+    """What each is called; only those that share a name with one of another tree are called otherwise than there."""
+    holders: dict[str, set[str]] = {}
+    for folder in folders:
+        holders.setdefault(folder.key, set()).add(folder.root)
+    clashing = [len(holders[folder.key]) > 1 for folder in folders]
+    roots = list(dict.fromkeys(folder.root for folder, clashes in zip(folders, clashing, strict=True) if clashes))
+    prefixes = dict(zip(roots, _tell_apart(roots), strict=True))
+    taken = {folder.key for folder, clashes in zip(folders, clashing, strict=True) if not clashes}
+    names = []
+    for folder, clashes in zip(folders, clashing, strict=True):
+        name = f"{prefixes[folder.root]}/{folder.video.name}" if clashes else folder.video.name
+        while clashes and name.casefold() in taken:
             name += "_"
         taken.add(name.casefold())
-        if name != video.name:
-            text = f"Several trees have a video {video.name}; that of {tree.root} is called {name} here."
-            findings.append(Finding("note", "video-renamed", text, name, str(video.folder)))
-        folders[name] = tree.store.folder(video)
-        videos.append(replace(video, name=name))
-    return Merged(tuple(videos), PlacedStore(folders, trees), tuple(findings))
+        names.append(name)
+    return names
 
 
 def _by_folder(trees: Sequence[Tree]) -> Mapping[str, list[tuple[Tree, Video]]]:
@@ -96,29 +126,35 @@ def _by_folder(trees: Sequence[Tree]) -> Mapping[str, list[tuple[Tree, Video]]]:
     return found
 
 
-def _choose(found: Sequence[tuple[Tree, Video]], findings: list[Finding]) -> tuple[Tree, Video]:
-    """The tree whose annotations of a video count."""
-    if len(found) == 1:
-        return found[0]
-    places = {
-        os.path.realpath(tree.store.folder(video)): (tree, video)
-        for tree, video in found
-        if tree.store.annotated_frames(video)
-    }
+def _choose(found: Sequence[tuple[Tree, Video]], findings: list[Finding]) -> _Folder:
+    """The annotations of a folder of frames that count."""
+    tree, video = found[0]
+    places: dict[str, Path] = {}
+    for other, same in found if len(found) > 1 else ():
+        if other.store.annotated_frames(same):
+            place = other.store.folder(same)
+            places.setdefault(os.path.realpath(place), place)
     if len(places) > 1:
-        first, second, *_more = (str(tree.store.folder(video)) for tree, video in places.values())
+        first, second, *_more = map(str, places.values())
         text = (
-            f"The video {found[0][1].folder} is annotated in {first} and in {second}. Move the files of one of them "
+            f"The video {video.folder} is annotated in {first} and in {second}. Move the files of one of them "
             "away, or join them; which of them count is not for a converter to guess."
         )
-        findings.append(Finding("error", "video-annotated-twice", text, found[0][1].name, first))
-    return next(iter(places.values()), found[0])
+        findings.append(Finding("error", "video-annotated-twice", text, video.name, first))
+    return _Folder(tree, video, next(iter(places.values()), tree.store.folder(video)))
 
 
-def _tell_apart(roots: Sequence[Path]) -> Iterator[str]:
-    """A short name for each tree: the last part of its path in which they all differ, else its place."""
-    parts = [Path(os.path.realpath(root)).parts[::-1] for root in roots]
-    for level in zip(*parts, strict=False):
-        if len({part.casefold() for part in level}) == len(roots):
-            return iter(level)
-    return (f"tree{number}" for number in range(1, len(roots) + 1))
+def _tell_apart(roots: Sequence[str]) -> list[str]:
+    """A short name for each of different folders.
+
+    As many of the last parts of its path as tell all of them apart, without those in which all end: `site1` and `site2`
+    of `/data/site1/videos` and `/data/site2/videos`. Where parts do not tell them apart, their places: `tree1`, ...
+    """
+    parts = [Path(root).parts[1:] for root in roots]
+    while all(len(one) > 1 for one in parts) and len({one[-1].casefold() for one in parts}) == 1:
+        parts = [one[:-1] for one in parts]
+    for count in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(one[-count:]) for one in parts]
+        if all(names) and len({name.casefold() for name in names}) == len(names):
+            return names
+    return [f"tree{number}" for number in range(1, len(roots) + 1)]
