@@ -9,7 +9,7 @@ from PIL import Image
 from sam_annotator.cli import main
 from sam_annotator.core.datasets.convert_report import ConvertReport
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, Tree, convert, merge_trees
-from sam_annotator.core.datasets.youtube_vis.merging import _tell_apart
+from sam_annotator.core.datasets.youtube_vis.merging import tell_apart
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from tests import dataset_tree
@@ -197,4 +197,4 @@ def test_a_name_with_that_of_its_tree_is_never_that_of_another_video(tmp_path: P
     ],
 )
 def test_trees_are_told_apart_by_as_little_of_their_paths_as_will_do(roots: list[str], expected: list[str]) -> None:
-    assert _tell_apart(roots) == expected
+    assert tell_apart(roots) == expected

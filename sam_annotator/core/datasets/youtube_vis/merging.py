@@ -105,7 +105,7 @@ def _names(folders: Sequence[_Folder]) -> list[str]:
         holders.setdefault(folder.key, set()).add(folder.root)
     clashing = [len(holders[folder.key]) > 1 for folder in folders]
     roots = list(dict.fromkeys(folder.root for folder, clashes in zip(folders, clashing, strict=True) if clashes))
-    prefixes = dict(zip(roots, _tell_apart(roots), strict=True))
+    prefixes = dict(zip(roots, tell_apart(roots), strict=True))
     taken = {folder.key for folder, clashes in zip(folders, clashing, strict=True) if not clashes}
     names = []
     for folder, clashes in zip(folders, clashing, strict=True):
@@ -144,7 +144,7 @@ def _choose(found: Sequence[tuple[Tree, Video]], findings: list[Finding]) -> _Fo
     return _Folder(tree, video, next(iter(places.values()), tree.store.folder(video)))
 
 
-def _tell_apart(roots: Sequence[str]) -> list[str]:
+def tell_apart(roots: Sequence[str]) -> list[str]:
     """A short name for each of different folders.
 
     As many of the last parts of its path as tell all of them apart, without those in which all end: `site1` and `site2`
