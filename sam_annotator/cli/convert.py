@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages
-from sam_annotator.cli.dataset_options import add_null_group_argument, add_report_argument, chosen_categories
+from sam_annotator.cli.dataset_options import (
+    add_map_argument,
+    add_null_group_argument,
+    add_report_argument,
+    chosen_categories,
+)
 from sam_annotator.cli.reporting import run_reported
 
 if TYPE_CHECKING:
@@ -97,9 +102,7 @@ def _add_categories(parser: argparse.ArgumentParser) -> None:
         "other keys are kept; `present`: the labels that occur, sorted (default: as the dataset's other splits have "
         "them; needed where there are none)",
     )
-    group.add_argument(
-        "--map", type=Path, metavar="FILE", help="rename labels: `old -> new` a line, or JSON {old: new}"
-    )
+    add_map_argument(group)
     group.add_argument(
         "--drop-unknown",
         action="store_true",

@@ -9,6 +9,12 @@ Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
 _PRESENT: Final = "present"
 
 
+def add_map_argument(parser: Arguments) -> None:
+    parser.add_argument(
+        "--map", type=Path, metavar="FILE", help="rename labels: `old -> new` a line, or JSON {old: new}"
+    )
+
+
 def add_null_group_argument(parser: Arguments) -> None:
     parser.add_argument(
         "--null-group",

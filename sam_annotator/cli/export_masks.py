@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages, read_with_bar
-from sam_annotator.cli.dataset_options import add_null_group_argument, add_report_argument, chosen_categories
+from sam_annotator.cli.dataset_options import (
+    add_map_argument,
+    add_null_group_argument,
+    add_report_argument,
+    chosen_categories,
+)
 from sam_annotator.cli.reporting import run_reported
 
 if TYPE_CHECKING:
@@ -67,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="COCO: fix names and ids, as `convert` takes it; `present`: the labels that occur, sorted (default: as a "
         "dataset's JSON has them; needed for annotations)",
     )
+    add_map_argument(parser)
     parser.add_argument(
         "--drop-unknown", action="store_true", help="COCO: leave out objects whose label --categories does not name"
     )
@@ -113,6 +119,7 @@ def _options(options: argparse.Namespace) -> "MaskOptions":
 
     return MaskOptions(
         **chosen_categories(options.categories),
+        renames=options.map,
         drop_unknown=options.drop_unknown,
         draw=DrawOptions(null_group=options.null_group),
         force=options.force,

@@ -169,6 +169,10 @@ def test_the_check_of_masks_finds_what_would_stop_the_export(
     _press(driver, dialog)
     assert ("'ball' (1 object)" in dialog.summary.toPlainText()) == (kind == COCO)
     assert dialog.primary.text() == ("Check" if kind == COCO else "Export")
+    (tmp_path / "map.txt").write_text("ball -> brick\n")
+    _set(dialog, map=str(tmp_path / "map.txt"))
+    _press(driver, dialog)
+    assert dialog.primary.text() == "Export", "what is renamed is no label of no category any more"
 
 
 @pytest.mark.parametrize("kind", [YOUTUBE_VIS, PNG_MASKS])

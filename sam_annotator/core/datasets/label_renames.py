@@ -7,9 +7,11 @@ from typing import Any, Final
 import orjson
 
 from sam_annotator.core.categories import normal_label
+from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.errors import InputError
 
 _ARROW: Final = "->"
+_LISTED: Final = 3
 
 
 def read_renames(path: Path) -> dict[str, str]:
@@ -45,6 +47,17 @@ def unused_renames(renames: Mapping[str, str], labels: Iterable[str]) -> list[st
     """The labels that the map names and that occur nowhere: often a slip of the pen."""
     occurring = set(labels)
     return sorted(label for label in renames if label not in occurring)
+
+
+def note_unused(renames: Mapping[str, str], labels: Iterable[str], path: Path | None) -> Iterator[Finding]:
+    """What to tell people of them, if there are any; `path`: the map."""
+    unused = unused_renames(renames, labels)
+    if unused:
+        verb = "occurs" if len(unused) == 1 else "occur"
+        listed = ", ".join(map(repr, unused[:_LISTED]))
+        more = f" and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
+        text = f"{len(unused)} of the renamed labels {verb} nowhere: {listed}{more}."
+        yield Finding("note", "rename-unused", text, file=str(path), count=len(unused))
 
 
 def _from_json(path: Path, text: str) -> list[tuple[str, str]]:

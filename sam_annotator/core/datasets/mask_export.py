@@ -25,6 +25,7 @@ class MaskOptions:
             where there is neither, it is an error.
         present: COCO: the labels that occur, sorted, ids from 1; `categories` is None then.
         listed: COCO, of trees of annotations: names that are kept elsewhere than in a file, ids from 1 in their order.
+        renames: a file of labels to rename; see `read_renames`.
         drop_unknown: leave out objects whose label the file does not name; else they are an error.
         draw: how shapes become masks, and what becomes of shapes without an object id.
         force: write over masks that are there.
@@ -37,6 +38,7 @@ class MaskOptions:
     categories: Path | None = None
     present: bool = False
     listed: CategoryNames | None = None
+    renames: Path | None = None
     drop_unknown: bool = False
     draw: DrawOptions = field(default_factory=DrawOptions)
     force: bool = False

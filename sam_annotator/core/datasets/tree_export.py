@@ -15,8 +15,10 @@ from sam_annotator.core.categories import Category, categories_from_labels, read
 from sam_annotator.core.datasets.coco_export import check_coco_output, export_coco
 from sam_annotator.core.datasets.convert_report import ConvertProgress, Finding
 from sam_annotator.core.datasets.davis_export import check_davis_output, export_davis
+from sam_annotator.core.datasets.label_renames import note_unused, read_renames
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport, MaskOptions
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideos
+from sam_annotator.core.datasets.renamed_video import renamed
 from sam_annotator.core.datasets.youtube_vis import spool
 from sam_annotator.core.datasets.youtube_vis.layout import check_apart, dataset_names
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
@@ -54,14 +56,24 @@ def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions
         raise InputError("Without a list of categories all labels count", Remedy.NO_DROPPING)
     (check_coco_output if is_coco else check_davis_output)(output, force=options.force)
     if isinstance(source, MaskedVideos):
+        source, notes = _rename(source, options.renames)
         fixed = _categories_of(source, options) if is_coco else None
-        yield from _write(source, output, options, fixed, ())
+        yield from _write(source, output, options, fixed, notes)
         return
     if not is_coco:
         check_apart(output, source.root)
     with spool.spool_folder(options.cache) as folder:
         masks, categories, findings = yield from _read(source, output, options, folder, is_coco=is_coco)
         yield from _write(masks, output, options, categories, findings)
+
+
+def _rename(source: MaskedVideos, path: Path | None) -> tuple[MaskedVideos, list[Finding]]:
+    """The videos with the labels that a map makes of theirs, and what to know of it."""
+    if path is None:
+        return source, []
+    renames = read_renames(path)
+    occurring = (label for video in source.videos for label in video.labels.values())
+    return renamed(source, renames), list(note_unused(renames, occurring, path))
 
 
 def _categories_of(source: MaskedVideos, options: MaskOptions) -> Sequence[Category] | None:
@@ -102,7 +114,7 @@ def _write(
         source,
         output,
         categories=categories,
-        categories_file=options.categories,
+        categories_file=options.categories or source.file,
         drop_unknown=options.drop_unknown,
         force=options.force,
         dry_run=options.dry_run,
@@ -151,6 +163,7 @@ def _as_conversion(options: MaskOptions, *, is_coco: bool) -> ConvertOptions:
         categories=options.categories,
         present=options.present or not is_coco,
         listed=options.listed,
+        renames=options.renames,
         drop_unknown=options.drop_unknown,
         draw=options.draw,
         dry_run=options.dry_run,

@@ -117,6 +117,7 @@ class ExportDialog(ExchangeDialog):
         categories, listed = (self._categories(), self._listed()) if value["kind"] == COCO else (None, None)
         return MaskOptions(
             categories=categories,
+            renames=self.fields["map"].path() if value["kind"] == COCO else None,
             present=value["kind"] == COCO and value["categories_from"] == "present",
             listed=listed,
             drop_unknown=value["drop_unknown"] and (categories is not None or listed is not None),
@@ -181,7 +182,7 @@ class ExportDialog(ExchangeDialog):
         splits, categories = self._pages[:2]
         for page, counts in ((splits, kind == YOUTUBE_VIS), (categories, kind != PNG_MASKS)):
             self._tabs.setTabEnabled(self._tabs.indexOf(page), counts)
-        for name in ("layout", "images", "map", "rle", "verify", "strict"):
+        for name in ("layout", "images", "rle", "verify", "strict"):
             self.fields[name].setEnabled(kind == YOUTUBE_VIS)
         for name, wanted in {"split": "one", "ratios": "ratio", "seed": "ratio", "split_list": "list"}.items():
             self.fields[name].setEnabled(by == wanted)

@@ -210,6 +210,28 @@ def test_masks_without_a_category_file_of_their_own_need_categories_too(tmp_path
         list(export_masks(source, tmp_path / "coco.json", MaskOptions()))
 
 
+@pytest.mark.parametrize("is_tree", [True, False])
+def test_labels_are_renamed_on_the_way_out(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], is_tree: bool
+) -> None:
+    root = folder([square("dog", 1, 12, 12)])
+    path = write_json(root / "train.json", document({"lake": (1, [(3, [blob(1, 1)])])}))
+    (root / "names.txt").write_text("cat\nwolf\n")
+    (root / "map.txt").write_text("dog -> wolf\nnever -> cat\n")
+    source = [f"{root}/ann", f"--videos={root}/videos"] if is_tree else [str(path)]
+    command = ["export-masks", *source, f"--map={root}/map.txt", f"--report={root}/report.json"]
+    assert main([*command, f"--output={root}/coco.json", f"--categories={root}/names.txt"]) == 0
+    assert [found["category_id"] for found in json.loads((root / "coco.json").read_text())["annotations"]] == [2]
+    assert "1 of the renamed labels occurs nowhere: 'never'." in (root / "report.json").read_text()
+    assert main([*command, f"--output={root}/masks"]) == 0
+    assert json.loads((root / "masks/meta.json").read_text())["videos"]["lake"]["objects"]["1"]["category"] == "wolf"
+    if not is_tree:
+        assert main([*command, f"--output={root}/other.json"]) == 2
+        assert "'wolf' (1 object)" in (told := capsys.readouterr().err)
+        assert "not in" in told
+        assert "train.json" in told
+
+
 def test_png_masks_are_not_written_among_the_videos(
     folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sam_annotator.core.categories import Category, categories_from_labels, describe_unknown_labels
 from sam_annotator.core.datasets.convert_report import Finding
-from sam_annotator.core.datasets.label_renames import unused_renames
+from sam_annotator.core.datasets.label_renames import note_unused
 from sam_annotator.core.datasets.records import LARGEST_ID, ReadObject, ReadVideo, describe_conflict
 from sam_annotator.core.datasets.youtube_vis.numbering import number_records
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
@@ -113,11 +113,7 @@ def _labels_findings(
                 yield Finding("error", "labels-conflict", conflict, read.name)
     yield from _large_ids(laid)
     occurring = {use.label for read, _path in laid for found in read.objects for use in found.labels}
-    unused = unused_renames(vocabulary.renames, occurring)
-    if unused:
-        verb = "occurs" if len(unused) == 1 else "occur"
-        text = f"{len(unused)} of the renamed labels {verb} nowhere: {_some(unused)}."
-        yield Finding("note", "rename-unused", text, file=str(options.renames), count=len(unused))
+    yield from note_unused(vocabulary.renames, occurring, options.renames)
 
 
 def _large_ids(laid: Sequence[Laid]) -> Iterator[Finding]:
