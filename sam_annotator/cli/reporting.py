@@ -17,7 +17,7 @@ def run_reported(work: "Callable[[], Report]", file: Path | None) -> int:
     Raises:
         InputError: the work is refused; or `file` could not be written, which is told before the work.
     """
-    from sam_annotator.core.datasets.convert_report import check_report, write_report
+    from sam_annotator.core.datasets.report_file import check_report, write_report
     from sam_annotator.core.errors import InputError
 
     if file is not None:

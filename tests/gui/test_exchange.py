@@ -291,6 +291,47 @@ def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
     assert (masks[0] == masks[1]).all()
 
 
+def test_an_import_that_is_stopped_shows_what_it_has_written(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    dataset = tmp_path / "dataset"
+    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset), "--categories", "present"])
+    driver = make_annotation_window(tree[0], output=tmp_path / "imported")
+    dialog = _open(driver, "import", ImportDialog)
+    _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"))
+    _press(driver, dialog)
+    dialog.primary.click()
+    dialog._job.progressed.connect(lambda step: dialog.close_button.click() if step.done == 1 else None)
+    driver.wait(lambda: not dialog.is_working, "the import to stop")
+    assert dialog.verdict.text().startswith(("Stopped. What was written so far stays", "Done"))
+    session = driver.window.session
+    driver.wait(lambda: session.tracks is not None and session.tracks.get(1) is not None, "the tracks")
+    dialog.close()
+
+
+def test_the_check_of_an_import_says_what_would_be_replaced_and_that_nothing_is_left_to_do(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    dataset = tmp_path / "dataset"
+    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset), "--categories", "present"])
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "import", ImportDialog)
+    _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"), force=True)
+    _press(driver, dialog)
+    assert dialog.verdict.text().startswith("5 frames have other annotations, which would be replaced.")
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "All of it is there already: there is nothing to write."
+    assert dialog.primary.text() == "Check"
+    draw(tree[0], tree[1], (0,), thing=BRICK)
+    _set(dialog, force=False)
+    _press(driver, dialog)
+    assert dialog.verdict.text() == "Nothing would be written; this is why."
+    assert "Kept: 1 frame" in dialog.summary.toPlainText()
+    assert dialog.primary.text() == "Check"
+
+
 def test_what_cannot_be_read_as_a_dataset_is_told_in_the_dialog(
     make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
 ) -> None:

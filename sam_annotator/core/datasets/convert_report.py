@@ -1,19 +1,13 @@
 """What a conversion tells of itself: how far it is, what came of it, what was left out or has to be mended first."""
 
-import errno
-import os
-import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
-import orjson
-
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.files import write_atomically
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words, instruction, sentence
 
 PROBLEMS_SHOWN: Final = 20
@@ -23,7 +17,7 @@ Kind = Literal["error", "dropped", "repaired", "note"]
 """`error`: nothing is written before it is mended. `dropped`: not in the dataset. `repaired`: in it, but not as the
 file says. `note`: worth knowing, nothing is wrong."""
 
-_KINDS: Final = {
+KINDS: Final = {
     "error": "To be mended first",
     "dropped": "Left out",
     "repaired": "Repaired",
@@ -127,6 +121,8 @@ class ConvertReport:
         empty_objects: objects that cover no pixel in any frame, named; not in the dataset.
         findings: all of it one by one, with file and reason.
         more_paths: the JSON files of the other splits.
+        shares: of each JSON file, where there are several: (videos, objects, masks).
+        unannotated: splits whose annotations are left out of the JSON, as was asked for; they count nothing.
         verified: masks that were read back and checked; None: not checked.
         is_dry_run: nothing was written.
     """
@@ -147,6 +143,8 @@ class ConvertReport:
     empty_objects: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     more_paths: tuple[Path, ...] = ()
+    shares: tuple[tuple[int, int, int], ...] = ()
+    unannotated: tuple[str, ...] = ()
     verified: int | None = None
     is_dry_run: bool = False
 
@@ -165,22 +163,35 @@ class ConvertReport:
 
     def told(self, words: Words = COMMAND_LINE) -> str:
         """The summary in the words of a front end."""
-        wrote = "Would write" if self.is_dry_run else "Wrote"
-        paths = (f"{wrote} {path}" for path in (self.path, *self.more_paths))
-        return "\n".join([*paths, *self._contents(), *self._left_out(), *self._repaired(), *self._notes(words)])
+        parts = (self._paths(), self._contents(), self._left_out(), self._repaired(), self._notes(words))
+        return "\n".join(chain.from_iterable(parts))
 
     def counts(self) -> dict[str, Any]:
         """The numbers, for the JSON report."""
         names = ("videos", "frames", "objects", "masks", "categories", "verified")
-        return {name: getattr(self, name) for name in names} | {"images": dict(self.images)}
+        counts = {name: getattr(self, name) for name in names} | {"images": dict(self.images)}
+        paths = map(str, (self.path, *self.more_paths))
+        shares = [dict(zip(("videos", "objects", "masks"), share, strict=True)) for share in self.shares]
+        return counts | ({"splits": dict(zip(paths, shares, strict=True))} if shares else {})
+
+    def _paths(self) -> Iterator[str]:
+        wrote = "Would write" if self.is_dry_run else "Wrote"
+        for path, share in zip_longest((self.path, *self.more_paths), self.shares):
+            counted = "" if share is None else "   (videos {}, objects {}, masks {})".format(*share)
+            yield f"{wrote} {path}{counted}"
 
     def _contents(self) -> Iterator[str]:
         yield f"  videos      {self.videos} ({self.frames} frames)"
         yield f"  objects     {self.objects}"
         yield f"  masks       {self.masks}"
         yield f"  categories  {self.categories}"
+        if self.unannotated:
+            yield f"  without annotations in the JSON: {', '.join(self.unannotated)}"
         if self.images:
             yield "  images      " + ", ".join(f"{count} {what}" for what, count in self.images.items())
+        encoded = sum(finding.count for finding in self.findings if finding.reason == "images-encoded")
+        if self.is_dry_run and encoded:
+            yield f"  images      {encoded} to be encoded as JPEG, the others as they are"
 
     def _left_out(self) -> Iterator[str]:
         left_out = {
@@ -241,7 +252,7 @@ def summed_up(found: Sequence[Finding]) -> str:
     first = found[0]
     places = list(dict.fromkeys(finding.file or finding.text for finding in found))
     what = (_REPAIRS | _DROPS)[first.reason]
-    return f"{_KINDS[first.kind]}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
+    return f"{KINDS[first.kind]}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
 
 @dataclass(frozen=True)
@@ -305,78 +316,6 @@ def _alike(found: Sequence[Finding], shown: int, words: Words) -> Iterator[str]:
         yield f"... and {len(found) - shown} more of this kind"
     if remedy is not None:
         yield f"  {instruction(remedy, words)}"
-
-
-def check_report(path: Path) -> None:
-    """Make sure, before any work, that a report can be written to `path`; what stands there is not touched.
-
-    Raises:
-        InputError: it cannot.
-    """
-    target = Path(os.path.realpath(path))
-    standing = next(folder for folder in target.parents if os.path.lexists(folder))
-    if target.is_dir() or not standing.is_dir():
-        place = f"{path} is a folder" if target.is_dir() else f"{standing} is a file"
-        raise InputError(f"{place}; name a file for the report (--report FILE).")
-    try:
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(errno.EACCES, "the file is read-only")
-        with tempfile.TemporaryFile(dir=standing):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"The report {path} cannot be written ({error.strerror}); name another file (--report FILE)."
-        ) from error
-
-
-def write_report(path: Path, outcome: Report | InputError, words: Words = COMMAND_LINE) -> None:
-    """Write all that a conversion (an import, an export) found to `path`: as JSON if it ends in `.json`, else as text.
-
-    The same conversion gives the same bytes.
-
-    Raises:
-        SaveError: it cannot be written.
-    """
-    document = report_document(outcome, words)
-    if path.suffix.lower() == ".json":
-        data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
-    else:
-        data = "\n".join(_report_lines(outcome, document["findings"], words)).encode("utf-8", "surrogateescape")
-    write_atomically(path, data + b"\n")
-
-
-def report_document(outcome: Report | InputError, words: Words = COMMAND_LINE) -> dict[str, Any]:
-    """The validation report as JSON says it: `result` is `clean`, `findings` or `impossible`."""
-    findings: Sequence[Finding]
-    if isinstance(outcome, InputError):
-        result, paths, counts = "impossible", [], {}
-        findings = outcome.findings if isinstance(outcome, ConversionError) else ()
-        findings = findings or (Finding("error", "cannot-run", outcome.told(words)),)
-    else:
-        result = "clean" if outcome.is_clean else "findings"
-        paths = [str(path) for path in outcome.written]
-        findings, counts = outcome.findings, outcome.counts()
-    by_reason = Counter[str]()
-    for finding in findings:
-        by_reason[f"{finding.kind}: {finding.reason}"] += finding.count
-    return {
-        "result": result,
-        "written": paths,
-        "counts": counts,
-        "reasons": dict(sorted(by_reason.items())),
-        "findings": [finding.to_document(words) for finding in findings],
-    }
-
-
-def _report_lines(outcome: Report | InputError, findings: Sequence[Mapping[str, Any]], words: Words) -> Iterator[str]:
-    yield "Nothing was written." if isinstance(outcome, InputError) else outcome.told(words)
-    for kind, heading in _KINDS.items():
-        found = [finding for finding in findings if finding["kind"] == kind]
-        if found:
-            yield f"\n{heading}: {len(found)}"
-            yield from (f"  [{finding['reason']}] {finding['text']}" for finding in found)
-    if not findings:
-        yield "\nNothing was found."
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PyQt5 import QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.core.datasets.convert_report import write_report
+from sam_annotator.core.datasets.report_file import write_report
 from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 from sam_annotator.gui.engine_thread import Job, Priority
@@ -28,11 +28,13 @@ class ExchangeDialog(QtWidgets.QDialog):
 
     Attributes:
         words: how it says what to do about what is wrong.
+        kept: what becomes of work that is stopped.
         fields: by the names under which their values are remembered.
         outcome: of the last check or work; None: there is none for what the fields say.
     """
 
     words: Words = COMMAND_LINE
+    kept = "What was written so far stays, and the next time goes on from there."
 
     def __init__(self, window: "AnnotationWindow", title: str, verb: str, memory: str) -> None:
         super().__init__(window)
@@ -43,7 +45,7 @@ class ExchangeDialog(QtWidgets.QDialog):
         self.outcome: Outcome | None = None
         self._job: Job | None = None
         self._is_check, self._may_write = True, False
-        self._began = 0.0
+        self._doing, self._began = "", 0.0
         self.verdict = QtWidgets.QLabel(wordWrap=True)
         self.summary = QtWidgets.QPlainTextEdit(readOnly=True)
         font = QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.FixedFont)
@@ -63,8 +65,12 @@ class ExchangeDialog(QtWidgets.QDialog):
         """The work that the fields ask for. Raises InputError where they cannot be understood."""
         raise NotImplementedError
 
+    def judge_check(self, outcome: Outcome) -> tuple[str, str, bool]:
+        """What a check of what is possible has come to: a color, a sentence, and whether there is anything to write."""
+        return (*(("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL), True)
+
     def on_written(self) -> None:
-        """Something was written."""
+        """Something was written, perhaps not all of it."""
 
     def build(self, form: QtWidgets.QWidget) -> None:
         """Put the dialog together around its form, once `fields` are there."""
@@ -84,7 +90,7 @@ class ExchangeDialog(QtWidgets.QDialog):
         for field in self.fields.values():
             field.changed.connect(self._forget_outcome)
         self._forget_outcome()
-        self.resize(720, 620)
+        self.resize(820, 680)
 
     # --- the work ------------------------------------------------------------------------------------------
 
@@ -112,7 +118,7 @@ class ExchangeDialog(QtWidgets.QDialog):
             self._show("bad", "This cannot be done as it is asked for.", error.told(self.words))
             return
         remember(self.fields, self._window.settings, self._memory)
-        self._is_check, self._may_write, self._began = dry_run, False, time.monotonic()
+        self._is_check, self._may_write, self._doing = dry_run, False, ""
         self.outcome = None
         self._job = self._window.files.submit(lambda: worded(work(), self.words), Priority.RUN)
         self._job.progressed.connect(self._on_step)
@@ -123,6 +129,8 @@ class ExchangeDialog(QtWidgets.QDialog):
         self._show_state()
 
     def _on_step(self, step: Step) -> None:
+        if step.doing != self._doing:  # each stage has a pace of its own
+            self._doing, self._began = step.doing, time.monotonic()
         self.bar.setRange(0, step.total)
         self.bar.setValue(step.done)
         worked = time.monotonic() - self._began
@@ -132,12 +140,11 @@ class ExchangeDialog(QtWidgets.QDialog):
     def _on_ended(self, outcome: Outcome) -> None:
         self._job, self.outcome = None, outcome
         text = outcome.result.told(self.words)
-        self._may_write = self._is_check and outcome.is_possible
         if not outcome.is_possible:
             self._show("bad", "Nothing was written: this has to be mended first.", text)
         elif self._is_check:
-            kind, verdict = ("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL
-            self._show(kind, f"{verdict} Nothing is written yet.", text)
+            kind, verdict, self._may_write = self.judge_check(outcome)
+            self._show(kind, f"{verdict} Nothing is written yet." if self._may_write else verdict, text)
         else:
             kind, verdict = ("good", "Done.") if outcome.is_clean else ("doubtful", "Done, but read what was left out.")
             self._show(kind, verdict, text)
@@ -145,14 +152,17 @@ class ExchangeDialog(QtWidgets.QDialog):
         self._show_state()
 
     def _on_cancelled(self) -> None:
-        self._job = None
-        kept = "" if self._is_check else " What was placed so far stays, and the next time goes on from there."
-        self._show("doubtful", f"Stopped.{kept}", "")
-        self._show_state()
+        kept = "" if self._is_check else f" {self.kept}"
+        self._on_broken_off("doubtful", f"Stopped.{kept}", "")
 
     def _on_failed(self, message: str) -> None:
+        self._on_broken_off("bad", "It could not be finished.", message)
+
+    def _on_broken_off(self, kind: str, verdict: str, text: str) -> None:
         self._job = None
-        self._show("bad", "It could not be finished.", message)
+        self._show(kind, verdict, text)
+        if not self._is_check:
+            self.on_written()
         self._show_state()
 
     # --- showing -------------------------------------------------------------------------------------------
@@ -176,7 +186,8 @@ class ExchangeDialog(QtWidgets.QDialog):
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
         self.primary.setEnabled(not working)
-        self.primary.setText(self._verb if self._may_write else "Check")
+        writes = not self._is_check if working else self._may_write
+        self.primary.setText(self._verb if writes else "Check")
         self.close_button.setEnabled(True)
         self.close_button.setText("Stop" if working else "Close")
         self.report_button.setVisible(self.outcome is not None)

@@ -35,6 +35,7 @@ class ExportDialog(ExchangeDialog):
     """What `sam-annotator convert` and `export-masks` do, with the same options, for the folder that is open."""
 
     words = EXPORT
+    kept = "No JSON was written; images that were placed stay, and the next time goes on from there."
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Export a dataset", "Export", "export")
@@ -213,7 +214,7 @@ class ExportDialog(ExchangeDialog):
         what = QtWidgets.QLabel(f"{len(session.videos)} video{'s' * (len(session.videos) != 1)} of the open folder")
         return _page(
             ("Annotations", what),
-            ("And those of", self.trees),
+            ("Together with", self.trees),
             ("Make", self.fields["kind"]),
             ("Into", self.fields["output"]),
             ("", self._where),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt5 import QtWidgets
 
-from sam_annotator.core.datasets.importing import ImportOptions
+from sam_annotator.core.datasets.importing import ImportOptions, ImportReport
 from sam_annotator.core.errors import InputError
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
 from sam_annotator.gui.exchange.remedies import IMPORT
-from sam_annotator.gui.exchange.work import Work, import_dataset
+from sam_annotator.gui.exchange.work import Outcome, Work, import_dataset
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -66,6 +66,19 @@ class ImportDialog(ExchangeDialog):
             kind=fields["kind"].value(),
             names=fields["names"].path() if is_png else None,
         )
+
+    def judge_check(self, outcome: Outcome) -> tuple[str, str, bool]:
+        """That annotations would be replaced is said, and that there is nothing to do."""
+        assert isinstance(outcome.result, ImportReport)
+        frames = outcome.result.frames
+        replaced = frames.get("replaced", 0)
+        if not replaced + frames.get("written", 0):
+            clean = ("good", "All of it is there already: there is nothing to write.", False)
+            return clean if outcome.is_clean else ("doubtful", "Nothing would be written; this is why.", False)
+        if replaced:
+            what = "1 frame has" if replaced == 1 else f"{replaced} frames have"
+            return "doubtful", f"{what} other annotations, which would be replaced.", True
+        return super().judge_check(outcome)
 
     def on_written(self) -> None:
         """Show what the files say now."""

@@ -29,6 +29,7 @@ class TreeList(QtWidgets.QWidget):
         self.add_button.clicked.connect(self._ask)
         self.remove_button = QtWidgets.QPushButton("Remove", autoDefault=False)
         self.remove_button.clicked.connect(self.remove_chosen)
+        self._none = QtWidgets.QLabel("no other folder")
         buttons = QtWidgets.QVBoxLayout()
         buttons.addWidget(self.add_button)
         buttons.addWidget(self.remove_button)
@@ -36,6 +37,7 @@ class TreeList(QtWidgets.QWidget):
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list, 1)
+        layout.addWidget(self._none, 1)
         layout.addLayout(buttons)
         self._show_state()
 
@@ -51,6 +53,7 @@ class TreeList(QtWidgets.QWidget):
             item = QtWidgets.QTreeWidgetItem(self.list, [str(tree.videos), annotations])
             for column in range(2):
                 item.setToolTip(column, item.text(column))
+            self._show_state()
             self.changed.emit()
 
     def remove_chosen(self) -> None:
@@ -58,6 +61,7 @@ class TreeList(QtWidgets.QWidget):
         for row in sorted(map(self.list.indexOfTopLevelItem, self.list.selectedItems()), reverse=True):
             self.list.takeTopLevelItem(row)
             del self._trees[row]
+        self._show_state()
         self.changed.emit()
 
     def _ask(self) -> None:
@@ -66,6 +70,9 @@ class TreeList(QtWidgets.QWidget):
         dialog.open()
 
     def _show_state(self) -> None:
+        for widget in (self.list, self.remove_button):
+            widget.setVisible(bool(self._trees))
+        self._none.setVisible(not self._trees)
         self.remove_button.setEnabled(bool(self.list.selectedItems()))
 
 

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam_annotator.core.annotation import Shape
-from sam_annotator.core.datasets.convert_report import ConversionError, Finding, report_document, write_report
+from sam_annotator.core.datasets.convert_report import ConversionError, Finding
 from sam_annotator.core.datasets.records import DrawOptions
+from sam_annotator.core.datasets.report_file import report_document, write_report
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import object_mask
 from tests.dataset_tree import HEIGHT, TRIANGLE, WIDTH, Tree, outside, polygon

@@ -10,9 +10,12 @@ import pytest
 from sam_annotator.core.datasets.convert_report import ConversionError
 from sam_annotator.core.datasets.label_renames import read_renames
 from sam_annotator.core.datasets.records import DrawOptions
+from sam_annotator.core.datasets.youtube_vis import ConvertOptions, convert
 from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import object_mask
+from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.videos import find_videos
 from tests.dataset_tree import HEIGHT, WIDTH, Tree, polygon
 
 HOLE = ((15.0, 15.0), (30.0, 15.0), (20.0, 30.0))
@@ -103,6 +106,44 @@ def test_a_list_may_be_json_and_may_have_an_unannotated_test_split(tree: Tree) -
     plan = read_split_list(write(tree, "splits.json", {"train": ["a", "b", "c"], "test": ["d"]}))
     test = tree.convert(plan=plan).more_paths[0]
     assert [v["file_names"][0] for v in json.loads(test.read_text())["videos"]] == ["d/00000.jpg"]
+
+
+def test_of_several_splits_each_says_what_it_holds_and_a_test_split_holds_no_annotations(tree: Tree) -> None:
+    plan = SplitPlan({"a": "train", "b": "train", "c": "test"})
+    report = tree.convert(plan=plan, dry_run=True)
+    assert [share[0] for share in report.shares] == [2, 1]
+    assert report.shares[1] == (1, 0, 0)
+    assert (report.objects, report.masks) == report.shares[0][1:]
+    first, second = str(report).splitlines()[:2]
+    assert first.endswith(f"train_instances.json   (videos 2, objects {report.objects}, masks {report.masks})")
+    assert second.endswith("test_instances.json   (videos 1, objects 0, masks 0)")
+    assert "  without annotations in the JSON: test" in str(report)
+    assert report.counts()["splits"][str(report.path)]["videos"] == 2
+    assert not tree.convert(dry_run=True).shares, "one split says it as the whole"
+
+
+def test_stopped_amid_several_splits_none_of_them_is_written(tree: Tree) -> None:
+    plan = SplitPlan({"a": "train", "b": "val"})
+    steps = convert(
+        find_videos(tree.videos),
+        AnnotationStore(tree.annotations),
+        tree.dataset,
+        ConvertOptions(present=True, plan=plan),
+    )
+    checked = [step.done for step, _ in zip((step for step in steps if step.stage == "check"), range(3), strict=False)]
+    assert checked == [1, 2, 3], "the first split, of two objects, is whole by now"
+    steps.close()  # type: ignore[attr-defined]
+    assert not [path for path in (tree.dataset / "Annotations").iterdir() if path.is_file()]
+    tree.convert(plan=plan)
+    assert (names_of(tree, "train"), names_of(tree, "val")) == (["a"], ["b"])
+
+
+def test_frames_that_have_to_be_encoded_are_told_beforehand(tree: Tree) -> None:
+    tree.image("a/00009.png")
+    dry = str(tree.convert(dry_run=True))
+    assert "  images      1 to be encoded as JPEG, the others as they are" in dry
+    assert "to be encoded" not in str(tree.convert(dry_run=True, images="none"))
+    assert "to be encoded" not in str(tree.convert())
 
 
 def test_a_list_with_videos_that_are_not_there_is_an_error(tree: Tree) -> None:

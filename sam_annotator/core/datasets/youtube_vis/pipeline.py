@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from sam_annotator.core.datasets.youtube_vis.settling import Settled, settle
 from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
 from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, find_strays, nothing_annotated
 from sam_annotator.core.datasets.youtube_vis.vocabulary import NOT_GIVEN, Vocabulary
-from sam_annotator.core.datasets.youtube_vis.writing import check_split, write_split
+from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord, check_split, write_split
 from sam_annotator.core.files import replacing
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -91,7 +92,7 @@ def convert(
             placed = yield from place_images(by_folder, options)
             verified = yield from _write(settled, targets, options)
     report = replace(
-        _report(targets, settled, survey, laid),
+        _report(targets, settled, survey, laid, options),
         images=dict(sorted(placed.items())),
         files_without_frame=strays,
         findings=tuple(findings),
@@ -154,12 +155,13 @@ def refuse(findings: Sequence[Finding], options: ConvertOptions) -> None:
 def _write(
     settled: Settled, targets: Mapping[str, Path], options: ConvertOptions
 ) -> Generator[ConvertProgress, None, int | None]:
-    """Write and check the JSON files; returns how many masks were checked."""
+    """Write and check the JSON files, all or none; returns how many masks were checked."""
     total = sum(record.objects for records in settled.records.values() for record in records)
     done = masks = 0
-    for split, records in settled.records.items():
-        with_annotations = options.has_annotations(split)
-        with replacing(targets[split]) as stream:
+    with ExitStack() as stack:  # each takes its place at the end, once all are written
+        for split, records in settled.records.items():
+            with_annotations = options.has_annotations(split)
+            stream = stack.enter_context(replacing(targets[split]))
             write_split(stream, records, settled.categories, split, with_annotations=with_annotations)
             if not options.verify:
                 continue
@@ -169,20 +171,25 @@ def _write(
     return masks if options.verify else None
 
 
-def _report(targets: Mapping[str, Path], settled: Settled, survey: Survey, laid: Sequence[Laid]) -> ConvertReport:
+def _report(
+    targets: Mapping[str, Path], settled: Settled, survey: Survey, laid: Sequence[Laid], options: ConvertOptions
+) -> ConvertReport:
     """The counts; what happened to images and findings is for the caller to add."""
     records = [record for listed in settled.records.values() for record in listed]
     ignored = Counter[str]()
     for read, _path in laid:
         ignored.update(read.ignored_shapes)
     path, *more = targets.values()
+    shares = [_share(settled.records[split], options.has_annotations(split)) for split in targets]
     return ConvertReport(
         path=path,
         more_paths=tuple(more),
+        shares=tuple(shares) if more else (),
+        unannotated=tuple(split for split in targets if not options.has_annotations(split)),
         videos=len(records),
         frames=sum(len(record.images) for record in records),
-        objects=sum(record.objects for record in records),
-        masks=sum(record.masks for record in records),
+        objects=sum(objects for _videos, objects, _masks in shares),
+        masks=sum(masks for _videos, _objects, masks in shares),
         categories=len(settled.categories),
         videos_without_annotation=(*survey.without_annotation, *settled.without_annotation),
         videos_not_unpacked=survey.not_unpacked,
@@ -191,3 +198,8 @@ def _report(targets: Mapping[str, Path], settled: Settled, survey: Survey, laid:
         empty_masks=sum(read.empty_masks for read, _path in laid),
         empty_objects=tuple(name for read, _path in laid for name in read.empty_objects),
     )
+
+
+def _share(records: Sequence[VideoRecord], with_annotations: bool) -> tuple[int, int, int]:
+    counted = records if with_annotations else ()
+    return len(records), sum(record.objects for record in counted), sum(record.masks for record in counted)
