@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
-from sam_annotator.core.datasets.convert_report import Finding
+from sam_annotator.core.datasets.import_report import ImportReport, counted, some
 from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
@@ -22,14 +22,12 @@ from sam_annotator.core.errors import AnnotationError, ImageError, InputError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.parallel import check_jobs, in_order
-from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
-ShapeStyle = Literal["mask", "auto"]
+__all__ = ["ImportOptions", "ImportProgress", "ImportReport", "import_masks"]
 
-_LISTED: Final = 3
-_PROBLEMS_SHOWN: Final = 20
+ShapeStyle = Literal["mask", "auto"]
 
 _WRITERS: Final = 4
 """Threads that write the frames of a video: to flush a file to disk takes ten times as long as to make it."""
@@ -62,92 +60,6 @@ class ImportOptions:
         return self.jobs == 1 and self.scheduler is None
 
 
-@dataclass
-class ImportReport:
-    """What came of an import.
-
-    Attributes:
-        videos: with at least one frame in the tree.
-        frames: frames by what was done: `written`, `replaced`, `there already` (and equal).
-        objects, masks: in those frames.
-        kept: annotation files that say something else and were left as they are.
-        problems: what could not be used, a sentence each.
-        without_mask: objects that the dataset lists but never shows, named.
-    """
-
-    videos: int = 0
-    frames: dict[str, int] = field(default_factory=dict)
-    objects: int = 0
-    masks: int = 0
-    kept: list[Path] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    without_mask: list[str] = field(default_factory=list)
-    dry_run: bool = False
-
-    @property
-    def is_clean(self) -> bool:
-        """True if all of the dataset is in the tree now."""
-        return not (self.kept or self.problems or self.without_mask)
-
-    @property
-    def findings(self) -> list[Finding]:
-        """All that is not in the tree, one by one, for a report."""
-        return [
-            *(Finding("dropped", "not-usable", problem) for problem in self.problems),
-            *(
-                Finding("dropped", "kept", f"{path} has other annotations and was left.", "", str(path))
-                for path in self.kept
-            ),
-            *(Finding("dropped", "without-mask", f"{name} has no mask in any frame.") for name in self.without_mask),
-        ]
-
-    @property
-    def written(self) -> tuple[Path, ...]:
-        """Each frame is a file of its own: counted, not listed."""
-        return ()
-
-    def counts(self) -> dict[str, Any]:
-        """The numbers, for the JSON report."""
-        return {"videos": self.videos, "frames": dict(self.frames), "objects": self.objects, "masks": self.masks}
-
-    def add(self, other: "ImportReport") -> None:
-        """Count what another report counts."""
-        self.videos += other.videos
-        for what, number in other.frames.items():
-            self.frames[what] = self.frames.get(what, 0) + number
-        self.objects += other.objects
-        self.masks += other.masks
-        self.kept += other.kept
-        self.problems += other.problems
-        self.without_mask += other.without_mask
-
-    def __str__(self) -> str:
-        return self.told()
-
-    def told(self, words: Words = COMMAND_LINE) -> str:
-        """The summary in the words of a front end."""
-        return "\n".join(self._lines(words))
-
-    def _lines(self, words: Words) -> Iterator[str]:
-        yield "Nothing was written; it would be:" if self.dry_run else "Imported:"
-        frames = ", ".join(f"{count} {what}" for what, count in self.frames.items()) or "0"
-        for what, count in (("videos", self.videos), ("frames", frames), ("objects", self.objects)):
-            yield f"  {what:<8} {count}"
-        yield f"  {'masks':<8} {self.masks}"
-        if self.kept:
-            yield (
-                f"Kept: {_count(len(self.kept), 'frame')} with other annotations ({_some(list(map(str, self.kept)))}); "
-                f"{words[Remedy.WRITE_OVER_FRAMES]}."
-            )
-        if self.without_mask:
-            yield f"Left out: {_count(len(self.without_mask), 'object')} without a mask ({_some(self.without_mask)})"
-        if self.problems:
-            yield f"Not used ({len(self.problems)}):"
-            yield from (f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN])
-        if len(self.problems) > _PROBLEMS_SHOWN:
-            yield f"  ... and {len(self.problems) - _PROBLEMS_SHOWN} more; {words[Remedy.FULL_REPORT]}"
-
-
 @dataclass(frozen=True)
 class ImportProgress:
     """One frame done, or one video where several processes work; the report is the same object all along."""
@@ -173,7 +85,7 @@ def import_masks(
     """
     source.check()
     check_jobs(options.jobs)
-    report = ImportReport(problems=list(source.problems), dry_run=options.dry_run)
+    report = ImportReport(problems=list(source.problems), notes=list(source.notes), dry_run=options.dry_run)
     total, done = sum(len(video.frames) for video in source.videos), 0
     pairs = _match(source.videos, videos, report)
     tasks = (_Task(masked, video, store.output, options) for masked, video in pairs if video is not None)
@@ -231,11 +143,11 @@ def _match(
         pairs.append((one, video))
     if masked and len(missing) == len(masked):
         raise InputError(
-            f"None of the {len(missing)} videos of the dataset ({_some(missing)}) is a folder of videos given; videos "
+            f"None of the {len(missing)} videos of the dataset ({some(missing)}) is a folder of videos given; videos "
             "are found by the names of their folders."
         )
     if missing:
-        report.problems.append(f"{_count(len(missing), 'video')} without a folder of frames: {_some(missing)}.")
+        report.problems.append(f"{counted(len(missing), 'video')} without a folder of frames: {some(missing)}.")
     return pairs
 
 
@@ -292,8 +204,8 @@ class _VideoImport:
         missing = [frame for frame in self.masked.frames if frame not in self.indices]
         if missing:
             self.report.problems.append(
-                f"Video {self.masked.name}: {_count(len(missing), 'frame')} not in {self.video.folder} "
-                f"({_some(missing)})."
+                f"Video {self.masked.name}: {counted(len(missing), 'frame')} not in {self.video.folder} "
+                f"({some(missing)})."
             )
         self.report.videos += len(missing) < len(self.masked.frames)
 
@@ -381,12 +293,3 @@ def _ids_of(masked: MaskedVideo) -> tuple[int | None, dict[int, int | None]]:
     if not isinstance(masked, JsonVideo):
         return None, {}
     return masked.video_id, {object_id: found.annotation_id for object_id, found in masked.objects.items()}
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:_LISTED])
-    return listed if len(names) <= _LISTED else f"{listed}, ..."

@@ -17,6 +17,7 @@ from natsort import natsorted
 from sam_annotator.core.categories import normal_label
 from sam_annotator.core.datasets.json_video import JsonObject, JsonVideo, Segmentations
 from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, split_frame_name
+from sam_annotator.core.datasets.records import is_id
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.json_members import JsonMembers, NotJsonError
 from sam_annotator.core.steps import finished, translated
@@ -49,11 +50,24 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         yield from reader.read()
         if not reader.met:
             raise InputError(f"{path} holds no annotations (the part of a dataset that is kept for tests has none).")
-        return MaskedVideos(tuple(reader.videos()), tuple(reader.problems))
+        videos = tuple(reader.videos())
+        return MaskedVideos(videos, tuple(reader.problems), notes=(*reader.notes, *_lost_ids(videos)))
     except OSError as error:
         raise InputError(f"The dataset {path} cannot be read ({error.strerror}).") from error
     except NotJsonError as error:
         raise InputError(f"The dataset {path} is not valid JSON ({error}).") from error
+
+
+def _lost_ids(videos: Sequence[JsonVideo]) -> Iterator[str]:
+    """That an export will number anew, if it will: it keeps ids where each is one, and none is another's."""
+    objects = [found.annotation_id for video in videos for found in video.objects.values()]
+    for what, ids in (("videos", [video.video_id for video in videos]), ("annotations", objects)):
+        usable = {number for number in ids if is_id(number)}
+        if any(number is not None for number in ids) and len(usable) < len(ids):
+            yield (
+                f"{len(ids) - len(usable)} of {len(ids)} {what} have no id that is a whole number from 1, and no "
+                "other's; exported again, all of them are numbered from 1."
+            )
 
 
 def _is_per_frame(members: JsonMembers) -> bool:
@@ -73,6 +87,7 @@ class _Annotation(NamedTuple):
         owner: the id of its video or image.
         label: its category.
         tracks: its ids by `TRACK_KEYS`, where they are whole numbers.
+        has_track: it has an id by one of those that count here, whole or not.
         identity: its own id, if that is a whole number.
         length: of its list of masks; None: it has no such list, or no mask.
         has_masks: one of its masks is not null.
@@ -82,6 +97,7 @@ class _Annotation(NamedTuple):
     owner: int | str
     label: str
     tracks: tuple[int | None, ...]
+    has_track: bool
     identity: int | None
     length: int | None
     has_masks: bool
@@ -94,6 +110,7 @@ class _Reader:
 
     owner_key: str
     owner_list: str
+    track_keys: Sequence[str]
     met: int
     """Annotations, usable or not."""
 
@@ -102,6 +119,7 @@ class _Reader:
         file = members.file
         self.segmentations = Segmentations(replace(file, path=file.path.absolute()))  # workers may be elsewhere
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.labels = self._read_labels()
         self.owners = {entry["id"]: entry for entry in self._entries(self.owner_list)}
         self.annotations: dict[Any, list[_Annotation]] = {}
@@ -121,12 +139,18 @@ class _Reader:
                 yield entry
 
     def _read_labels(self) -> dict[Any, str]:
-        labels = {}
+        labels: dict[Any, str] = {}
+        first: dict[str, Any] = {}
         for entry in self._entries("categories"):
-            if isinstance(entry.get("name"), str) and normal_label(entry["name"]):
-                labels[entry["id"]] = normal_label(entry["name"])
-            else:
+            name = normal_label(entry["name"]) if isinstance(entry.get("name"), str) else ""
+            if not name:
                 self.problems.append(f"The category {entry['id']!r} has no name and is left out.")
+                continue
+            labels[entry["id"]] = name
+            if first.setdefault(name, entry["id"]) != entry["id"]:
+                self.problems.append(
+                    f"The categories {first[name]!r} and {entry['id']!r} are both called {name}; they become one label."
+                )
         return labels
 
     def read(self) -> Iterator[ReadProgress]:
@@ -160,6 +184,7 @@ class _Reader:
             entry[self.owner_key],
             self.labels[entry["category_id"]],
             tuple(_whole(entry.get(key)) for key in TRACK_KEYS),
+            any(entry.get(key) is not None for key in self.track_keys),
             _whole(entry.get("id")),
             length,
             has_masks,
@@ -175,9 +200,9 @@ class _Reader:
         if not isinstance(entry, dict):
             return "it is no object"
         owner, category = entry.get(self.owner_key), entry.get("category_id")
-        if not isinstance(owner, int | str) or owner not in self.owners:
+        if isinstance(owner, bool) or not isinstance(owner, int | str) or owner not in self.owners:
             return f"its {self.owner_key} {owner!r} is that of none in '{self.owner_list}'"
-        if not isinstance(category, int | str) or category not in self.labels:
+        if isinstance(category, bool) or not isinstance(category, int | str) or category not in self.labels:
             return f"its category_id {category!r} is that of no category"
         return None
 
@@ -193,6 +218,7 @@ class _Reader:
 class _YoutubeVis(_Reader):
     owner_key = "video_id"
     owner_list = "videos"
+    track_keys = TRACK_KEYS[:1]
 
     def measure(self, entry: Mapping[str, Any]) -> tuple[int | None, bool]:
         listed = entry.get("segmentations")
@@ -220,7 +246,13 @@ class _YoutubeVis(_Reader):
                 yield JsonVideo(folders[0], stems, *size, objects, self.segmentations, _whole(video_id))
 
     def _objects(self, annotations: Sequence[_Annotation], name: str, stems: Sequence[str]) -> dict[int, JsonObject]:
-        ids = _own_ids(annotations) or range(1, len(annotations) + 1)
+        own = _own_ids(annotations)
+        if own is None and any(one.has_track for one in annotations):
+            self.notes.append(
+                f"Video {name}: not each annotation has an {TRACK_KEYS[0]} of its own that is a whole number; objects "
+                "are numbered as the annotations stand."
+            )
+        ids = own or range(1, len(annotations) + 1)
         objects = {}
         for object_id, one in zip(ids, annotations, strict=True):
             if one.length is None:
@@ -241,6 +273,7 @@ class _YoutubeVis(_Reader):
 class _Coco(_Reader):
     owner_key = "image_id"
     owner_list = "images"
+    track_keys = TRACK_KEYS
 
     def measure(self, entry: Mapping[str, Any]) -> tuple[int | None, bool]:
         has_mask = entry.get("segmentation") is not None
@@ -277,7 +310,13 @@ class _Coco(_Reader):
         self, annotations: Sequence[_Annotation], images: Mapping[str, Mapping[str, Any]], name: str
     ) -> dict[int, JsonObject]:
         positions = {image["id"]: position for position, image in enumerate(images.values())}
-        ids = _track_ids(annotations) or range(1, len(annotations) + 1)
+        tracks = _track_ids(annotations)
+        if tracks is None and any(one.has_track for one in annotations):
+            self.problems.append(
+                f"Video {name}: not each annotation says by a whole number which object it is "
+                f"({', '.join(TRACK_KEYS)}); each becomes an object of its own."
+            )
+        ids = tracks or range(1, len(annotations) + 1)
         labels: dict[int, str] = {}
         found: dict[int, list[tuple[int, int, int]]] = {}
         for object_id, one in zip(ids, annotations, strict=True):

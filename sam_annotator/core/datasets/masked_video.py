@@ -86,11 +86,13 @@ class MaskedVideos:
 
     Attributes:
         file: the dataset's JSON, which has the names and ids of its categories; None: it is not of one.
+        notes: what is worth knowing, though nothing is lost by it.
     """
 
     videos: tuple[MaskedVideo, ...]
     problems: tuple[str, ...] = ()
     file: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Make sure that there is a video.
