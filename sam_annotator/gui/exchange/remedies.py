@@ -6,7 +6,9 @@ from typing import Final
 from sam_annotator.core.remedies import Remedy, Words
 
 _BOTH: Final = {
-    Remedy.NAME_VIDEOS: "open the folder of videos that was annotated",
+    Remedy.NAME_VIDEOS: (
+        "open the folder of videos that was annotated, or say where its annotations are (File > Change Output Dir)"
+    ),
     Remedy.ANNOTATE: (
         "annotate a frame first, or choose the folder that took the annotations (File > Change Output Dir)"
     ),
