@@ -28,6 +28,9 @@ TRACK_KEYS: Final = ("object_id", "track_id", "instance_id")
 _TOLD_EVERY: Final = 2**22
 """Bytes between two words of progress, while annotations are read."""
 
+_LOOK: Final = 4
+"""To look a file over takes the fourth part of the time that it takes to look it over and read it."""
+
 
 def read_dataset_json(path: Path) -> MaskedVideos:
     """As `reading_dataset_json`, at once."""
@@ -41,9 +44,9 @@ def reading_dataset_json(path: Path) -> Generator[ReadProgress, None, MaskedVide
         InputError: it cannot be read, is no such file, or holds no annotations.
     """
     try:
-        total = 2 * path.stat().st_size  # it is looked over first
-        yield ReadProgress(0, total)
-        members = yield from translated(JsonMembers.reading(path), lambda done: ReadProgress(done, total))
+        size = path.stat().st_size
+        yield ReadProgress(0, size)
+        members = yield from translated(JsonMembers.reading(path), lambda at: ReadProgress(at // _LOOK, size))
         if members is None or not ("videos" in members or "images" in members):
             raise InputError(f"{path} is no dataset of YouTube-VIS or COCO: it has neither 'videos' nor 'images'.")
         reader = _Coco(members) if _is_per_frame(members) else _YoutubeVis(members)
@@ -175,8 +178,8 @@ class _Reader:
                 self.problems.append(f"Annotation {_identity(entry, number)} is left out: {reason}.")
             if end - told >= _TOLD_EVERY:
                 told = end
-                yield ReadProgress(size + end, 2 * size)
-        yield ReadProgress(2 * size, 2 * size)
+                yield ReadProgress((size + (_LOOK - 1) * end) // _LOOK, size)
+        yield ReadProgress(size, size)
 
     def _kept(self, entry: Mapping[str, Any], start: int, end: int) -> _Annotation:
         length, has_masks = self.measure(entry)

@@ -18,7 +18,7 @@ _PROBLEMS_SHOWN: Final = 20
 
 @dataclass(frozen=True)
 class ReadProgress:
-    """How many bytes of a dataset's file have been gone through, of how many; each may count more than once."""
+    """How far the reading of a dataset's file is, in bytes of it; looking it over first counts as a part of that."""
 
     done: int
     total: int
