@@ -152,15 +152,14 @@ class ExchangeDialog(QtWidgets.QDialog):
         self._show_state()
 
     def _on_cancelled(self) -> None:
-        kept = "" if self._is_check else f" {self.kept}"
-        self._on_broken_off("doubtful", f"Stopped.{kept}", "")
+        self._on_broken_off("doubtful", "Stopped.", "")
 
     def _on_failed(self, message: str) -> None:
         self._on_broken_off("bad", "It could not be finished.", message)
 
     def _on_broken_off(self, kind: str, verdict: str, text: str) -> None:
         self._job = None
-        self._show(kind, verdict, text)
+        self._show(kind, verdict if self._is_check else f"{verdict} {self.kept}", text)
         if not self._is_check:
             self.on_written()
         self._show_state()

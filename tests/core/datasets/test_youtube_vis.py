@@ -471,6 +471,7 @@ def test_a_dataset_in_the_annotation_folder_is_not_taken_for_annotations(tree: T
     output = tree.annotations / "dataset"
     tree.steps(output=output)
     assert tree.steps(output=output, force=True)[-1].report.files_without_frame == ()
+    assert tree.convert().files_without_frame == (), "nor is it left out of another dataset"
 
 
 def test_annotations_of_other_videos_and_no_annotations_are_errors(tree: Tree) -> None:

@@ -1,9 +1,11 @@
 """What lies there before anything is read: videos with annotations, videos without, annotations without a frame."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
@@ -11,6 +13,8 @@ from sam_annotator.core.errors import InputError
 from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
+
+_DATASET: Final = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(info|licenses|videos|images|annotations|categories)"')
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Surveyor:
 
 
 def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -> tuple[Path, ...]:
-    """Annotation files that belong to no frame; not those in the dataset `output`."""
+    """Annotation files that belong to no frame; not those in the dataset `output`, and no JSON of any dataset."""
     expected: dict[str, set[str]] = {}
     for video in videos:
         names = {store.path(video, index).name for index in store.annotated_frames(video)}
@@ -87,8 +91,17 @@ def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -
     strays: list[Path] = []
     for folder in dict.fromkeys(_searched(videos, store, output)):
         known = expected.get(os.path.realpath(folder), set())
-        strays.extend(path for path in _json_files(folder) if path.name not in known)
+        strays.extend(path for path in _json_files(folder) if path.name not in known and not _is_of_a_dataset(path))
     return tuple(strays)
+
+
+def _is_of_a_dataset(path: Path) -> bool:
+    """True for the JSON of a dataset that was made among the annotations: its first key tells."""
+    try:
+        with path.open("rb") as stream:
+            return _DATASET.match(stream.read(64)) is not None
+    except OSError:
+        return False
 
 
 def _searched(videos: Sequence[Video], store: AnnotationStore, output: Path) -> Iterator[Path]:
