@@ -1,9 +1,11 @@
 """Published datasets become annotations: the same pixels, nothing overwritten, and back again without loss."""
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,26 @@ def test_halves_of_files_that_a_killed_import_left_are_swept_away(place: Place) 
     assert half.exists()
     place.load(LAKE)
     assert sorted(path.name for path in half.parent.iterdir()) == ["00000.json", "00001.json", "00002.json"]
+
+
+def test_an_import_that_was_killed_at_any_moment_ends_with_the_same_files(place: Place) -> None:
+    write_frames(place.videos, "sea", 120)
+    content = document({"sea": (120, [(3, [blob(1 + index % 9, 1) for index in range(120)]), (8, [ring()] * 120)])})
+    place.load(content)
+    expected = place.files()
+    place.annotations = place.annotations.with_name("again")
+    command = [sys.executable, "-m", "sam_annotator", "import", place.json, "--videos", place.videos]
+    for frames in (1, 40, 90):
+        process = subprocess.Popen([*map(str, command), "--output", str(place.annotations)], stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list(place.annotations.rglob("*.json"))) < frames:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        process.kill()
+        process.wait()
+        assert place.files().items() <= expected.items(), "every file is whole"
+    assert place.load(content).is_clean
+    assert place.files() == expected
+    assert len(list((place.annotations / "sea").iterdir())) == 120, "no halves of files are left"
 
 
 def test_a_dry_run_writes_nothing_and_tells_the_same(place: Place) -> None:
