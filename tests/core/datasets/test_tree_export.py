@@ -200,7 +200,8 @@ def test_categories_of_a_dataset_that_cannot_be_kept_are_an_error_that_says_what
     told = capsys.readouterr().err
     assert "twice" in told
     assert "--categories present" in told
-    assert main([*command, "--categories=present"]) == 0
+    assert main([*command, "--categories=present"]) == 1
+    assert json.loads((tmp_path / "coco.json").read_text())["categories"][0]["name"] == "dog"
 
 
 def test_masks_without_a_category_file_of_their_own_need_categories_too(tmp_path: Path) -> None:
