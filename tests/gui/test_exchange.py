@@ -265,7 +265,11 @@ def test_stopping_an_export_leaves_no_dataset(
     assert dialog.is_working
     dialog.close_button.click()
     driver.wait(lambda: not dialog.is_working, "the export to stop")
-    assert "Stopped" in dialog.verdict.text()
+    assert dialog.verdict.text().startswith("Stopped. No JSON was written; images that were placed stay")
+    _set(dialog, kind=COCO)
+    assert dialog.describe_kept().startswith("No JSON was written, and")
+    _set(dialog, kind=PNG_MASKS)
+    assert "tick “Write over what is there”" in dialog.describe_kept()
     assert not (tmp_path / "dataset/Annotations/train_instances.json").exists()
     assert dialog.isVisible()
 

@@ -28,13 +28,11 @@ class ExchangeDialog(QtWidgets.QDialog):
 
     Attributes:
         words: how it says what to do about what is wrong.
-        kept: what becomes of work that is stopped.
         fields: by the names under which their values are remembered.
         outcome: of the last check or work; None: there is none for what the fields say.
     """
 
     words: Words = COMMAND_LINE
-    kept = "What was written so far stays, and the next time goes on from there."
 
     def __init__(self, window: "AnnotationWindow", title: str, verb: str, memory: str) -> None:
         super().__init__(window)
@@ -68,6 +66,10 @@ class ExchangeDialog(QtWidgets.QDialog):
     def judge_check(self, outcome: Outcome) -> tuple[str, str, bool]:
         """What a check of what is possible has come to: a color, a sentence, and whether there is anything to write."""
         return (*(("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL), True)
+
+    def describe_kept(self) -> str:
+        """What becomes of work that was stopped, or failed."""
+        return "What was written so far stays, and the next time goes on from there."
 
     def on_written(self) -> None:
         """Something was written, perhaps not all of it."""
@@ -159,7 +161,7 @@ class ExchangeDialog(QtWidgets.QDialog):
 
     def _on_broken_off(self, kind: str, verdict: str, text: str) -> None:
         self._job = None
-        self._show(kind, verdict if self._is_check else f"{verdict} {self.kept}", text)
+        self._show(kind, verdict if self._is_check else f"{verdict} {self.describe_kept()}", text)
         if not self._is_check:
             self.on_written()
         self._show_state()

@@ -35,7 +35,6 @@ class ExportDialog(ExchangeDialog):
     """What `sam-annotator convert` and `export-masks` do, with the same options, for the folder that is open."""
 
     words = EXPORT
-    kept = "No JSON was written; images that were placed stay, and the next time goes on from there."
 
     def __init__(self, window: "AnnotationWindow") -> None:
         super().__init__(window, "Export a dataset", "Export", "export")
@@ -79,6 +78,13 @@ class ExportDialog(ExchangeDialog):
             return work
         self._of_checks.discard(cache)
         return lambda: and_remove(work(), cache)
+
+    def describe_kept(self) -> str:
+        """Of masks as images those that are written stay; a JSON is written whole or not at all."""
+        if self.fields["kind"].value() == PNG_MASKS:
+            return "PNGs that were written stay; tick “Write over what is there” to make all of them."
+        placed = "; images that were placed stay" if self.fields["kind"].value() == YOUTUBE_VIS else ""
+        return f"No JSON was written{placed}, and the next time goes on from there."
 
     def done(self, result: int) -> None:
         """Close; what was drawn for a check alone goes."""

@@ -77,7 +77,8 @@ class ImportDialog(ExchangeDialog):
             return clean if outcome.is_clean else ("doubtful", "Nothing would be written; this is why.", False)
         if replaced:
             what = "1 frame has" if replaced == 1 else f"{replaced} frames have"
-            return "doubtful", f"{what} other annotations, which would be replaced.", True
+            more = "" if outcome.is_clean else " Read what would be left out, too."
+            return "doubtful", f"{what} other annotations, which would be replaced.{more}", True
         return super().judge_check(outcome)
 
     def on_written(self) -> None:
