@@ -18,7 +18,7 @@ from sam_annotator.core.datasets.import_report import ImportReport, counted, som
 from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
-from sam_annotator.core.errors import AnnotationError, ImageError, InputError
+from sam_annotator.core.errors import AnnotationError, ImageError, InputError, SaveError
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.parallel import check_jobs, in_order
@@ -284,8 +284,18 @@ class _VideoImport:
         if is_there and not self.options.force:
             return None
         if not self.options.dry_run:
-            write_annotation(path, annotation)
+            _write(path, annotation)
         return "replaced" if is_there else "written"
+
+
+def _write(path: Path, annotation: FrameAnnotation) -> None:
+    """Write a frame, once more where another process took its half for one that was left by the dead."""
+    try:
+        write_annotation(path, annotation)
+    except SaveError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        write_annotation(path, annotation)
 
 
 def _ids_of(masked: MaskedVideo) -> tuple[int | None, dict[int, int | None]]:

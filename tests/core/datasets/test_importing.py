@@ -1,6 +1,7 @@
 """Published datasets become annotations: the same pixels, nothing overwritten, and back again without loss."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -150,6 +151,22 @@ def test_halves_of_files_that_a_killed_import_left_are_swept_away(place: Place) 
     assert half.exists()
     place.load(LAKE)
     assert sorted(path.name for path in half.parent.iterdir()) == ["00000.json", "00001.json", "00002.json"]
+
+
+def test_a_half_that_another_process_swept_away_is_written_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[str] = []
+    replace_file = os.replace
+
+    def sweeping(source: str, target: Path) -> None:
+        if target.name not in swept:
+            swept.append(target.name)
+            os.unlink(source)
+        replace_file(source, target)
+
+    monkeypatch.setattr("sam_annotator.core.files.os.replace", sweeping)
+    assert place.load(LAKE).is_clean
+    assert sorted(swept) == ["00000.json", "00001.json", "00002.json"]
+    assert sorted(place.masks()) == [("lake/00000", 1), ("lake/00001", 2), ("lake/00002", 1)]
 
 
 def test_an_import_that_was_killed_at_any_moment_ends_with_the_same_files(place: Place) -> None:
