@@ -32,6 +32,9 @@ RIDGE: Final = 1e-4
 MEMORY: Final = 0.93
 """What the moving part of the global model keeps from frame to frame."""
 
+KEPT: Final = 0.5
+"""What it keeps at a key frame, where it would have told the object there from the rest without mistake."""
+
 EDGE_BAND: Final = 1.5
 """Pixels this close to a mask's edge teach the global model nothing: they may be either side."""
 
@@ -144,6 +147,16 @@ class Evidence:
     gram: Floats
     answer: Floats
 
+    def solve(self) -> Floats:
+        """float32 (RANDOM_FEATURES,): what times the features is 1 for the object and -1 for the rest, nearly."""
+        ridge = RIDGE * np.eye(RANDOM_FEATURES)
+        return np.asarray(np.linalg.solve(self.gram.astype(np.float64) + ridge, self.answer), np.float32)
+
+    def explained_by(self, other: "Evidence") -> float:
+        """0..1: how much of this (as a share of the variance) what was learned from the other foretells."""
+        solution = other.solve()
+        return float(np.clip(solution @ (2 * self.answer - self.gram @ solution), 0, 1))
+
     def mixed(self, other: "Evidence", share: float) -> "Evidence":
         """This with `share` (0..1) of the other in it."""
         return Evidence(
@@ -184,7 +197,8 @@ def _half_of_the_far(distance: Floats, columns: int) -> Mask:
 class GlobalModel:
     """Ridge regression over random features: object or not, from appearance alone, wherever in the frame.
 
-    Key frames are averaged into a part that stays; the frames passed through move a second one.
+    Key frames are averaged into a part that stays; the frames passed through move a second one, which a key frame
+    pulls to itself.
     """
 
     def __init__(self) -> None:
@@ -212,8 +226,10 @@ class GlobalModel:
         self.restart(evidence)
 
     def restart(self, evidence: Evidence) -> None:
-        """Forget what was seen between key frames; go on from this."""
-        self._moving, self._solution = evidence, None
+        """Go on from this; of what was seen before it, keep the more the better that explains it."""
+        kept = 0.0 if self._moving is None else KEPT * evidence.explained_by(self._moving)
+        self._moving = evidence if self._moving is None else evidence.mixed(self._moving, kept)
+        self._solution = None
 
     def follow(self, evidence: Evidence, trust: float = 1.0) -> None:
         """Adapt a little to a frame that was answered, as far as the answer is trusted (0..1)."""
@@ -229,9 +245,7 @@ class GlobalModel:
     def _solve(self) -> Floats:
         if self._permanent is None or self._moving is None:
             return np.zeros(RANDOM_FEATURES, np.float32)
-        gram = self._permanent.gram.astype(np.float64) + self._moving.gram
-        gram += 2 * RIDGE * np.eye(RANDOM_FEATURES)
-        return np.asarray(np.linalg.solve(gram, self._permanent.answer + self._moving.answer), np.float32)
+        return self._permanent.mixed(self._moving, 0.5).solve()
 
 
 def global_grid(size: tuple[int, int]) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from sam_annotator.engine.embedded.flow import (
     signed_distance,
 )
 from sam_annotator.engine.embedded.recovery import LastSeen
+from sam_annotator.engine.embedded.shape import Shape
 from sam_annotator.engine.embedded.texture import find_grain
 
 Image = NDArray[np.uint8]
@@ -114,6 +115,7 @@ class Followed:
         frames_lost: steps since then.
         is_doubtful: it was lost since its mask was true last: what was found again may be something else.
         motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
+        shape: its outline where it was true last, carried along; None after a loss, and where it is too small.
     """
 
     model: GlobalModel = field(default_factory=GlobalModel)
@@ -124,6 +126,7 @@ class Followed:
     frames_lost: int = 0
     motion: Floats | None = None
     is_doubtful: bool = False
+    shape: Shape | None = None
     _areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
 
     @property
@@ -137,16 +140,23 @@ class Followed:
         """The same object, its appearance known, on another way on which it was not seen yet."""
         return Followed(self.model.copy())
 
-    def restart(self, view: View, mask: Mask) -> None:
+    def restart(self, view: View, mask: Mask, others: Mask | None = None) -> None:
         """Go on from a mask that is true; what came before tells nothing about the size it has now.
+
+        Args:
+            view: the frame that it is true in.
+            mask: bool (height, width).
+            others: bool (height, width), what is known of other objects there.
 
         An empty one says that it is not here: it is looked for from then on.
         """
         self.true_index = view.index
         self.is_doubtful = False
         self.motion = None
-        self._place(view, mask)
+        distance = self._place(view, mask)
+        self.shape = None
         if mask.any():
+            self.shape = Shape.of(view.appearance.lab, distance, others)
             self._areas.clear()
             self._see(int(mask.sum()))
         else:

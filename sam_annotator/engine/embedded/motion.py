@@ -78,15 +78,28 @@ def _log_odds(flow: Flow, distance: Floats) -> Floats:
     return spread(odds, STEP, START, flow.size)
 
 
-def _log_likelihood(terms: Floats, shifts: Floats, members: Mask) -> Floats:
-    """How well each sample's shift fits the affine motion of the members, (samples,); robust against a few of them."""
-    some, theirs = terms[members], shifts[members]
-    weights = np.ones(len(some), np.float32)
+def fit_affine(terms: Floats, shifts: Floats) -> tuple[Floats, Floats, float]:
+    """The motion that most samples share, robust against the others.
+
+    Args:
+        terms: float32 (samples, 3), each a 1 and the place, scaled.
+        shifts: float32 (samples, 2).
+
+    Returns:
+        The motion (3, 2), which times the terms gives the shifts; how far each sample departs; how far is usual.
+    """
+    weights = np.ones(len(terms), np.float32)
     for _ in range(ROUNDS):
-        weighted = (some * weights[:, None]).T
-        motion = np.linalg.solve(weighted @ some + 1e-3 * np.eye(3, dtype=np.float32), weighted @ theirs)
-        errors = np.linalg.norm(theirs - some @ motion, axis=1)
+        weighted = (terms * weights[:, None]).T
+        motion = np.linalg.solve(weighted @ terms + 1e-3 * np.eye(3, dtype=np.float32), weighted @ shifts)
+        errors = np.linalg.norm(shifts - terms @ motion, axis=1)
         scale = max(LEAST_SPREAD, 1.5 * float(np.median(errors)))
         weights = 1 / (1 + np.square(errors / scale))
+    return motion, errors, scale
+
+
+def _log_likelihood(terms: Floats, shifts: Floats, members: Mask) -> Floats:
+    """How well each sample's shift fits the affine motion of the members, (samples,)."""
+    motion, _, scale = fit_affine(terms[members], shifts[members])
     unlike = np.square(shifts - terms @ motion).sum(axis=1) / scale**2
     return np.asarray(-1.5 * np.log1p(unlike) - 2 * np.log(scale), np.float32)

@@ -110,12 +110,17 @@ def _predict_one(followed: Followed, view: View, flow_from: Callable[[View], Flo
         return _place_again(followed, np.maximum(carried.distance, found), overall)
     followed.motion = gather_motion(followed.motion, flow, carried.distance)
     odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
+    followed.shape = followed.shape and followed.shape.carried(flow, carried.distance)
+    if followed.shape is not None:
+        followed.shape = followed.shape.compared(odds > 0)
+        near = odds > NEVER
+        odds[near] += followed.shape.log_odds(view.appearance.lab)[near]
     return Prediction(carried.distance, carried.nearby, overall, odds)
 
 
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
-    followed.motion, followed.is_doubtful = None, True
+    followed.motion, followed.shape, followed.is_doubtful = None, None, True
     carried = _Carried(distance, overall, np.zeros_like(distance))
     return Prediction(distance, overall, overall, _fuse(carried, overall, np.zeros_like(distance)), found_again=True)
 

@@ -94,7 +94,7 @@ class EmbeddedPropagator:
             taken = _union(given.values(), image.shape[:2])
             answers = {key: PropagatedMask(answer.mask & ~taken, answer.score) for key, answer in answers.items()}
             for object_id in sorted(wanted & given.keys()):
-                self._restart(self._objects, object_id, view, known[object_id])
+                self._restart(self._objects, object_id, view, known)
                 answers[object_id] = PropagatedMask(given[object_id].astype(bool), 1.0)
         return answers
 
@@ -114,7 +114,7 @@ class EmbeddedPropagator:
         with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
             self._follow_back(view, known, sought, beside)
             for object_id in sorted(wanted & given.keys()):
-                self._restart(self._back, object_id, view, known[object_id])
+                self._restart(self._back, object_id, view, known)
 
     def _forget(self) -> None:
         self._image_size: tuple[int, int] | None = None
@@ -144,9 +144,11 @@ class EmbeddedPropagator:
                 )
         return {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
 
-    def _restart(self, objects: dict[int, Followed], object_id: int, view: View, mask: Mask) -> None:
-        self._learn(objects, object_id, view, mask)
-        objects[object_id].restart(view, mask)
+    def _restart(self, objects: dict[int, Followed], object_id: int, view: View, known: Mapping[int, Mask]) -> None:
+        """Go on from the mask of an object in a frame in which these ones are known."""
+        self._learn(objects, object_id, view, known[object_id])
+        others = _union((mask for key, mask in known.items() if key != object_id), view.size)
+        objects[object_id].restart(view, known[object_id], others)
 
     def _learn(self, objects: dict[int, Followed], object_id: int, view: View, mask: Mask) -> None:
         """Learn a true mask; one that `begin` has learned already only renews what adapts from frame to frame."""
@@ -217,8 +219,8 @@ class EmbeddedPropagator:
         if away is None or abs(nearest.index - index) < away:
             views = [other.view for other in self._objects.values() if other.view]
             same = [view for view in views if view.index == nearest.index]
-            view, mask = same[0] if same else nearest.view(), nearest.mask(object_id)
-            self._restart(self._objects, object_id, view, mask)
+            known = {key: nearest.mask(key) for key in nearest.masks}
+            self._restart(self._objects, object_id, same[0] if same else nearest.view(), known)
 
 
 def _union(masks: Iterable[Mask], size: tuple[int, int]) -> Mask:

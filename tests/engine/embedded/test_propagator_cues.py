@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded.appearance import gather_evidence
+from sam_annotator.engine.embedded.appearance import Evidence, GlobalModel, gather_evidence
 from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, pixel_grid, signed_distance
 from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
@@ -111,3 +111,43 @@ def test_a_key_frame_ahead_is_known_before_it_is_reached() -> None:
         answers = [propagator.step(i, frames[i], {}, one)[1] for i in range(1, 5)]
         areas.append(np.count_nonzero(answers[-1].mask & later))
     assert areas[1] > 1.5 * areas[0]
+
+
+def learned(object_colour: int, ground_colour: int) -> Evidence:
+    """What a frame teaches in which the object has this colour, and all else that one."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[40:80, 60:140] = True
+    image = np.where(mask, object_colour, ground_colour)[..., None].repeat(3, axis=2).astype(np.uint8)
+    evidence = gather_evidence(View.of(0, image).appearance, signed_distance(mask))
+    assert evidence is not None
+    return evidence
+
+
+def told_from(model: GlobalModel, colour: int) -> float:
+    """The global model's log odds in the middle of a frame of one colour."""
+    flat = View.of(0, np.full((HEIGHT, WIDTH, 3), colour, np.uint8))
+    return float(model.sampled_log_odds(flat.appearance)[14, 24])
+
+
+def test_a_key_frame_leaves_what_was_learned_on_the_way_where_that_foretells_its_mask() -> None:
+    model = GlobalModel()
+    model.learn_key_frame(learned(200, 60))
+    for _ in range(30):
+        model.follow(learned(200, 130))
+    model.restart(learned(200, 60))
+    anew = GlobalModel()
+    anew.learn_key_frame(learned(200, 60))
+    assert told_from(model, 130) < told_from(anew, 130) - 0.5
+    assert told_from(model, 130) < -1
+
+
+def test_a_key_frame_clears_away_what_was_learned_wrong() -> None:
+    """On the way the mask had slid onto the ground."""
+    model, anew = GlobalModel(), GlobalModel()
+    for one in (model, anew):
+        one.learn_key_frame(learned(200, 60))
+    for _ in range(30):
+        model.follow(learned(60, 200))
+    assert told_from(model, 200) < 0.5
+    model.restart(learned(200, 60))
+    assert told_from(model, 200) > told_from(anew, 200) - 0.05
