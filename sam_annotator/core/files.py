@@ -6,10 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.remedies import Remedy
+
+_HALF: Final = ".part"
+_NAMED: Final = 32
+"""So many characters of a file's name are in that of its half."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -45,6 +49,15 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
         raise SaveError(f"{path} could not be saved ({reason}); {what_stands(target)}.", Remedy.MAKE_ROOM) from error
 
 
+def remove_halves(folder: Path, name: str = "") -> None:
+    """Remove what killed processes left in a folder while they wrote: halves of the file `name`, or of any."""
+    start = f".{name[:_NAMED]}." if name else "."
+    with suppress(OSError), os.scandir(folder) as entries:
+        halves = [entry.path for entry in entries if entry.name.startswith(start) and entry.name.endswith(_HALF)]
+        for half in halves:
+            os.unlink(half)
+
+
 def what_stands(path: Path) -> str:
     """What to tell people of `path` where nothing was changed there."""
     try:
@@ -62,7 +75,7 @@ def _refuse_read_only(target: Path) -> None:
 @contextmanager
 def _replacement(target: Path, flush: bool) -> Iterator[BinaryIO]:
     # The name is cut: with what is put around it, a long one would be longer than file systems allow.
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:32]}.", suffix=".part", dir=target.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:_NAMED]}.", suffix=_HALF, dir=target.parent)
     try:
         with os.fdopen(handle, "w+b") as stream:
             yield stream

@@ -138,6 +138,29 @@ def test_stopped_amid_several_splits_none_of_them_is_written(tree: Tree) -> None
     assert (names_of(tree, "train"), names_of(tree, "val")) == (["a"], ["b"])
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_halves_of_files_that_a_killed_run_left_go_with_the_next(tree: Tree, jobs: int) -> None:
+    images, json_half = tree.dataset / "JPEGImages/train/a", tree.dataset / "Annotations/.train_instances.json.x1.part"
+    for half in (images / ".00000.jpg.x1.part", json_half):
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(b"half")
+    others = tree.dataset / "Annotations/.val_instances.json.x1.part"
+    others.write_bytes(b"somebody is at it")
+    tree.convert(images="copy", jobs=jobs)
+    assert [path.name for path in tree.dataset.rglob("*.part")] == [others.name]
+
+
+def test_processes_that_are_stopped_leave_no_halves_of_images(tree: Tree) -> None:
+    options = ConvertOptions(present=True, images="copy", jobs=2)
+    steps = convert(find_videos(tree.videos), AnnotationStore(tree.annotations), tree.dataset, options)
+    next(step for step in steps if step.stage == "images")
+    half = tree.dataset / "JPEGImages/train/a/.00002.jpg.x1.part"
+    half.write_bytes(b"as a process that is killed amid it leaves it")
+    steps.close()  # type: ignore[attr-defined]
+    assert not list(tree.dataset.rglob("*.part"))
+    assert not list(tree.dataset.rglob("*.json"))
+
+
 def test_frames_that_have_to_be_encoded_are_told_beforehand(tree: Tree) -> None:
     tree.image("a/00009.png")
     dry = str(tree.convert(dry_run=True))

@@ -27,7 +27,7 @@ from sam_annotator.core.datasets.youtube_vis.spool import spool_folder
 from sam_annotator.core.datasets.youtube_vis.survey import Survey, Surveyor, find_strays, nothing_annotated
 from sam_annotator.core.datasets.youtube_vis.vocabulary import NOT_GIVEN, Vocabulary
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord, check_split, write_split
-from sam_annotator.core.files import replacing
+from sam_annotator.core.files import remove_halves, replacing
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -161,6 +161,7 @@ def _write(
     with ExitStack() as stack:  # each takes its place at the end, once all are written
         for split, records in settled.records.items():
             with_annotations = options.has_annotations(split)
+            remove_halves(targets[split].parent, targets[split].name)
             stream = stack.enter_context(replacing(targets[split]))
             write_split(stream, records, settled.categories, split, with_annotations=with_annotations)
             if not options.verify:

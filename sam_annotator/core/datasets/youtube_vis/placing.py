@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from sam_annotator.core.datasets.images import FrameImage, ImageMode, Placed, pl
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions
 from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 from sam_annotator.core.errors import ImageError
+from sam_annotator.core.files import remove_halves
 from sam_annotator.core.parallel import in_order
 
 _LISTED: Final = 3
@@ -110,19 +111,38 @@ def place_images(
     total = sum(len(record.images) for _folder, record in videos)
     tasks = [_task(folder, record, options) for folder, record in videos]
     if not options.works_alone:
-        others = in_order(_place, tasks, options.jobs, options.scheduler)
-        for (_folder, record), counts in zip(videos, others, strict=True):
-            placed.update(counts)
-            yield ConvertProgress("images", record.tree_name, placed.total(), total)
+        with _swept_if_stopped(tasks), closing(in_order(_place, tasks, options.jobs, options.scheduler)) as others:  # type: ignore[type-var]
+            for (_folder, record), counts in zip(videos, others, strict=True):
+                placed.update(counts)
+                yield ConvertProgress("images", record.tree_name, placed.total(), total)
         return placed
     for (_folder, record), task in zip(videos, tasks, strict=True):
+        _sweep(task)
         for image, target in zip(task.images, task.targets, strict=True):
             placed[place_image(image, target, options.images)] += 1
             yield ConvertProgress("images", record.tree_name, placed.total(), total)
     return placed
 
 
+@contextmanager
+def _swept_if_stopped(tasks: Iterable[_Task]) -> Iterator[None]:
+    """Processes that are stopped, or die, leave halves of images behind."""
+    try:
+        yield
+    except BaseException:
+        for task in tasks:
+            _sweep(task)
+        raise
+
+
+def _sweep(task: _Task) -> None:
+    """Remove halves of images, under names of ours, that a run which was killed left in the folder of a video."""
+    for folder in {target.parent for target in task.targets}:
+        remove_halves(folder)
+
+
 def _place(task: _Task) -> Counter[Placed]:
+    _sweep(task)
     return Counter(
         place_image(image, target, task.mode) for image, target in zip(task.images, task.targets, strict=True)
     )
