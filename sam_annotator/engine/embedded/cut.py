@@ -5,12 +5,14 @@ Geodesic distances follow Bai and Sapiro (2007), the rounds of colour and cut fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import maxflow
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial.distance import cdist
 
 from sam_annotator.engine.embedded.regions import Floats, Regions
 
@@ -42,6 +44,7 @@ class Weights:
 
 
 COLOUR_UNIT = 12.0  # Lab distance
+PUREST = 12  # regions at most that stand for a colour
 HARD = 1e4  # a clicked region
 
 
@@ -87,14 +90,31 @@ class RegionGraph:
 
         A bias is the same for all regions, or one for each, (n,).
         """
-        nearness = self.nearness(question)
-        return [self._rounds(question, nearness + np.asarray(bias, np.float32)) for bias in biases]
+        nearness, part = self.nearness(question), self._part(question.outside)
+        return [self._rounds(question, part, nearness + np.asarray(bias, np.float32)) for bias in biases]
 
     def likeness(self, clicked: NDArray[np.intp]) -> Floats:
         """A bias for the clicked regions' colours and against all else, (n,): spokes, not the gaps between."""
         if len(clicked) == 0:
             return np.zeros(len(self.regions), np.float32)
         return np.float32(self.weights.likeness) * (np.float32(self.weights.alike) - self._unlikeness(clicked))
+
+    def standing_out(self, question: Question, count: int) -> list[NDArray[np.intp]]:
+        """For each of the colours that a box has most more of than its surroundings: regions that have it, int (k,)."""
+        palette, areas = self.regions.palette, self.regions.areas
+        inside, around = (
+            palette.T @ (areas * ~question.outside),
+            palette.T @ (areas * question.outside * question.context),
+        )
+        inside, around = inside / max(float(inside.sum()), 1e-6), around / max(float(around.sum()), 1e-6)
+        gain = inside * np.log((inside + 1e-3) / (around + 1e-3))
+        return [self._purest(colour, question.outside) for colour in np.argsort(-gain, kind="stable")[:count]]
+
+    def _purest(self, colour: np.intp, outside: Chosen) -> NDArray[np.intp]:
+        """The few regions within a box that have most of a palette colour, each at least half as much as the first."""
+        share = self.regions.palette[:, colour] * ~outside
+        purest = np.argsort(-share, kind="stable")[:PUREST]
+        return purest[share[purest] >= max(0.5 * float(share[purest[0]]), 1e-6)]
 
     def nearness(self, question: Question) -> Floats:
         """Log ratio of the geodesic distances to the background's seeds and to the object's, (n,)."""
@@ -128,12 +148,6 @@ class RegionGraph:
         union = float(self.regions.areas[one | other].sum())
         return float(self.regions.areas[one & other].sum()) / union if union else 1.0
 
-    def colour_overlap(self, chosen: Chosen, context: Floats | float = 1.0) -> float:
-        """How alike the colours of a mask and of the rest, as far as it counts, are, 0..1 (Bhattacharyya)."""
-        palette, areas = self.regions.palette, self.regions.areas
-        inside, outside = palette.T @ (areas * chosen), palette.T @ (areas * context * ~chosen)
-        return float(np.sqrt(inside * outside).sum() / max(np.sqrt(inside.sum() * outside.sum()), 1e-6))
-
     def _distances(self, sources: NDArray[np.intp], clicked: NDArray[np.intp]) -> Floats:
         """Geodesic distance of each region to the nearest source; steps into colours unlike the clicked cost more."""
         costs = self._steps.copy()
@@ -146,47 +160,84 @@ class RegionGraph:
     def _unlikeness(self, clicked: NDArray[np.intp]) -> Floats:
         """Colour distance of each region to the most alike of the clicked ones, capped, (n,)."""
         colours = self.regions.colours
-        distances = np.stack([np.linalg.norm(colours - colours[one], axis=1) for one in clicked]).min(axis=0)
+        distances = cdist(colours, colours[clicked]).min(axis=1).astype(np.float32)
         return np.asarray(np.minimum(distances / COLOUR_UNIT, self.weights.colour_cap), np.float32)
 
-    def _rounds(self, question: Question, nearness: Floats) -> Chosen:
+    def _part(self, outside: Chosen) -> "_Part":
+        """What a box leaves to be decided."""
+        inside = np.flatnonzero(~outside)
+        if len(inside) == len(self.regions):
+            return _Part(inside, self.regions.areas, self.regions.palette, self.regions.pairs, self._links, 0.0)
+        low, high = self.regions.pairs.T
+        across, within = outside[low] != outside[high], ~(outside[low] | outside[high])
+        edge = np.where(outside[low[across]], high[across], low[across])
+        place = np.cumsum(~outside) - 1
+        return _Part(
+            inside,
+            self.regions.areas[inside],
+            self.regions.palette[inside],
+            place[self.regions.pairs[within]],
+            self._links[within],
+            np.bincount(place[edge], self._links[across], len(inside)).astype(np.float64),
+        )
+
+    def _rounds(self, question: Question, part: "_Part", nearness: Floats) -> Chosen:
         """Cut, learn the colours of what was cut out, cut again."""
         weights = self.weights
-        near = np.clip(nearness, -weights.geodesic_cap, weights.geodesic_cap)
-        fixed = weights.geodesic * near + weights.prior * question.prior
+        near = np.clip(nearness[part.inside], -weights.geodesic_cap, weights.geodesic_cap)
+        fixed = weights.geodesic * near + weights.prior * question.prior[part.inside]
         belief = np.asarray(1 / (1 + np.exp(-weights.trust * fixed)), np.float32)
         doubt = 0.0
         if question.outside.any() and len(question.include) == 0:
             belief, doubt = np.ones_like(belief), weights.doubt
+        around = self.regions.palette.T @ (self.regions.areas * question.context * question.outside)
+        counted = part.areas * question.context[part.inside]
+        asked = np.zeros(len(self.regions))
+        asked[question.exclude], asked[question.include] = -HARD, HARD
         for _ in range(weights.rounds):
-            belief[question.outside] = 0
-            evidence = fixed + weights.colour * self._colour_evidence(belief, question.context) - np.float32(doubt)
+            colours = self._colour_evidence(part.palette, counted * belief, counted * (1 - belief), around)
+            evidence = fixed + weights.colour * colours - np.float32(doubt)
             doubt = 0.0
-            chosen = self._cut(evidence, question)
+            chosen = part.cut(evidence * part.areas / np.float32(self.regions.areas.mean()), asked[part.inside])
             belief = chosen.astype(np.float32)
-        return chosen
+        result: Chosen = np.zeros(len(self.regions), np.bool_)
+        result[part.inside] = chosen
+        return result
 
-    def _colour_evidence(self, belief: Floats, context: Floats) -> Floats:
-        """Log ratio of how often the object and the rest have a region's colours, (n,), capped."""
-        palette, areas = self.regions.palette, self.regions.areas
-        counted = areas * context
-        inside, outside = palette.T @ (counted * belief), palette.T @ (counted * (1 - belief))
+    def _colour_evidence(self, palette: Floats, own: Floats, other: Floats, around: Floats) -> Floats:
+        """Log ratio of how often the object and the rest, with what is around, have a region's colours, capped."""
+        inside, outside = palette.T @ own, palette.T @ other + around
         inside = inside / max(float(inside.sum()), 1e-6) + 1e-3
         outside = outside / max(float(outside.sum()), 1e-6) + 1e-3
         ratio: Floats = palette @ np.log(inside / outside).astype(np.float32)
         return np.clip(ratio, -self.weights.palette_cap, self.weights.palette_cap)
 
-    def _cut(self, evidence: Floats, question: Question) -> Chosen:
-        """The cheapest division of the regions, given evidence (n,) for (above 0) and against each."""
-        count = len(self.regions)
-        pull = (evidence * self.regions.areas / np.float32(self.regions.areas.mean())).astype(np.float64)
-        pull[question.outside] = -HARD
-        pull[question.exclude] = -HARD
-        pull[question.include] = HARD
-        graph = maxflow.GraphFloat(count, len(self._links))
-        nodes = graph.add_nodes(count)
-        graph.add_grid_tedges(nodes, np.maximum(pull, 0), np.maximum(-pull, 0))
-        low, high = self.regions.pairs.T
-        graph.add_edges(low, high, self._links, self._links)
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The k regions that are to be divided; all others are background.
+
+    Attributes:
+        inside: int (k,), which regions they are.
+        areas, palette: theirs.
+        pairs, links: those of them that touch, as places in `inside`, and what it costs to part them.
+        edge: float (k,), what it costs to part them from the regions that are left out.
+    """
+
+    inside: NDArray[np.intp]
+    areas: Floats
+    palette: Floats
+    pairs: NDArray[np.integer[Any]]
+    links: NDArray[np.float64]
+    edge: NDArray[np.float64] | float
+
+    def cut(self, evidence: Floats, asked: NDArray[np.float64]) -> Chosen:
+        """The cheapest division, given evidence (k,) for (above 0) and against each, and what is beyond doubt."""
+        pull = np.where(asked != 0, asked, evidence.astype(np.float64))
+        graph = maxflow.GraphFloat(len(pull), len(self.links))
+        nodes = graph.add_nodes(len(pull))
+        graph.add_grid_tedges(nodes, np.maximum(pull, 0), np.maximum(-pull, 0) + self.edge)
+        low, high = self.pairs.T
+        graph.add_edges(low, high, self.links, self.links)
         graph.maxflow()
         return ~np.asarray(graph.get_grid_segments(nodes), np.bool_)

@@ -1,5 +1,7 @@
 """Masks of the image's own size: brought to the working size and back to what was clicked."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ Pixel = tuple[int, int]  # column and row
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
+FOLLOWED = 0.8  # pixels: how soft an outline is that lies on an edge
+FREE = 4.0  # the same of one in the midst of nothing, which would show the regions' corners
 SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
 
 
@@ -31,6 +35,17 @@ def shrunk(mask: Mask, shape: tuple[int, ...]) -> Floats:
     return np.asarray(
         cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32
     )
+
+
+def smoothed(mask: Mask, crispness: NDArray[np.uint8]) -> Floats:
+    """A mask with a soft outline, float32, above 0.5 within; soft enough to lose its corners where nothing is crisp."""
+    window = bounds(mask, margin=math.ceil(4 * FREE))
+    whole = mask[window].astype(np.uint8) * np.uint8(255)
+    followed, free = cv2.GaussianBlur(whole, (0, 0), FOLLOWED), cv2.GaussianBlur(whole, (0, 0), FREE)
+    result = np.zeros(mask.shape, np.float32)
+    weights = crispness[window] * np.float32(1 / 255)
+    result[window] = (weights * followed + (1 - weights) * free) / np.float32(255)
+    return result
 
 
 def pixel_of(point: tuple[float, float], size: tuple[int, int]) -> Pixel:
@@ -70,6 +85,11 @@ def bounds(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
     """The rows and columns that hold a mask, with a margin, within the image; empty ones for an empty mask."""
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     return slice(max(y - margin, 0), y + height + margin), slice(max(x - margin, 0), x + width + margin)
+
+
+def padded(mask: Mask) -> NDArray[np.uint8]:
+    """A mask with a rim of nothing around it, uint8."""
+    return np.pad(mask, 1).astype(np.uint8)
 
 
 def _going_on(labels: NDArray[np.int32], window: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ from sam_annotator.engine.embedded.regions import Floats
 WHOLENESS = 0.8  # weight of a mask's being in one piece, to that of its bounds' fitting the box
 COMMON_COLOURS = 0.6  # of sharing its colours with the surroundings, against it
 OUTLINE = 0.1  # of an outline on stronger edges than those within
+GUESSED = 0.06  # against a mask of a colour that was only guessed to be the object's
 
 LASTING = 0.55  # weight of being much like the masks of other biases
 CLICKED_DEEP = 0.5  # of the click's lying in the thickest part of a mask: that is where people click
@@ -33,7 +34,7 @@ def merit_in_box(graph: RegionGraph, mask: Mask, own: Chosen, box: Box, context:
     return (
         fit(mask, box)
         + WHOLENESS * wholeness(mask)
-        - COMMON_COLOURS * graph.colour_overlap(own, context)
+        - COMMON_COLOURS * graph.regions.colour_overlap(own, context)
         + OUTLINE * outline(graph, own)
     )
 
@@ -48,20 +49,20 @@ def merit_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pix
     return (
         LASTING * lasting
         + CLICKED_DEEP * clicked_deep(mask, clicks)
-        + CLEAR * float(np.log(_strength(graph, _around(graph, own)) + 0.05))
-        - COLOURS_AROUND * graph.colour_overlap(own, _near(graph, own))
+        + CLEAR * float(np.log(graph.regions.strength(_around(graph, own)) + 0.05))
+        - COLOURS_AROUND * graph.regions.colour_overlap(own, _near(graph, own))
     )
 
 
 def score_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pixel], agreement: float) -> float:
     """A guess of the IoU of a mask found by clicks alone, fitted to masks whose IoU was known."""
-    around = graph.colour_overlap(own, _near(graph, own))
+    around = graph.regions.colour_overlap(own, _near(graph, own))
     return 0.24 + 0.6 * clicked_deep(mask, clicks) + 0.2 * agreement - 0.33 * around
 
 
 def score_in_box(graph: RegionGraph, mask: Mask, own: Chosen, box: Box) -> float:
     """The same of a mask found by a box."""
-    around = graph.colour_overlap(own, _near(graph, own))
+    around = graph.regions.colour_overlap(own, _near(graph, own))
     return 0.03 + 0.39 * fit(mask, box) + 0.5 * wholeness(mask) - 0.32 * around
 
 
@@ -123,7 +124,7 @@ def outline(graph: RegionGraph, own: Chosen) -> float:
     """Log ratio of the mean strength of the edges around a mask and of those within it."""
     low, high = graph.regions.pairs.T
     within = own[low] & own[high]
-    return float(np.log((_strength(graph, _around(graph, own)) + 0.1) / (_strength(graph, within) + 0.1)))
+    return float(np.log((graph.regions.strength(_around(graph, own)) + 0.1) / (graph.regions.strength(within) + 0.1)))
 
 
 def _around(graph: RegionGraph, own: Chosen) -> Chosen:
@@ -131,9 +132,3 @@ def _around(graph: RegionGraph, own: Chosen) -> Chosen:
     low, high = graph.regions.pairs.T
     around: Chosen = own[low] != own[high]
     return around
-
-
-def _strength(graph: RegionGraph, among: Chosen) -> float:
-    """Mean strength of some of the borders between regions, by their lengths."""
-    lengths = graph.regions.lengths[among]
-    return float((graph.regions.strengths[among] * lengths).sum() / max(float(lengths.sum()), 1e-6))

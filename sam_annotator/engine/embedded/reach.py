@@ -2,7 +2,8 @@
 
 So what is wrong reaches about as far as the mask's edge, or the nearest other colour, is away from the click, and is
 nowhere much thicker than there: a click on a leg may find all of the leg, and not the wall behind it. Its colours are
-learnt nearby: what far parts of the mask look like says little about what is wrong here.
+learnt nearby: what far parts of the mask look like says little about what is wrong here. And the more it changes, the
+surer it has to be.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,9 @@ import cv2
 import numpy as np
 
 from sam_annotator.engine.embedded.cut import Chosen
+from sam_annotator.engine.embedded.masks import bounds, padded
 from sam_annotator.engine.embedded.regions import Floats, Regions
+from sam_annotator.engine.embedded.trust import Change
 
 MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
 LEAST_FADE = 0.1  # of MOST_FADE
@@ -26,9 +29,12 @@ UNLIKE = 24.0  # Lab distance from the clicked colour to another one
 LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
 SHARES = (1.0, 0.5, 0.25, 0.16, 0.1)  # of its reach, tried one after the other until the change is sure
 LITTLE = 0.03  # of the mask's area: a change by this much cannot cost more IoU, were it all wrong
-GOOD = 0.7  # score of a mask from which on no more is risked
+GOOD = 0.7  # score of a mask from which on no more is risked, and exclude clicks are not trusted with much
 DARING = 0.4  # of what the mask before lacks to that
-SAME = 1.15  # times the area that changes within the next smaller share of the reach: what changes is sure
+SAME = 1.15  # times the area that changes within the next smaller share of the reach: what changes does not hang on it
+CONCEIVABLE = 0.2  # trust in such a change from which on it is made if it also stands out
+LIKELY = 0.85  # the same if it does not
+SURE = 0.97  # trust in any other change
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +45,14 @@ class Reach:
         was: bool (n,), the regions of the mask before.
         clicks: (x, y) in working pixels, and whether it includes.
         risk: what may change without being sure, in shares of the mask's area.
+        doubtful: the mask before is not good, so that much of it may be too much.
     """
 
     regions: Regions
     was: Chosen
     clicks: Sequence[tuple[tuple[float, float], bool]]
     risk: float = LITTLE
+    doubtful: bool = False
 
     def firmness(self, share: float) -> Floats:
         """How firmly the mask before stands, (n,): 1, but less near the clicks, within a share of their reach."""
@@ -74,11 +82,25 @@ class Reach:
         remaining = iter(answers)
         result = next(remaining)
         for closer in remaining:
-            changes, sure = self._changes(result), SAME * self._changes(closer)
-            if not self.is_too_thick(result) and changes <= max(self.risk * self._size, sure):
+            if not self.is_too_thick(result) and (self._is_little(result) or self._is_sure(result, closer)):
                 return result
             result = closer
         return result
+
+    def _is_little(self, now: Chosen) -> bool:
+        """True if what changes could cost next to nothing, were it all wrong."""
+        return self._changes(now) <= self.risk * self._size
+
+    def _is_sure(self, now: Chosen, closer: Chosen) -> bool:
+        """True if what changes is most likely right; an exclude click is not to ruin a good mask at any odds."""
+        asking = [click for click in self.clicks if self._depth(click) > 0]
+        kinds = {include for _, include in asking}
+        if len(kinds) != 1:
+            return False
+        change = Change(self.regions, self.was, now, asking[-1], self._thickness(now) / max(self._deepest, 1.0))
+        if self._changes(now) <= SAME * self._changes(closer):
+            return change.trust > (CONCEIVABLE if change.stands_out else LIKELY)
+        return change.trust > SURE and (self.doubtful or kinds == {True})
 
     @cached_property
     def _size(self) -> float:
@@ -91,10 +113,12 @@ class Reach:
 
     def is_too_thick(self, now: Chosen) -> bool:
         """True if what changes is somewhere much deeper than the deepest of the clicks lay."""
-        labels = self.regions.labels
-        changed = (now != self.was)[labels].astype(np.uint8)
-        depth = cv2.distanceTransform(np.pad(changed, 1), cv2.DIST_L2, cv2.DIST_MASK_3).max()
-        return bool(depth > self._deepest * THICKER + A_LITTLE)
+        return self._thickness(now) > self._deepest * THICKER + A_LITTLE
+
+    def _thickness(self, now: Chosen) -> float:
+        """How deep what changes is at its deepest place, working pixels."""
+        changed = (now != self.was)[self.regions.labels]
+        return float(cv2.distanceTransform(padded(changed[bounds(changed)]), cv2.DIST_L2, cv2.DIST_MASK_3).max())
 
     @cached_property
     def _deepest(self) -> float:

@@ -4,6 +4,7 @@ Regions are the basins of a colour edge map (watershed), about 25 pixels each, s
 is computed on some 16,000 nodes instead of 400,000 pixels, and masks follow edges from the start.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +19,8 @@ SPACING = 5  # pixels between the markers regions grow from
 COLOURS = 64  # of the palette
 CHROMA = 1.4  # weight of a and b against L: lightness changes within objects more than their hue does
 PALETTE_ROUNDS = 8
+CLEAR_EDGE = 4.5  # times the change that three quarters of the pixels stay below
+FAINT_EDGE = 1.5  # the same, where an edge begins to count
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class Regions:
         lengths: float32 (m,), pixels of common border.
         strengths: float32 (m,), how much of an edge the border is: 0 none, 1 a clear one.
         border: float32 (n,), pixels on the image's border.
+        crispness: uint8 (height, width), how clear an edge is nearby: 0 none, 255 one that outlines follow exactly.
     """
 
     labels: NDArray[np.int32]
@@ -45,6 +49,7 @@ class Regions:
     lengths: Floats
     strengths: Floats
     border: Floats
+    crispness: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.areas)
@@ -53,6 +58,19 @@ class Regions:
         """Mean over each region of a (height, width) array: float32 (n,)."""
         sums = np.bincount(self.labels.ravel(), weights=values.ravel(), minlength=len(self))
         return (sums / self.areas).astype(np.float32)
+
+    def strength(self, among: NDArray[np.bool_], most: float = math.inf) -> float:
+        """Mean strength of some of the borders, bool (m,), by their lengths, none counted above `most`; 0 of none."""
+        lengths = self.lengths[among]
+        return float((np.minimum(self.strengths[among], most) * lengths).sum() / max(float(lengths.sum()), 1e-6))
+
+    def colour_overlap(self, chosen: NDArray[np.bool_], context: Floats | float = 1.0) -> float:
+        """How alike the colours of some regions, bool (n,), and of the rest, as far as it counts, are, 0..1.
+
+        This is Bhattacharyya's coefficient.
+        """
+        inside, outside = self.palette.T @ (self.areas * chosen), self.palette.T @ (self.areas * context * ~chosen)
+        return float(np.sqrt(inside * outside).sum() / max(np.sqrt(inside.sum() * outside.sum()), 1e-6))
 
 
 def find_regions(image: NDArray[np.uint8]) -> Regions:
@@ -79,6 +97,7 @@ def find_regions(image: NDArray[np.uint8]) -> Regions:
         lengths=lengths,
         strengths=strengths.astype(np.float32),
         border=border_lengths(labels, len(areas)),
+        crispness=crispness_of(fine),
     )
 
 
@@ -105,6 +124,13 @@ def edges(channels: Floats, sigma: float) -> Floats:
         xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
     largest: Floats = (xx + yy) / 2 + np.sqrt((xx - yy) ** 2 / 4 + xy * xy)
     return np.sqrt(largest)
+
+
+def crispness_of(edge: Floats) -> NDArray[np.uint8]:
+    """How clear an edge is within two pixels of each: uint8 (height, width)."""
+    usual = max(float(np.percentile(edge[::4, ::4], 75)), 1e-3)
+    nearby = cv2.dilate(edge, np.ones((5, 5), np.uint8)) / np.float32(usual)
+    return np.asarray(np.clip((nearby - FAINT_EDGE) * (255 / (CLEAR_EDGE - FAINT_EDGE)), 0, 255), np.uint8)
 
 
 def grow(edge: Floats) -> NDArray[np.int32]:

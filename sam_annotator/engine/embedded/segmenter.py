@@ -6,7 +6,7 @@ like; it follows edges and colours from where the person clicked, and so it need
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,8 +24,10 @@ from sam_annotator.engine.embedded.masks import (
     obeyed,
     pixel_of,
     shrunk,
+    smoothed,
 )
 from sam_annotator.engine.embedded.merit import (
+    GUESSED,
     in_order,
     merit_in_box,
     merit_of_click,
@@ -38,7 +40,8 @@ from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
 from sam_annotator.engine.segmenter import Embedding, never
 
 CLICK_BIASES = (0.8, 0.4, -0.2, -0.7)
-BOX_BIASES = (0.8, 0.4, 0.0, -0.4, -0.8)
+BOX_BIASES = (0.4, 0.0, -0.4)
+BOX_COLOURS = 3  # that stand out in a box, each of them tried as the object's
 BOX_MARGIN = 0.02  # of the box's sides
 BOX_PRIOR = 0.4  # how much objects are taken to fill the middle of their box
 CONTEXT = 1.0  # of the box's longer side: how far from it the background is still like the one inside
@@ -128,16 +131,28 @@ class _Session:
 
     def begin(self) -> tuple[Proposal, ...]:
         """Three proposals, the one that is most likely meant first."""
-        question = self._question(self._box_prior(), self._context())
-        biases: Sequence[float | Floats] = BOX_BIASES
-        if self._box is None:
-            biases = (*CLICK_BIASES, self._graph.likeness(question.include))
-        masks = [self._cleaned(self._upscaled(chosen)) for chosen in self._graph.solve(question, biases)]
+        found = self._found_by_clicks() if self._box is None else self._found_in_box()
+        masks = [self._cleaned(self._upscaled(chosen)) for chosen in found]
         regions = [self._regions_of(mask) for mask in masks]
         alike = np.array([[self._graph.agreement(one, other) for other in regions] for one in regions])
         others = [np.delete(row, i) for i, row in enumerate(alike)]
         order = self._by_click(masks, regions, alike) if self._box is None else self._by_merit(masks, regions)
         return tuple(self._proposal(masks[i], regions[i], float(np.median(others[i])), None) for i in order[:3])
+
+    def _found_by_clicks(self) -> list[Chosen]:
+        """What may be meant by clicks: smaller and larger, and what has their colours alone."""
+        question = self._question(self._box_prior(), self._context())
+        biases: Sequence[float | Floats] = (*CLICK_BIASES, self._graph.likeness(question.include))
+        return self._graph.solve(question, biases)
+
+    def _found_in_box(self) -> list[Chosen]:
+        """What may be meant by a box: smaller and larger, and what has a colour that stands out in it."""
+        question = self._question(self._box_prior(), self._context())
+        found = self._graph.solve(question, BOX_BIASES)
+        for regions in self._graph.standing_out(question, BOX_COLOURS):
+            include = np.setdiff1d(np.concatenate([question.include, regions]), question.exclude)
+            found += self._graph.solve(replace(question, include=include), (self._graph.likeness(include),))
+        return found
 
     def _by_click(self, masks: list[Mask], regions: list[Chosen], alike: NDArray[np.float64]) -> list[int]:
         """The order of masks for clicks: the best first, then others that give a choice."""
@@ -155,6 +170,7 @@ class _Session:
         merits = [
             merit_in_box(self._graph, mask, own, self._box, context) for mask, own in zip(masks, regions, strict=True)
         ]
+        merits = [merit - GUESSED * (i >= len(BOX_BIASES)) for i, merit in enumerate(merits)]
         return sorted(range(len(masks)), key=lambda i: -merits[i])
 
     def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
@@ -162,15 +178,16 @@ class _Session:
         base = self._memory.base if self._memory is not None else previous.mask
         share = self._share(previous.mask)
         was = share > 0.5
-        asked = self._asked_for(share, was, self._risk(previous))
+        asked = self._asked_for(share, was, previous)
         merged = self._as_asked(self._merged(previous.mask, was, asked), previous.mask)
         mask = self._cleaned(merged, previous.mask, base)
         now = self._regions_of(mask)
         return (self._proposal(mask, now, self._graph.agreement(now, was), base),)
 
-    def _asked_for(self, share: Floats, was: Chosen, risk: float) -> Chosen:
+    def _asked_for(self, share: Floats, was: Chosen, previous: Proposal) -> Chosen:
         """The mask before with the changes that the new clicks ask for, (n,)."""
-        reach = Reach(self._regions, was, [(self._working_point(point), flag) for point, flag in self._fresh()], risk)
+        clicks = [(self._working_point(point), flag) for point, flag in self._fresh()]
+        reach = Reach(self._regions, was, clicks, self._risk(previous), previous.score < GOOD)
         context = self._context() * reach.context()
 
         def answer(part: float) -> Chosen:
@@ -287,9 +304,8 @@ class _Session:
         return near > 0
 
     def _upscaled(self, chosen: Chosen) -> Mask:
-        """A smooth mask of the image's size from regions."""
-        soft = cv2.GaussianBlur(chosen[self._regions.labels].astype(np.float32), (0, 0), 0.8)
-        return self._upscale(soft) > 0.5
+        """A mask of the image's size from regions, its outline smooth where no edge tells how it goes."""
+        return self._upscale(smoothed(chosen[self._regions.labels], self._regions.crispness)) > 0.5
 
     def _upscale(self, values: Floats) -> Floats:
         return np.asarray(cv2.resize(values, self._size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
+from sam_annotator.engine.embedded.masks import smoothed
 from sam_annotator.engine.embedded.reach import LITTLE, SAME, Reach
 from sam_annotator.engine.embedded.regions import find_regions
 from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
@@ -324,17 +325,18 @@ def test_a_click_on_a_speck_may_not_add_what_is_much_thicker_however_far_the_mas
     assert not reach.is_too_thick(specked)
 
 
-def test_of_answers_to_a_click_the_first_is_taken_that_changes_little_or_as_much_from_nearby() -> None:
-    mask = disc(90, 90, 60)
-    regions = find_regions(painted((mask, (200, 60, 40)), noise=6))
+def test_of_answers_to_a_click_the_first_is_taken_that_changes_little_or_is_sure() -> None:
+    mask, spot = disc(90, 90, 60), disc(90, 90, 42)
+    regions = find_regions(painted((mask, (200, 60, 40)), (spot, (40, 70, 190)), noise=6))
     was = regions.mean(mask) > 0.5
     reach = Reach(regions, was, [((90, 90), False)])
-    half, third, speck = (was & (regions.mean(disc(90, 90, radius)) <= 0.5) for radius in (42, 34, 8))
-    assert np.array_equal(reach.surest([half, half, third, speck]), half)  # sure: found from nearby, too
-    assert np.array_equal(reach.surest([half, third, speck, speck]), speck)  # comes and goes with the reach
-    assert np.array_equal(Reach(regions, was, reach.clicks, risk=0.6).surest([half, third, speck]), half)
+    whole, part, speck = (was & (regions.mean(disc(90, 90, radius)) <= 0.5) for radius in (42, 24, 8))
+    assert np.array_equal(reach.surest([whole, whole, part, speck]), whole)  # found from nearby, too, and stands out
+    assert np.array_equal(reach.surest([whole, part, speck, speck]), speck)  # comes and goes with the reach
+    assert np.array_equal(reach.surest([part, part, speck, speck]), speck)  # its outline is nowhere in the picture
+    assert np.array_equal(Reach(regions, was, reach.clicks, risk=0.6).surest([whole, part, speck]), whole)
     area = regions.areas[was].sum()
-    assert regions.areas[was & ~third].sum() > max(LITTLE * area, SAME * regions.areas[was & ~speck].sum())
+    assert regions.areas[was & ~part].sum() > max(LITTLE * area, SAME * regions.areas[was & ~speck].sum())
 
 
 THIN = {
@@ -371,6 +373,33 @@ def test_thin_things_are_found_by_a_box_and_by_one_click(name: str) -> None:
     assert iou(segmenter.predict(Prompt(box=bounds(truth)))[0].mask, truth) > 0.8
     (x, y), _ = next_click(np.zeros_like(truth), truth)
     assert max(iou(proposal.mask, truth) for proposal in segmenter.predict(Prompt(((x, y),), (True,)))) > 0.8
+
+
+def test_a_wheel_in_a_box_is_found_without_the_things_between_its_spokes() -> None:
+    wheel = disc(120, 90, 70) & ~disc(120, 90, 60)
+    spokes = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for angle in np.arange(0, np.pi, np.pi / 5):
+        along = 65 * np.array((np.cos(angle), np.sin(angle)))
+        cv2.line(spokes, *(tuple(map(int, (120, 90) + way * along)) for way in (-1, 1)), 1, 5)
+    wheel |= spokes > 0
+    things = [disc(100, 60, 22), disc(150, 110, 26), disc(90, 118, 18)]
+    colours = [(60, 90, 200), (220, 200, 90), (40, 140, 70)]
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted(*zip(things, colours, strict=True), (wheel, (190, 60, 50)), noise=8))
+    assert iou(segmenter.predict(Prompt(box=bounds(wheel)))[0].mask, wheel) > 0.85
+
+
+def test_outlines_have_no_corners_where_the_picture_has_no_edge_and_keep_to_edges_elsewhere() -> None:
+    corner = np.zeros((120, 160), np.bool_)
+    corner[30:80, 40:100] = True
+    corner[20:30, 60:65] = True  # such teeth come from the regions' own shapes
+    plain, crisp = np.zeros((120, 160), np.uint8), np.full((120, 160), 255, np.uint8)
+    rounded = smoothed(corner, plain) > 0.5
+    assert not rounded[:26].any()
+    assert not rounded[30, 40]
+    assert rounded[33:77, 45:95].all()
+    assert (smoothed(corner, crisp) > 0.5)[21:, 41:].sum() > corner[21:, 41:].sum() - 12
+    assert not smoothed(corner & ~corner, plain).any()
 
 
 def next_click(mask: Mask, truth: Mask) -> tuple[tuple[float, float], bool]:
