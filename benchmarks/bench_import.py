@@ -129,12 +129,12 @@ def _interrupt(tree: Path, options: argparse.Namespace) -> None:
     """Kill an import at random moments, let it go on each time, and compare with the one that was left in peace."""
     chance = random.Random(options.interrupt)
     whole = {path.relative_to(tree / "imported") for path in (tree / "imported").rglob("*.json")}
-    for _ in range(options.interrupt):
+    for kill in range(options.interrupt):
         process = subprocess.Popen(
             _program(_importing(tree, "again", options)), stdout=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            process.wait(chance.uniform(1, options.longest))
+            process.wait(chance.uniform(1, options.longest * (1 + kill / 2)))  # first it goes over what is there
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -256,7 +256,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--interrupt", type=int, default=0, metavar="TIMES", help="kill an import so often, and compare"
     )
-    parser.add_argument("--longest", type=float, default=30, help="seconds until it is killed, at most (default: 30)")
+    parser.add_argument("--longest", type=float, default=30, help="seconds until the first kill, at most (default: 30)")
     parser.add_argument("--jobs", type=int, default=1, help="processes of these (default: 1)")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()

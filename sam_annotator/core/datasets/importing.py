@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, write_annotation
+from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, encode_annotation, write_annotation
 from sam_annotator.core.datasets.import_report import ImportReport, counted, some
 from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
@@ -274,6 +274,8 @@ class _VideoImport:
     def _write(self, index: int, annotation: FrameAnnotation) -> str | None:
         """Write a frame unless it stands or is another's; what was done, None: left."""
         path = self.store.path(self.video, index)
+        if _holds(path, annotation):
+            return "there already"
         try:
             present = self.store.read(self.video, index)
         except AnnotationError:
@@ -286,6 +288,14 @@ class _VideoImport:
         if not self.options.dry_run:
             _write(path, annotation)
         return "replaced" if is_there else "written"
+
+
+def _holds(path: Path, annotation: FrameAnnotation) -> bool:
+    """True if these very bytes stand there, as after an import that was stopped: quicker than to read what they say."""
+    try:
+        return path.is_file() and path.read_bytes() == encode_annotation(annotation)
+    except (OSError, ValueError, TypeError):  # reading, or writing, tells
+        return False
 
 
 def _write(path: Path, annotation: FrameAnnotation) -> None:
