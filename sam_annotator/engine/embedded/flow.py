@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, cast
 
 import cv2
@@ -86,10 +87,13 @@ class Flow:
         return cast(Floats, moved)
 
 
+@lru_cache(maxsize=4)
 def pixel_grid(size: tuple[int, int]) -> Floats:
-    """float32 (height, width, 2): (x, y) of every pixel."""
+    """float32 (height, width, 2), not to be written to: (x, y) of every pixel."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    return np.stack([columns, rows], axis=-1)
+    grid = np.stack([columns, rows], axis=-1)
+    grid.setflags(write=False)
+    return grid
 
 
 def spread(samples: Floats, step: int, start: int, size: tuple[int, int]) -> Floats:

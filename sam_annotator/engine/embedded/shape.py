@@ -57,7 +57,6 @@ UNSEEN: Final = -1e4
 
 CEILING: Final = 6.0
 TOLERANCE: Final = 1.5
-FALL: Final = 4
 """Log odds are within the ceiling; half of it where the outline is off by the tolerance, and next to nothing soon."""
 
 LEAST_CHANGE: Final = 8.0
@@ -106,7 +105,7 @@ class Shape:
             return None
         places = cv2.remap(self.places, source, None, cv2.INTER_LINEAR, borderValue=(UNSEEN, UNSEEN))
         rim = ((distance > 0) & (distance < RIM)).astype(np.float32)
-        departures = np.minimum(np.linalg.norm(flow.source - source, axis=-1), MOST_DEPARTURE)
+        departures = np.minimum(np.sqrt(_squared(flow.source - source)), MOST_DEPARTURE)
         usual = np.float32(departures[rim > 0].mean()) if rim.any() else np.float32(0)
         departed = _moved(self.departed, source) + usual + _averaged(departures - usual, rim, AROUND)
         return replace(self, places=cast(Floats, places), departed=departed)
@@ -133,21 +132,20 @@ class Shape:
             lab: float32 (height, width, 3), the present frame's colours.
         """
         distance, error = self._distance(), self.error()
-        odds = np.clip(distance / error, -1, 1) * (CEILING / (1 + (error / TOLERANCE) ** FALL))
+        odds = np.clip(distance / error, -1, 1) * (CEILING / (1 + np.square(np.square(error / TOLERANCE))))
         odds *= self._seen()
         body = odds > 0
         if body.any():
-            change = np.linalg.norm(self._now(self.colours) - _smoothed(lab), axis=-1)
-            same = np.exp(-np.square(change / max(LEAST_CHANGE, USUAL_CHANGES * float(np.median(change[body])))))
+            change = _squared(self._now(self.colours) - _smoothed(lab))
+            same = np.exp(-change / max(LEAST_CHANGE**2, USUAL_CHANGES**2 * float(np.median(change[body]))))
             odds *= np.where(body, same, LEAST_OUTSIDE + (1 - LEAST_OUTSIDE) * same)
         return np.asarray(odds, np.float32)
 
     def _seen(self) -> Mask:
         """Which pixels of the present frame the key frame saw, and saw no other object there."""
         height, width = self.distance.shape
-        limits = np.array([width - 1, height - 1], np.float32)
-        inside = ((self.places >= 0) & (self.places <= limits)).all(axis=-1)
-        return np.asarray(inside & (self._now(self.free) > 0.5))
+        inside = cv2.inRange(self.places, (0.0, 0.0), (width - 1.0, height - 1.0))
+        return np.asarray((inside > 0) & (self._now(self.free) > 0.5))
 
     def _distance(self) -> Floats:
         return self._now(self.distance)
@@ -173,23 +171,28 @@ def body_flow(flow: Flow, distance: Floats) -> Floats | None:
         return None
     some, shifts = pixels[grid][members], flow.source - pixels
     centre = some.mean(axis=0)
-    motion, _, _ = fit_affine(_terms(some, centre), shifts[grid][members])
-    affine = pixels + _terms(pixels, centre) @ motion
+    terms = np.concatenate([np.ones_like(some[:, :1]), (some - centre) / RIM], axis=1)
+    motion, _, _ = fit_affine(terms, shifts[grid][members])
+    linear = np.eye(2) + motion[1:].T / RIM
+    offset = centre + motion[0] - linear @ centre
+    affine = cast(Floats, cv2.transform(pixels, np.column_stack([linear, offset])))
     weights = np.where(distance > CLEARANCE, np.maximum(flow.trust, LEAST_TRUST), np.float32(0))
     return affine + _averaged(flow.source - affine, weights, REACH)
 
 
-def _terms(places: Floats, centre: Floats) -> Floats:
-    """float32 (..., 3), what an affine motion is made of: 1, and the place."""
-    return np.concatenate([np.ones_like(places[..., :1]), (places - centre) / RIM], axis=-1)
-
-
 def _averaged(plane: Floats, weights: Floats, reach: float) -> Floats:
     """The weighted mean around each pixel; it fades to nothing where hardly anything weighs."""
-    if plane.ndim == 3:
-        weights = weights[..., None]
-    total, weight = (cv2.GaussianBlur(part, (0, 0), reach) for part in (plane * weights, weights))
-    return cast(Floats, total / (weight.reshape(weights.shape) + np.float32(FAINT)))
+    size = weights.shape[1], weights.shape[0]
+    planes = cv2.merge([*(part * weights for part in cv2.split(plane)), weights])
+    small = cv2.resize(planes, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sums = cv2.resize(cv2.GaussianBlur(small, (0, 0), reach / 2), size, interpolation=cv2.INTER_LINEAR)
+    means = sums[..., :-1] / (sums[..., -1:] + np.float32(FAINT))
+    return cast(Floats, means if plane.ndim == 3 else means[..., 0])
+
+
+def _squared(vectors: Floats) -> Floats:
+    """Squared length along the last axis."""
+    return np.asarray(np.einsum("...i,...i->...", vectors, vectors), np.float32)
 
 
 def _moved(plane: Floats, places: Floats) -> Floats:
