@@ -26,7 +26,7 @@ from PIL import Image
 from sam_annotator.cli import main
 from sam_annotator.core.annotation import MANUAL, FrameAnnotation, read_annotation
 from sam_annotator.core.masks import mask_to_shapes
-from sam_annotator.core.run_journal import FOLDER
+from sam_annotator.core.run_records import FOLDER
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.engine import (

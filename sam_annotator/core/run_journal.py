@@ -5,76 +5,33 @@ file gets what the frame said before; so a run that is killed can be taken back,
 """
 
 import os
-import re
-import struct
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
-import orjson
-
-from sam_annotator.core.annotation import FrameAnnotation, decode_annotation, encode_annotation
+from sam_annotator.core.annotation import FrameAnnotation, encode_annotation
 from sam_annotator.core.errors import InputError, SaveError
-from sam_annotator.core.files import write_atomically
 from sam_annotator.core.locks import alone
-from sam_annotator.core.renamed import Renamed, ids_after, renamed_from
+from sam_annotator.core.renamed import Renamed, ids_after
+from sam_annotator.core.repair_notes import forget_repairs, rename_repairs, sweep_notes
+from sam_annotator.core.run_records import (
+    SUFFIX,
+    Entry,
+    RecordedRun,
+    Settled,
+    cut_torn_end,
+    packed,
+    read_run,
+    run_paths,
+    runs_folder,
+    saving,
+)
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
-FOLDER: Final = ".sam_annotator"
-"""The hidden folder beside the annotations of a video."""
-
 KEPT_RUNS: Final = 5
 """Runs of one video that can be taken back; older ones are forgotten."""
-
-_SUFFIX: Final = ".run"
-_NAME: Final = re.compile(r"[0-9]{6,}\.run")
-_REPAIRS: Final = "repaired"
-_RECORD: Final = struct.Struct("<II")  # length and checksum of what follows
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One frame that a run was about to write.
-
-    Attributes:
-        index: the frame.
-        object_ids: the objects that the run answered for.
-        dropped: objects whose earlier answers it took out of the frame.
-        part: which of the run's requests it belongs to, from 0.
-        before: what the file said, as bytes of JSON; None: there was none.
-        since: what objects were renamed and renumbered after it was written down, in order.
-    """
-
-    index: int
-    object_ids: tuple[int, ...]
-    dropped: tuple[int, ...]
-    part: int
-    before: bytes | None
-    since: tuple[Renamed, ...] = ()
-
-
-@dataclass(frozen=True)
-class RecordedRun:
-    """One run as it was written down.
-
-    Attributes:
-        path: the file.
-        plan: what the run was about, as `RunJournal` was told.
-        entries: the frames it wrote, in order. The last one may not have been written any more.
-        has_ended: False: it was killed or interrupted, and can be gone on with: no object was renumbered since.
-        is_complete: False: it may have been killed between writing the last entry down and writing the frame.
-    """
-
-    path: Path
-    plan: Mapping[str, Any]
-    entries: tuple[Entry, ...]
-    has_ended: bool
-    is_complete: bool
 
 
 class RunJournal:
@@ -98,8 +55,8 @@ class RunJournal:
     def resumed(cls, video: Video, store: AnnotationStore, run: RecordedRun) -> "RunJournal":
         """Go on writing down a run that was interrupted."""
         journal = cls(video, store, run.plan)
-        with _saving(run.path):
-            _cut_torn_end(run.path)
+        with saving(run.path):
+            cut_torn_end(run.path)
             journal._stream = run.path.open("ab", buffering=0)
         return journal
 
@@ -130,51 +87,58 @@ class RunJournal:
             self._stream = self._begin()
         self._write(head, b"" if before is None else encode_annotation(before))
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the run is on disk."""
+        return self._stream is not None
+
+    def settle(self, repair: Settled) -> None:
+        """The part, a repair, is done: in its frames nothing is left of interrupted ones. Raises SaveError."""
+        if self._stream is None:
+            self._stream = self._begin()
+        first, stop = repair.frames.start, repair.frames.stop
+        self._write({"settled": list(repair.object_ids), "first": first, "stop": stop, "part": self.part})
+
     def close(self, *, has_ended: bool) -> None:
         """Nothing more will come; without `has_ended` the run counts as interrupted."""
         stream, self._stream = self._stream, None
         if stream is not None:
             with stream, suppress(OSError):  # a disk that is full now has all that is needed
                 if has_ended:
-                    stream.write(_packed({"ended": True}))
+                    stream.write(packed({"ended": True}))
 
     def _begin(self) -> BinaryIO:
-        with _saving(self._folder):
+        with saving(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            known = _numbered(self._folder)
+            known = run_paths(self._folder)
             for old in known[: max(len(known) - KEPT_RUNS + 1, 0)]:
                 old.unlink(missing_ok=True)
             number = int(known[-1].stem) + 1 if known else 1
-            stream = (self._folder / f"{number:06}{_SUFFIX}").open("xb", buffering=0)
+            stream = (self._folder / f"{number:06}{SUFFIX}").open("xb", buffering=0)
         try:
-            with _saving(self._folder):
-                stream.write(_packed({"plan": self._plan}))
+            with saving(self._folder):
+                stream.write(packed({"plan": self._plan}))
         except SaveError:
             stream.close()
             raise
         return stream
 
-    def _write(self, head: Mapping[str, Any], data: bytes) -> None:
+    def _write(self, head: Mapping[str, Any], data: bytes = b"") -> None:
         assert self._stream is not None
-        with _saving(self._folder):
-            self._stream.write(_packed(head, data))
+        with saving(self._folder):
+            self._stream.write(packed(head, data))
             os.fsync(self._stream.fileno())  # as the frames are: no power failure keeps a frame and loses this
-
-
-def runs_folder(video: Video, store: AnnotationStore) -> Path:
-    """The hidden folder that holds what is known of a video's runs, whether it is there or not."""
-    return store.folder(video) / FOLDER
 
 
 def can_take_back(video: Video, store: AnnotationStore) -> bool:
     """Whether there is something that looks like a run; fast."""
-    return bool(_numbered(runs_folder(video, store)))
+    return bool(run_paths(runs_folder(video, store)))
 
 
 def last_run(video: Video, store: AnnotationStore) -> RecordedRun | None:
     """The last run of a video that wrote something and was not taken back; None: there is none."""
-    for path in reversed(_numbered(runs_folder(video, store))):
-        run = _read(path)
+    for path in reversed(run_paths(runs_folder(video, store))):
+        run = read_run(path)
         if run is not None and run.entries:
             return run
     return None
@@ -198,7 +162,7 @@ def take_back_last_run(video: Video, store: AnnotationStore) -> Iterator[int]:
             _take_back(video, store, index, entries, run)
             yield index
         forget_repairs(video, store, _repairs_of(run))
-        with _saving(run.path):
+        with saving(run.path):
             run.path.unlink(missing_ok=True)
 
 
@@ -210,25 +174,14 @@ def noting_renamed(video: Video, store: AnnotationStore, change: Renamed) -> Ite
         InputError: a run is at work just now.
         SaveError: it could not be written down; then nothing may be changed.
     """
-    paths = _numbered(runs_folder(video, store))
-    if not paths:
-        yield
-        return
     with sole_run(video, store):
-        for path in paths:
-            with _saving(path):
-                _cut_torn_end(path)
+        for path in run_paths(runs_folder(video, store)):
+            with saving(path):
+                cut_torn_end(path)
                 with path.open("ab", buffering=0) as stream:
-                    stream.write(_packed(change.document()))
-        _rename_repairs(video, store, change)
+                    stream.write(packed(change.document()))
+        rename_repairs(video, store, change)
         yield
-
-
-def _rename_repairs(video: Video, store: AnnotationStore, change: Renamed) -> None:
-    known = repaired(video, store)
-    now = {(i, change.id_of(number) if i in change.frames else number): d for (i, number), d in known.items()}
-    if now != known:
-        _write_repairs(video, store, now)
 
 
 def _by_frame(run: RecordedRun) -> dict[int, list[Entry]]:
@@ -247,23 +200,11 @@ def _take_back(video: Video, store: AnnotationStore, index: int, entries: list[E
     """
     now = store.read(video, index)
     first = entries[0]
-    if not run.is_complete and entries[-1] is run.entries[-1] and now == _before(entries[-1], now):
+    if not run.is_complete and entries[-1] is run.entries[-1] and now == entries[-1].said_before(now):
         entries = entries[:-1]  # the frame was not written any more
-    object_ids, dropped = frozenset[int](), frozenset[int]()
-    for entry in entries:
-        changes = [change for change in entry.since if change.counts_in(index, now)]
-        object_ids |= ids_after(changes, entry.object_ids)
-        dropped |= ids_after(changes, entry.dropped)
-    store.take_back(video, index, _before(first, now), object_ids, dropped - object_ids)
-
-
-def _before(entry: Entry, now: FrameAnnotation | None) -> FrameAnnotation | None:
-    """What a frame said before an entry, under the names of today."""
-    old = None if entry.before is None else decode_annotation(entry.before)
-    for change in entry.since:
-        if old is not None and change.counts_in(entry.index, now):
-            old = change.apply(old)
-    return old
+    object_ids = frozenset[int]().union(*(entry.answered_for(now) for entry in entries))
+    dropped = frozenset[int]().union(*(entry.taken_out(now) for entry in entries))
+    store.take_back(video, index, first.said_before(now), object_ids, dropped - object_ids)
 
 
 def _repairs_of(run: RecordedRun) -> list[tuple[int, int]]:
@@ -274,32 +215,6 @@ def _repairs_of(run: RecordedRun) -> list[tuple[int, int]]:
         for frame, ids in run.plan.get("repairs", ())
         for object_id in ids_after((change for change in since if frame in change.frames), ids)
     ]
-
-
-def repaired(video: Video, store: AnnotationStore) -> dict[tuple[int, int], str]:
-    """(frame, object) -> the digest of the mask there that was carried on by a repair."""
-    try:
-        notes = orjson.loads((runs_folder(video, store) / _REPAIRS).read_bytes())
-        return {(int(frame), int(object_id)): str(digest) for frame, object_id, digest in notes}
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def note_repairs(video: Video, store: AnnotationStore, digests: Mapping[tuple[int, int], str]) -> None:
-    """Remember that these corrections were carried on, so that nobody does it again. Raises SaveError."""
-    _write_repairs(video, store, {**repaired(video, store), **digests})
-
-
-def forget_repairs(video: Video, store: AnnotationStore, corrections: Iterable[tuple[int, int]]) -> None:
-    """These (frame, object) count as not carried on any more. Raises SaveError."""
-    known, gone = repaired(video, store), set(corrections)
-    if known.keys() & gone:
-        _write_repairs(video, store, {place: digest for place, digest in known.items() if place not in gone})
-
-
-def _write_repairs(video: Video, store: AnnotationStore, digests: Mapping[tuple[int, int], str]) -> None:
-    rows = [[*place, digest] for place, digest in sorted(digests.items())]
-    write_atomically(runs_folder(video, store) / _REPAIRS, orjson.dumps(rows))
 
 
 @contextmanager
@@ -316,72 +231,5 @@ def sole_run(video: Video, store: AnnotationStore) -> Iterator[None]:
                 f"Another propagation is at work on {video.name} (in {store.folder(video)}); "
                 "wait until it has ended, or cancel it."
             )
-        for left in runs_folder(video, store).glob(f".{_REPAIRS}.*.part"):  # of a process that was killed
-            with suppress(OSError):
-                left.unlink()
+        sweep_notes(video, store)
         yield
-
-
-def _numbered(folder: Path) -> list[Path]:
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    ours = [name for name in names if _NAME.fullmatch(name)]
-    return [folder / name for name in sorted(ours, key=lambda name: (len(name), name))]
-
-
-def _read(path: Path) -> RecordedRun | None:
-    """A run up to where its file is whole; None: not even its plan is."""
-    try:
-        records = list(_records(path.read_bytes()))
-    except OSError:
-        return None
-    if not records or "plan" not in records[0][1]:
-        return None
-    entries: list[Entry] = []
-    renumbered = False
-    for _, head, data in records:
-        if "renamed" in head:
-            change = renamed_from(head)
-            renumbered |= change.new_id != change.object_id
-            entries = [replace(entry, since=(*entry.since, change)) for entry in entries]
-        elif "frame" in head:
-            ids, dropped = tuple(head["objects"]), tuple(head["dropped"])
-            entries.append(Entry(head["frame"], ids, dropped, head["part"], data if head["was"] else None))
-    has_ended = any("ended" in head for _, head, _ in records)
-    return RecordedRun(path, records[0][1]["plan"], tuple(entries), has_ended or renumbered, has_ended)
-
-
-def _packed(head: Mapping[str, Any], data: bytes = b"") -> bytes:
-    content = zlib.compress(orjson.dumps(head) + b"\n" + data)
-    return _RECORD.pack(len(content), zlib.crc32(content)) + content
-
-
-def _records(data: bytes) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """Where each record ends, its head and its data; up to the first one that is not whole."""
-    place = 0
-    while place + _RECORD.size <= len(data):
-        length, checksum = _RECORD.unpack_from(data, place)
-        content = data[place + _RECORD.size : place + _RECORD.size + length]
-        if len(content) < length or zlib.crc32(content) != checksum:
-            return
-        place += _RECORD.size + length
-        head, _, rest = zlib.decompress(content).partition(b"\n")
-        yield place, orjson.loads(head), rest
-
-
-def _cut_torn_end(path: Path) -> None:
-    ends = [end for end, _, _ in _records(path.read_bytes())]
-    os.truncate(path, ends[-1] if ends else 0)
-
-
-@contextmanager
-def _saving(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SaveError(
-            f"{path} could not be written ({error.strerror or error}), and without it the propagation could not be "
-            "taken back. Free some space or choose a folder that can be written (--output DIR)."
-        ) from error

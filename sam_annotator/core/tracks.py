@@ -10,7 +10,7 @@ from typing import Any, Final
 from sam_annotator.core.annotation import FrameAnnotation, Shape
 from sam_annotator.core.errors import AnnotationError, InputError
 from sam_annotator.core.renamed import Renamed, with_id_changed
-from sam_annotator.core.run_journal import noting_renamed
+from sam_annotator.core.run_journal import noting_renamed, sole_run
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -277,7 +277,8 @@ def delete_object(
         absent = annotation.absent_ids | gone if is_absent else annotation.absent_ids - gone
         return replace(annotation.with_object(object_id, ()), propagated_ids=answered, absent_ids=absent)
 
-    yield from _change_frames(video, store, frames, change)
+    with sole_run(video, store):
+        yield from _change_frames(video, store, frames, change)
 
 
 def admit_object(video: Video, store: AnnotationStore, object_id: int, frames: Iterable[int]) -> Iterator[int]:
@@ -290,7 +291,8 @@ def admit_object(video: Video, store: AnnotationStore, object_id: int, frames: I
         answered, absent = annotation.propagated_ids - ids, annotation.absent_ids - ids
         return replace(annotation, propagated_ids=answered, absent_ids=absent)
 
-    yield from _change_frames(video, store, frames, change)
+    with sole_run(video, store):
+        yield from _change_frames(video, store, frames, change)
 
 
 def change_object_id(video: Video, store: AnnotationStore, old: int, new: int, frames: Iterable[int]) -> Iterator[int]:

@@ -16,7 +16,7 @@ from typing import Final
 from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape, encode_annotation
 from sam_annotator.core.errors import AnnotationError, InputError
 from sam_annotator.core.masks import iou, object_mask
-from sam_annotator.core.run_journal import note_repairs, repaired
+from sam_annotator.core.repair_notes import note_repairs, repaired
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -94,10 +94,14 @@ def find_corrections(video: Video, store: AnnotationStore, tracks: Iterable[Trac
 
 def note_repaired(video: Video, store: AnnotationStore, correction: Correction) -> None:
     """Remember that a correction was carried on. Raises SaveError."""
+    digests = digests_of_correction(video, store, correction)
+    note_repairs(video, store, {(correction.frame, object_id): digest for object_id, digest in digests.items()})
+
+
+def digests_of_correction(video: Video, store: AnnotationStore, correction: Correction) -> dict[int, str]:
+    """Object id -> the digest of the mask that it was given in the frame. Raises AnnotationError."""
     annotation = store.read(video, correction.frame)
-    if annotation is not None:
-        ids = correction.object_ids
-        note_repairs(video, store, {(correction.frame, i): _digest(annotation.shapes_of(i)) for i in ids})
+    return {i: _digest(annotation.shapes_of(i)) for i in correction.object_ids} if annotation is not None else {}
 
 
 def digests_of_key_masks(video: Video, store: AnnotationStore, tracks: Iterable[Track]) -> dict[str, str]:
@@ -133,7 +137,7 @@ def repair_steps(
     agreement: Agreement = AGREEMENT,
     *,
     record: Record | None = None,
-    old: Mapping[int, FrameAnnotation | None] | None = None,
+    unsettled: Mapping[tuple[int, int], FrameAnnotation | None] | None = None,
 ) -> Generator[str | FrameDone, None, Repaired]:
     """Carry the masks of the frame that was corrected on, forward and then backward, over what was propagated.
 
@@ -142,7 +146,8 @@ def repair_steps(
 
     Args:
         record: is told of each frame before it is written.
-        old: what frames said before this very repair was interrupted, for those that it had written.
+        unsettled: (frame, object) -> what a frame said before repairs that were interrupted, this one or others: with
+            that the new masks have to agree, and not before the last such frame on their way.
 
     Raises:
         InputError: there is nothing to repair, or the frame cannot be read.
@@ -160,7 +165,8 @@ def repair_steps(
     yield from run.forecast(request.passes[0])
     ends, open_ends, done, total = [correction.frame], 0, 0, request.total
     for frames in request.passes:
-        watch = _Watch(run, {i: end for (way, i), end in reaches.items() if way == frames.step}, agreement, old or {})
+        ends_of = {i: end for (way, i), end in reaches.items() if way == frames.step}
+        watch = _Watch(run, ends_of, frames.step, agreement, unsettled or {})
         yield from run.begin(frames)
         with closing(read_ahead(video.frame_paths[index] for index in frames)) as images:
             for index, image in zip(frames, images, strict=True):
@@ -186,10 +192,12 @@ class _Watch:
         self,
         run: Run,
         ends: Mapping[int, int],
+        way: int,
         agreement: Agreement,
-        old: Mapping[int, FrameAnnotation | None],
+        unsettled: Mapping[tuple[int, int], FrameAnnotation | None],
     ) -> None:
-        self._run, self._ends, self._agreement, self._old = run, ends, agreement, old
+        self._run, self._ends, self._way = run, ends, way
+        self._agreement, self._unsettled = agreement, unsettled
         self._going = set(ends)
         self._agreed: Counter[int] = Counter()
         self.is_open = False
@@ -202,15 +210,20 @@ class _Watch:
     def has_settled(self, index: int, step: Step) -> bool:
         """Take note of a frame; True if no object has to go on."""
         if step.after is not None:
-            before = self._old.get(index, step.before)
             for object_id in sorted(self._going):
+                before = self._unsettled.get((index, object_id), step.before)
                 agrees = self._agrees(object_id, before, step.after)
                 self._agreed[object_id] = self._agreed[object_id] + 1 if agrees else 0
-        self._going -= {i for i in self._going if self._agreed[i] >= self._agreement.frames}
+        self._going -= {i for i in self._going if self._agreed[i] >= self._agreement.frames and self._is_past(i, index)}
         past = {i for i in self._going if self._ends[i] == index}
         self.is_open |= bool(past)
         self._going -= past
         return not self._going
+
+    def _is_past(self, object_id: int, index: int) -> bool:
+        """Whether no frame lies ahead that an interrupted repair wrote."""
+        ahead = range(index, self._ends[object_id], self._way)
+        return not any((i + self._way, object_id) in self._unsettled for i in ahead)
 
     def _agrees(self, object_id: int, before: FrameAnnotation | None, after: FrameAnnotation) -> bool:
         if before is None or not (before.shapes_of(object_id) or object_id in before.propagated_ids):

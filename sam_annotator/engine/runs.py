@@ -11,9 +11,11 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sam_annotator.core.annotation import FrameAnnotation, decode_annotation
+from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.run_journal import Entry, RecordedRun, RunJournal, last_run, sole_run
+from sam_annotator.core.repair_notes import unsettled_repairs
+from sam_annotator.core.run_journal import RunJournal, last_run, sole_run
+from sam_annotator.core.run_records import Entry, RecordedRun, Settled
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -24,6 +26,8 @@ from sam_annotator.engine.repair import (
     AGREEMENT,
     Agreement,
     Correction,
+    Repaired,
+    digests_of_correction,
     digests_of_key_masks,
     find_corrections,
     note_repaired,
@@ -110,10 +114,11 @@ def run_repair(
     correction: Correction,
     agreement: Agreement = AGREEMENT,
 ) -> Steps:
-    """Carry out one repair; one that was interrupted at the same place is gone on with."""
+    """Carry out one repair; one of the very same masks that was interrupted is gone on with."""
     with sole_run(video, store):
         store.sweep(video)
-        plan = Plan(repairs=(correction,))
+        corrected = {str(i): digest for i, digest in digests_of_correction(video, store, correction).items()}
+        plan = Plan(repairs=(correction,), facts={"corrected": corrected})
         run = last_run(video, store)
         if run is not None and not run.has_ended and run.plan == plan.document():
             plan = replace(plan, interrupted=run)
@@ -210,20 +215,21 @@ def _carry_out(
         journal: that it is written down in, open.
         first: the number of the first part there.
     """
-    entries = () if plan.interrupted is None else plan.interrupted.entries
-    at = entries[-1].part if entries else 0
-    before = [entry for entry in entries if entry.part == at]
+    run = plan.interrupted
+    at = 0 if run is None else run.part
+    before = [] if run is None else [entry for entry in run.entries if entry.part == at]
+    unsettled = unsettled_repairs(video, store) if plan.repairs else {}
     said = []
     for part, correction in enumerate(plan.repairs):
         if part < at:
             continue
         journal.part = first + part
-        old = _old(before) if part == at else {}
         try:
             repaired = yield from repair_steps(
-                video, store, propagator, correction, agreement, record=journal.add, old=old
+                video, store, propagator, correction, agreement, record=journal.add, unsettled=unsettled
             )
             note_repaired(video, store, correction)
+            unsettled = _settle(journal, correction, repaired, unsettled)
             said.append(str(repaired))
         except InputError as error:  # of the frame that was corrected; others may do
             if len(plan.repairs) + len(plan.requests) == 1:
@@ -249,6 +255,20 @@ def _carry_out(
             yield from _as_part(steps, video, request, done, plan.total)
         done += request.total
     return "; ".join(said)
+
+
+def _settle(
+    journal: RunJournal,
+    correction: Correction,
+    repaired: Repaired,
+    unsettled: Mapping[tuple[int, int], FrameAnnotation | None],
+) -> dict[tuple[int, int], FrameAnnotation | None]:
+    """A repair is done: write that down, where it matters. Returns what is left of interrupted ones."""
+    done = Settled(correction.object_ids, range(repaired.first, repaired.last + 1))
+    left = {place: before for place, before in unsettled.items() if not done.covers(*place)}
+    if journal.has_begun or len(left) < len(unsettled):
+        journal.settle(done)
+    return left
 
 
 def _as_part(
@@ -286,10 +306,3 @@ def _written(entries: list[Entry]) -> frozenset[int]:
     """The frames that a part of a run wrote for sure: it may have been killed before it wrote the last one."""
     last = {entry.index for entry in entries[-1:]}
     return frozenset(entry.index for entry in entries) - last
-
-
-def _old(entries: list[Entry]) -> dict[int, FrameAnnotation | None]:
-    """What frames said before a part of a run; the first entry of a frame counts."""
-    return {
-        entry.index: None if entry.before is None else decode_annotation(entry.before) for entry in reversed(entries)
-    }

@@ -1,7 +1,7 @@
 """What a run changed is written down as it goes, and can be taken back: whole, torn or interrupted."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +15,16 @@ from sam_annotator.core.annotation import MANUAL, PROPAGATED, FrameAnnotation, S
 from sam_annotator.core.errors import InputError, SaveError
 from sam_annotator.core.renamed import Renamed
 from sam_annotator.core.run_journal import (
-    FOLDER,
     KEPT_RUNS,
     RunJournal,
     can_take_back,
     last_run,
-    runs_folder,
     sole_run,
     take_back_last_run,
 )
+from sam_annotator.core.run_records import FOLDER, runs_folder
 from sam_annotator.core.store import AnnotationStore, set_propagated
-from sam_annotator.core.tracks import change_object_id, delete_object, relabel_object
+from sam_annotator.core.tracks import admit_object, change_object_id, delete_object, relabel_object
 from sam_annotator.core.videos import Video, find_videos
 from tests.engine.moving_propagator import FRAMES, all_files, box, draw, make_video
 
@@ -202,7 +201,7 @@ def test_a_frame_is_not_written_where_it_cannot_be_written_down(
     def full(*_arguments: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_journal, "_packed", full)
+    monkeypatch.setattr(run_journal, "packed", full)
     before = all_files(video)
     with pytest.raises(SaveError, match="No space left"):
         run_over(video, store, [1])
@@ -360,12 +359,41 @@ def test_an_interrupted_run_over_an_object_that_was_renumbered_is_not_gone_on_wi
     assert last_run(video, store).has_ended
 
 
-def test_an_object_is_not_renamed_under_the_hands_of_a_run(video: Video, store: AnnotationStore) -> None:
-    run_over(video, store, [1])
+CHANGES = {
+    "renamed": lambda *place: relabel_object(*place, "goose", [1]),
+    "renumbered": lambda *place: change_object_id(*place, 3, [1]),
+    "deleted": lambda *place: delete_object(*place, [1]),
+    "admitted": lambda *place: admit_object(*place, [1]),
+}
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_no_object_is_changed_under_the_hands_of_a_run(
+    video: Video, store: AnnotationStore, change: Callable[..., Iterator[int]], has_run: bool
+) -> None:
+    """Not by another process either, nor before the run has written anything."""
+    draw(store, video, 1, {1: box(4, 10)})
+    if has_run:
+        run_over(video, store, [2])
     before = all_files(video)
     with sole_run(video, store), pytest.raises(InputError, match="Another propagation is at work on clip"):
-        list(relabel_object(video, store, 1, "goose", [1]))
+        list(change(video, store, 1))
     assert all_files(video) == before
+
+
+def test_of_a_run_that_is_taken_back_no_answer_is_left_where_a_person_has_the_say(
+    video: Video, store: AnnotationStore
+) -> None:
+    run_over(video, store, [1, 2])
+    list(delete_object(video, store, 1, [1], is_absent=True))
+    store.update(video, 1, lambda now: replace(now, propagated_ids=frozenset({1})), 64, 40)
+    draw(store, video, 2, {1: box(9, 9)})
+    assert store.read(video, 2).propagated_ids == {1}
+    list(take_back_last_run(video, store))
+    assert (store.read(video, 1).absent_ids, store.read(video, 1).propagated_ids) == ({1}, frozenset())
+    assert store.read(video, 2).propagated_ids == frozenset()
+    assert store.read(video, 2).is_key_frame_of(1)
 
 
 def test_files_of_others_among_the_runs_do_no_harm(video: Video, store: AnnotationStore) -> None:

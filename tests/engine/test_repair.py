@@ -1,25 +1,28 @@
 """A correction is carried on both ways until the masks agree with the old ones, and no further than it has to."""
 
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.repair_notes import unsettled_repairs
 from sam_annotator.core.run_journal import last_run, take_back_last_run
 from sam_annotator.core.store import AnnotationStore
+from sam_annotator.core.tracks import change_object_id
 from sam_annotator.core.videos import Video
 from sam_annotator.engine.planning import PropagationRequest
 from sam_annotator.engine.propagation import FrameDone, propagate
 from sam_annotator.engine.propagator import Masks, PropagatedMask
 from sam_annotator.engine.repair import Agreement, Correction, Repaired, find_corrections, repair_steps
-from sam_annotator.engine.runs import FillOptions, fill_video, run_repair
+from sam_annotator.engine.runs import FillOptions, fill_video, run_repair, run_request
 from tests.engine.moving_propagator import (
     HEIGHT,
     WIDTH,
@@ -206,6 +209,84 @@ def test_corrections_are_what_a_person_changed_until_they_are_repaired(video: Vi
     assert corrections() == [Correction(7, (2,)), Correction(10, (1, 2))], "taken back"
 
 
+class DriftingPropagator(MovingPropagator):
+    """Every mask that was given is carried on as it is, to the end."""
+
+    def step(
+        self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]
+    ) -> dict[int, PropagatedMask]:
+        self.on_step(index)
+        self.last.update({object_id: (index, mask) for object_id, mask in given.items()})
+        return {i: PropagatedMask(self.last[i][1], 0.9) for i in wanted - given.keys()}
+
+
+def interrupted(steps: Generator[str | FrameDone, None, object], at: int) -> None:
+    with closing(steps):
+        next(step for step in steps if isinstance(step, FrameDone) and step.index == at)
+
+
+def masks(store: AnnotationStore, video: Video) -> list[NDArray[np.bool_]]:
+    return [mask_at(store, video, index) for index in range(21)]
+
+
+WRONG = box(40, 28)
+
+
+def test_a_correction_that_was_wrong_leaves_nothing_where_it_was_mended_and_repaired_again(
+    video: Video, store: AnnotationStore
+) -> None:
+    """The second repair stops neither at what the first one left, nor before the last frame that it wrote."""
+    draw(store, video, 4, {1: WRONG})
+    interrupted(run_repair(video, store, DriftingPropagator(), Correction(4, (1,))), at=15)
+    assert np.array_equal(mask_at(store, video, 15), WRONG)
+    draw(store, video, 4, {1: usual(1)})
+    said = finished(run_repair(video, store, HealingPropagator(), Correction(4, (1,))))
+    assert said == "Repaired frames 3 to 16"  # as far as the first one came
+    assert all(np.array_equal(mask, usual(1)) for mask in masks(store, video))
+
+
+WINDOW, COMMAND, ANOTHER = "window", "command", "another command"
+
+
+def repair_by(who: str, video: Video, store: AnnotationStore) -> Generator[str | FrameDone, None, str]:
+    if who == WINDOW:
+        return run_repair(video, store, DriftingPropagator(), Correction(4, (1,)))
+    options = FillOptions(repair=True, within=(0, 20), direction="forward" if who == COMMAND else "both")
+    return fill_video(video, store, DriftingPropagator(), options)
+
+
+@pytest.mark.parametrize("second", [WINDOW, COMMAND, ANOTHER])
+@pytest.mark.parametrize("first", [WINDOW, COMMAND])
+@pytest.mark.parametrize("between", ["nothing", "another object", "the object is renumbered there and back"])
+def test_whoever_goes_on_with_an_interrupted_repair_comes_as_far(
+    video: Video, store: AnnotationStore, first: str, second: str, between: str
+) -> None:
+    draw(store, video, 4, {1: WRONG})
+    interrupted(repair_by(first, video, store), at=10)
+    if between == "another object":
+        draw(store, video, 0, {3: box(4, 10)})
+        finished(run_request(video, store, DriftingPropagator(), PropagationRequest((3,), 0, 0, 3)))
+    elif between != "nothing":
+        list(change_object_id(video, store, 1, 7, range(LENGTH)))
+        list(change_object_id(video, store, 7, 1, range(LENGTH)))
+    finished(repair_by(second, video, store))
+    assert all(np.array_equal(mask, WRONG) for mask in masks(store, video)[3:])
+    assert find_corrections(video, store, tracks_of(video, store)) == []
+
+
+def test_what_a_finished_repair_settled_no_later_one_looks_at(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 4, {1: WRONG})
+    interrupted(repair_by(WINDOW, video, store), at=10)
+    assert {index for index, _ in unsettled_repairs(video, store)} == set(range(5, 11))
+    finished(repair_by(COMMAND, video, store))
+    assert unsettled_repairs(video, store) == {}
+    list(take_back_last_run(video, store))
+    assert unsettled_repairs(video, store) != {}, "what stands there is the interrupted one's again"
+    list(take_back_last_run(video, store))
+    assert unsettled_repairs(video, store) == {}
+    assert all(np.array_equal(mask, usual(1)) for index, mask in enumerate(masks(store, video)) if index != 4)
+
+
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_whatever_is_repaired_protected_shapes_and_all_out_of_range_stay(data: st.DataObject) -> None:
@@ -218,6 +299,7 @@ def test_whatever_is_repaired_protected_shapes_and_all_out_of_range_stay(data: s
         frame = data.draw(frames)
         draw(store, video, frame, {1: box(data.draw(st.integers(0, WIDTH - 9)), 20)})
         before = {index: store.read(video, index) for index in range(LENGTH)}
+        assume(any(not before[beside].is_key_frame_of(1) for beside in (frame - 1, frame + 1) if 0 < beside <= 20))
         stop = data.draw(st.integers(1, 60))
         seen = [frame]
         with closing(repair_steps(video, store, HealingPropagator(), Correction(frame, (1,)))) as steps:

@@ -15,7 +15,7 @@ from PyQt5.QtCore import Qt
 from sam_annotator.core.annotation import PROPAGATED, REVIEWED
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.masks import iou
-from sam_annotator.core.run_journal import FOLDER
+from sam_annotator.core.run_records import FOLDER
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre
