@@ -18,6 +18,7 @@ CLEAREST = 4.0  # strength of an edge: stronger is not clearer
 FAINT_EDGE = 0.1  # added to strengths, so that their logarithms stay small
 
 STANDS_OUT = 0.42  # log ratio of the edges that a change leaves behind to those within it
+DISTINCT = 0.2  # likeness to what it leaves
 
 INTERCEPT = -0.15
 WEIGHTS = (-1.09, -1.61, 0.73, -1.71, 4.96, 2.77, -5.07, 1.13)
@@ -50,6 +51,11 @@ class Change:
     def stands_out(self) -> bool:
         """True if the outline that the change makes is on edges unlike those within it, or it makes none."""
         return not self._made.any() or self._edges_made - self._edges_within > STANDS_OUT
+
+    @cached_property
+    def is_distinct(self) -> bool:
+        """True if hardly anything nearby that stays on the other side has its colours."""
+        return self._likeness(not self.click[1]) < DISTINCT
 
     def evidence(self) -> tuple[float, ...]:
         """What speaks for and against it: size, thickness, its edges, what it joins, colours, the kind of click."""
