@@ -21,7 +21,7 @@ values = st.recursive(
     max_leaves=25,
 )
 objects = st.dictionaries(st.text(TRICKY, max_size=3), values, max_size=5)
-often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(params=[1, 7, 2**18], autouse=True)
