@@ -29,6 +29,7 @@ FAINT = 0.05  # how much what is far away counts when colours are learnt
 UNLIKE = 24.0  # Lab distance from the clicked colour to another one
 LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
 SHARES = (1.0, 0.5, 0.25, 0.16, 0.1)  # of its reach, tried one after the other until the change is sure
+SMALL = 2.0  # times the mean area of regions
 LITTLE = 0.03  # of the mask's area: a change by this much cannot cost more IoU, were it all wrong
 GOOD = 0.7  # score of a mask from which on no more is risked, and exclude clicks are not trusted with much
 DARING = 0.4  # of what the mask before lacks to that
@@ -81,7 +82,8 @@ class Reach:
         """The first of the answers, from far to near, that changes nothing too thick, and little or what is sure.
 
         What is wrong and has an edge of its own is found however far a click may reach. What comes and goes with
-        the reach has none: such a change may be right, but not at the risk of more than it could cost.
+        the reach has none: such a change may be right, but not at the risk of more than it could cost. Where even
+        the nearest answer is no better, a little of it is made.
         """
         remaining = iter(answers)
         result = next(remaining)
@@ -89,6 +91,16 @@ class Reach:
             if not self.is_too_thick(result) and (self._is_little(result) or self._is_sure(result, closer)):
                 return result
             result = closer
+        return result if self._is_little(result) else self._little_of(result)
+
+    def _little_of(self, now: Chosen) -> Chosen:
+        """The part of the changes that is nearest to the clicks: no more than a little, or one small region."""
+        changed = np.flatnonzero(now != self.was)
+        order = changed[np.argsort(np.min(self._remoteness(1.0), axis=0)[changed], kind="stable")]
+        little = np.cumsum(self.regions.areas[order]) <= self.risk * self._size
+        little[:1] |= self.regions.areas[order[:1]] <= SMALL * self.regions.areas.mean()
+        result = self.was.copy()
+        result[order[little]] = now[order[little]]
         return result
 
     def _is_little(self, now: Chosen) -> bool:

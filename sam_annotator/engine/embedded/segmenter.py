@@ -194,7 +194,7 @@ class _Session:
             question = self._question((2 * share - 1) * reach.firmness(part), context)
             return self._touched(was, self._graph.solve(question, (0.0,))[0], reach.near(part))
 
-        return reach.surest(answer(part) for part in SHARES)
+        return self._touched(was, reach.surest(answer(part) for part in SHARES), reach.near(1.0))
 
     def _risk(self, previous: Proposal) -> float:
         """What a click may change without being sure, in shares of the mask: more where there is less to lose."""
