@@ -34,9 +34,9 @@ LITTLE = 0.03  # of the mask's area: a change by this much cannot cost more IoU,
 GOOD = 0.7  # score of a mask from which on no more is risked, and exclude clicks are not trusted with much
 DARING = 0.4  # of what the mask before lacks to that
 SAME = 1.15  # times the area that changes within the next smaller share of the reach: what changes does not hang on it
-CONCEIVABLE = 0.2  # trust in such a change of a good mask from which on it is made if it also stands out
+CONCEIVABLE = 0.2  # trust in such a change from which on it is made if it also stands out
 LIKELY = 0.85  # the same if it does not
-SURE = 0.97  # trust in any other change
+SURE = 0.97  # trust in any other change of a good mask
 PROBABLE = 0.95  # the same where the mask is not good
 MOST_LASTING = 0.2  # of the area of a good mask: such a change at most, for trust can err, unless nothing is like it
 MOST_OTHER = 0.1  # the same of any other change: it would cost too much only if two thirds of it were wrong
@@ -116,7 +116,7 @@ class Reach:
         change = Change(self.regions, self.was, now, asking[-1], self._thickness(now) / max(self._deepest, 1.0))
         lasts = self._changes(now) <= SAME * self._changes(closer)
         if self.doubtful:
-            return lasts or change.trust > PROBABLE
+            return change.trust > (LIKELY if lasts else PROBABLE) or (lasts and change.stands_out)
         if self._changes(now) > self._most(change, lasts) * self._size:
             return False
         if lasts:
