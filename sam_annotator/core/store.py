@@ -256,16 +256,17 @@ def without_propagation(
 ) -> FrameAnnotation:
     """The frame with these objects as they were before a propagation.
 
-    Left alone is what a person protected since, but for the note that a propagation came by; and objects that they took
-    out of the frame, answer and all (unless the propagation did so, `dropped`).
+    Left alone are those that a person protected since, and those that they took out of the frame, answer and all
+    (unless the propagation did so, `dropped`). Where they said that it is not there, only the answer goes.
     """
     gone = frozenset(dropped)
     answered = frozenset[int]() if before is None else before.propagated_ids
     for object_id in sorted(gone.union(object_ids) & (current.propagated_ids | gone)):
-        if not current.is_key_frame_of(object_id):
+        if object_id not in current.absent_ids:
+            if current.is_key_frame_of(object_id):
+                continue
             current = current.with_object(object_id, () if before is None else before.shapes_of(object_id))
-        ids = current.propagated_ids - {object_id} | answered & {object_id}
-        current = replace(current, propagated_ids=ids)
+        current = replace(current, propagated_ids=current.propagated_ids - {object_id} | answered & {object_id})
     return current if before is None else _in_order_of(before, current)
 
 

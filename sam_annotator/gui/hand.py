@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PyQt5 import QtCore
+from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.core.masks import Mask
 from sam_annotator.core.prompt import Proposal
@@ -112,6 +112,15 @@ class Hand(QtCore.QObject):
         else:
             return self._accept_held(self._tool.proposal, self._tool.in_hand)
         return False
+
+    def can_close(self) -> bool:
+        """True if no mask is proposed that was not accepted; asks, where one is."""
+        if self._tool.proposal is None or not self._window.canvas.has_prompt:
+            return True
+        box, held = QtWidgets.QMessageBox, self._tool.in_hand
+        what = "The mask that is proposed" if held is None else f"The correction of {held}"
+        asked = f"{what} is not accepted yet (Enter accepts it). Close without it?"
+        return box.question(self._window, "Close?", asked, box.Discard | box.Cancel, box.Cancel) == box.Discard
 
     def go_on(self) -> None:
         """Accept what is proposed, and take its object along to the next frame."""

@@ -595,6 +595,12 @@ class LabelmeWindow(MainWindow):
         return self._can_continue()
 
     def _can_continue(self) -> bool:
-        # labelme would go on where saving was chosen and failed
+        # labelme would name the image, speak of closing, and go on where saving was chosen and failed
+        if not self._is_changed:
+            return True
+        box, asked = QtWidgets.QMessageBox, f"Save what was changed in {self.annotation_path()}?"
+        chosen = box.question(self, "Save annotations?", asked, box.Save | box.Discard | box.Cancel, box.Save)
         self._save_has_failed = False
-        return super()._can_continue() and not self._save_has_failed
+        if chosen == box.Save:
+            self._save_label_file()
+        return chosen == box.Discard or (chosen == box.Save and not self._save_has_failed)

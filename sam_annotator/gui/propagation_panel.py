@@ -33,7 +33,7 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.repair_wanted.connect(self.repair)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
-        self._run.busy.connect(window.status.show_doing)
+        self._run.busy.connect(partial(window.status.show_doing, run=True))
         self._run.frame_done.connect(self._on_frame)
         self._run.noticed.connect(self._show_notice)
         self._run.changed.connect(self._show_run)
@@ -213,7 +213,8 @@ class PropagationPanel(QtCore.QObject):
     def _show_run(self) -> None:
         if self._run.is_running:
             self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
-            self._window.show_doing("paused" if self._run.is_paused else f"propagating {self._run.describe()}")
+            doing = "paused" if self._run.is_paused else f"propagating {self._run.describe()}"
+            self._window.show_doing(doing, run=True)
 
     def _on_ended(self, how: str) -> None:
         self._is_following = False
@@ -224,7 +225,7 @@ class PropagationPanel(QtCore.QObject):
         else:
             self._timeline.show_idle()
             self._window.show_hint(f"The propagation of {video.name} was stopped; what it computed is kept.")
-        self._window.show_doing("")
+        self._window.show_doing("", run=True)
         self._window.refresh_panels()
 
 

@@ -19,7 +19,7 @@ class StatusLine(QtCore.QObject):
         self._hint, self._hint_is_old = "", False
         self._end_of_action = QtCore.QTimer(self, singleShot=True, interval=0)
         self._end_of_action.timeout.connect(self._age_hint)
-        self._segmenter, self._propagator, self._doing = "", "", ""
+        self._segmenter = self._propagator = self._doing = self._run = ""
         self.lamp = Lamp()
         bar.addPermanentWidget(self.lamp)
         self.engine = QtWidgets.QLabel()
@@ -52,9 +52,9 @@ class StatusLine(QtCore.QObject):
         self._segmenter, self._propagator = segmenter, propagator
         self._refresh()
 
-    def show_doing(self, text: str) -> None:
-        """What the engine is doing; empty when it is idle."""
-        self._doing = text
+    def show_doing(self, text: str, run: bool = False) -> None:
+        """What the engine is doing for the person, or for the run, which it does meanwhile; empty when it is idle."""
+        self._doing, self._run = (self._doing, text) if run else (text, self._run)
         self._refresh()
 
     def show_encoded(self, encoded: Encoded) -> None:
@@ -67,7 +67,7 @@ class StatusLine(QtCore.QObject):
 
     def _refresh(self) -> None:
         names = dict.fromkeys(name for name in (self._segmenter, self._propagator) if name)
-        self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or 'ready'}")
+        self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or self._run or 'ready'}")
 
 
 class Lamp(QtWidgets.QWidget):

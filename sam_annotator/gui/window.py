@@ -365,10 +365,10 @@ class AnnotationWindow(LabelmeWindow):
         if not self._refresh_timer.isActive():
             self._refresh_timer.start()
 
-    def show_doing(self, text: str) -> None:
-        """What the engine is doing, in the status line; empty when it is idle."""
+    def show_doing(self, text: str, run: bool = False) -> None:
+        """What the engine is doing for a click, or for the run, in the status line; empty when it is idle."""
         self.status.show_engines(self.jobs.segmenter_name, self.jobs.propagator_name)
-        self.status.show_doing(text)
+        self.status.show_doing(text, run)
 
     def show_saved(self) -> None:
         """Whether the frame has a file, in the status line."""
@@ -385,7 +385,7 @@ class AnnotationWindow(LabelmeWindow):
             self.show_hint("Frames are being changed; close when that is done.")
             event.ignore()
             return
-        if not self.navigator.leave_frame():
+        if not (self.hand.can_close() and self.navigator.leave_frame()):
             event.ignore()
             return
         self.engine.stop()

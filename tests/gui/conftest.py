@@ -118,6 +118,7 @@ class Made:
         for dialog in window.findChildren(QtWidgets.QDialog):
             dialog.close()
         window.mark_clean()
+        window.sam_tool.forget()
         window.close()
         wrong = [f"the thread {thread.objectName()} still runs" for thread in _threads(window) if thread.isRunning()]
         for thread in _threads(window):

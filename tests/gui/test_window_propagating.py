@@ -163,6 +163,16 @@ class Ticks(QtCore.QObject):
         self.longest, self.all, self._last = max(self.longest, now - self._last), self.all + now - self._last, now
 
 
+def test_a_click_amid_a_run_leaves_what_is_said_of_the_run(driver: Driver, held: HeldPropagator) -> None:
+    start(driver, held, 2)
+    driver.window.sam_tool.busy.emit("preparing the frame")
+    assert "preparing" in driver.window.status.engine.text()
+    driver.window.sam_tool.busy.emit("")
+    assert "propagating" in driver.window.status.engine.text()
+    finish(driver, held)
+    assert "ready" in driver.window.status.engine.text()
+
+
 def test_the_view_follows_the_run_until_the_person_goes_elsewhere(driver: Driver, held: HeldPropagator) -> None:
     start(driver, held, 3)
     assert driver.window.session.index == 2

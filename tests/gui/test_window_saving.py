@@ -169,7 +169,7 @@ def test_leaving_an_unsaved_frame_asks_whether_to_save_discard_or_stay(
 ) -> None:
     asked = answer_when_asked(button)
     unsaved.press(Qt.Key_D)
-    assert "Save annotations" in asked[0]
+    assert asked == [f"Save what was changed in {file_of(unsaved, 0)}?"]
     assert unsaved.window.session.index == index
     assert len(shapes(unsaved, 0)) == left
     assert unsaved.window.is_dirty == (button == Box.Cancel)
@@ -192,6 +192,25 @@ def test_a_run_from_an_unsaved_frame_asks_first(unsaved: Driver) -> None:
     unsaved.press(Qt.Key_Space)
     assert len(asked) == 1
     assert not unsaved.window.propagation.is_running
+
+
+@pytest.mark.parametrize("in_hand", [False, True])
+def test_closing_the_window_with_an_open_proposal_asks_and_can_be_called_off(driver: Driver, in_hand: bool) -> None:
+    before = file_of(driver, 0).read_bytes()
+    if in_hand:
+        driver.window.select_object(1)
+    driver.click(*ball_centre(0))
+    driver.proposals()
+    asked = answer_when_asked(Box.Cancel)
+    driver.window.close()
+    assert ("The correction of 1 ball" in asked[0]) == in_hand
+    assert driver.window.isVisible()
+    assert driver.window.sam_tool.proposal is not None
+    asked = answer_when_asked(Box.Discard)
+    driver.window.close()
+    assert len(asked) == 1
+    assert not driver.window.isVisible()
+    assert file_of(driver, 0).read_bytes() == before
 
 
 # --- when it fails -------------------------------------------------------------------------------------------------
