@@ -22,6 +22,8 @@ from sam_annotator.core.annotation import FrameAnnotation, Shape, read_annotatio
 from sam_annotator.core.datasets.importing import ImportOptions, ImportReport, import_masks
 from sam_annotator.core.datasets.json_source import read_dataset_json
 from sam_annotator.core.datasets.masked_video import MaskedVideos
+from sam_annotator.core.datasets.youtube_vis.numbering import number_records
+from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
@@ -339,7 +341,7 @@ def test_the_ids_of_all_that_could_be_imported_come_back_where_some_could_not(vi
             assert_same(written["annotations"], whole, "id", "video_id", "category_id", "segmentations")
 
 
-def test_ids_are_numbered_anew_with_a_note_where_not_all_have_one(
+def test_ids_stay_where_something_new_is_annotated_and_that_gets_the_ids_after_them(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_frames(place.videos, "hill", 1)
@@ -354,8 +356,20 @@ def test_ids_are_numbered_anew_with_a_note_where_not_all_have_one(
     write_annotation(place.annotations / "hill/00000.json", FrameAnnotation("x.png", WIDTH, HEIGHT, (shape,)))
     capsys.readouterr()
     written = place.convert().dataset
-    assert [(a["id"], a["video_id"]) for a in written["annotations"]] == [(1, 1), (2, 2), (3, 2)]
-    assert "The videos of the split train are numbered from 1: 1 of 2 have an id" in capsys.readouterr().out
+    assert [(a["id"], a["video_id"]) for a in written["annotations"]] == [(900, 50), (700, 50), (901, 51)]
+    told = capsys.readouterr().out
+    assert "1 of 2 videos of the split train are new to the dataset" in told
+    assert "1 of 3 annotations of the split train are new" in told
+
+
+def test_ids_are_numbered_anew_with_a_note_where_two_are_alike() -> None:
+    records = [
+        VideoRecord("a", "a", (), (1, 2), (1, 2), 2, None, number=7, numbers=(5, 5)),
+        VideoRecord("b", "b", (), (1,), (1,), 1, None, number=9, numbers=(None,)),
+    ]
+    numbered, findings = number_records("train", records)
+    assert [(record.number, record.numbers) for record in numbered] == [(7, (1, 2)), (9, (3,))]
+    assert [str(finding) for finding in findings if "from 1" in str(finding) and "two are alike" in str(finding)]
 
 
 def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], *keys: str) -> None:

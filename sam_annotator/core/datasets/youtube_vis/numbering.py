@@ -10,9 +10,8 @@ from sam_annotator.core.datasets.youtube_vis.writing import VideoRecord
 def number_records(split: str, records: Sequence[VideoRecord]) -> tuple[tuple[VideoRecord, ...], list[Finding]]:
     """The records of a split with their ids.
 
-    Ids that came along with an import are kept where every video, or every object, of the split has one and no two are
-    alike; videos then stand in the order of their ids. Else they are numbered from 1, and a note tells that ids which
-    some had are not used.
+    Ids that came along with an import are kept, and what is new gets the numbers after the highest one; videos stand in
+    the order of their ids. Where two are alike all are numbered from 1. A note tells either.
     """
     findings: list[Finding] = []
     videos = _settled(split, "videos", [record.number for record in records], findings)
@@ -28,13 +27,19 @@ def number_records(split: str, records: Sequence[VideoRecord]) -> tuple[tuple[Vi
 
 def _settled(split: str, what: str, carried: Sequence[int | None], findings: list[Finding]) -> Sequence[int]:
     own = [number for number in carried if number is not None]
-    if len(set(own)) == len(carried):
-        return own
-    if own:
-        why = "some have none" if len(own) < len(carried) else "two are alike"
+    if len(set(own)) < len(own):
         text = (
             f"The {what} of the split {split} are numbered from 1: {len(own)} of {len(carried)} have an id from the "
-            f"dataset that they were imported from, but {why}."
+            "dataset that they were imported from, but two are alike."
         )
         findings.append(Finding("note", "ids-not-kept", text, count=len(own)))
-    return range(1, len(carried) + 1)
+        return range(1, len(carried) + 1)
+    first = max(own, default=0) + 1
+    fresh = iter(range(first, first + len(carried)))
+    if 0 < len(own) < len(carried):
+        text = (
+            f"{len(carried) - len(own)} of {len(carried)} {what} of the split {split} are new to the dataset that the "
+            f"others were imported from: their ids begin with {first}."
+        )
+        findings.append(Finding("note", "ids-added", text, count=len(carried) - len(own)))
+    return [next(fresh) if number is None else number for number in carried]
