@@ -339,7 +339,7 @@ def measure_click(options: argparse.Namespace, folder: Path) -> None:
             else:
                 segmenter.predict(Prompt(((x, y),), (True,)))
                 alone.append(segmenter.seconds[-1])
-    window.close()
+    driver.close()
     print_ratio(f"click to proposals, {size}; peer: segmenter", ours, alone, None)
     print_ratio("  the segmenter in the window's thread for it", inside, alone, None)
     low, middle, high = quartiles((a - b) * 1000 for a, b in zip(ours, inside, strict=True))
@@ -367,7 +367,7 @@ def click_in_window(segmenter: Any, video: Path, size: Size, turns: int) -> tupl
         window.sam_tool.forget()
         settle()
         seconds.append(_click(window, driver, x, y))
-    window.close()
+    driver.close()
     return seconds, inside
 
 

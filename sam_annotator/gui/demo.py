@@ -127,7 +127,7 @@ def _annotate(folder: Path, samples: Path, report: Report, engines: Mapping[str,
         _edit(driver, folder / "pictures")
         return results
     finally:
-        window.close()
+        driver.close()
 
 
 class _Person:

@@ -20,6 +20,11 @@ class Driver:
     def __init__(self, window: "AnnotationWindow") -> None:
         self.window = window
 
+    def close(self) -> None:
+        """Close the window; a proposal that is open is dropped, which a person would be asked about."""
+        self.window.sam_tool.forget()
+        self.window.close()
+
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
         """Let the program run until the condition is true.
 

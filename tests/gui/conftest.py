@@ -52,6 +52,27 @@ def _describe(record: logging.LogRecord) -> str:
 
 
 @pytest.fixture(autouse=True)
+def no_question_waits_forever(qapp: QtWidgets.QApplication) -> Iterator[None]:
+    """A question that blocks the test, and that nobody answers, is called off after a minute, and fails it."""
+    unanswered: list[str] = []
+
+    def call_off() -> None:
+        box = QtWidgets.QApplication.activeModalWidget()
+        if isinstance(box, QtWidgets.QMessageBox) and box is seen[-1]:
+            unanswered.append(box.text())
+            box.reject()
+        seen.append(box)
+
+    seen: list[QtWidgets.QWidget | None] = [None]
+    timer = QtCore.QTimer(interval=30_000)
+    timer.timeout.connect(call_off)
+    timer.start()
+    yield
+    timer.stop()
+    assert not unanswered, f"nobody answered: {unanswered}"
+
+
+@pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """A thread that a test leaves behind fails it."""
     before = set(threading.enumerate())
@@ -118,8 +139,7 @@ class Made:
         for dialog in window.findChildren(QtWidgets.QDialog):
             dialog.close()
         window.mark_clean()
-        window.sam_tool.forget()
-        window.close()
+        self.driver.close()
         wrong = [f"the thread {thread.objectName()} still runs" for thread in _threads(window) if thread.isRunning()]
         for thread in _threads(window):
             thread.stop()

@@ -304,7 +304,7 @@ def test_a_file_of_ones_own_is_used_where_it_lies_and_at_the_next_start(
         again.click(*ball_centre(0))
         again.proposals()
         assert again.window.jobs.segmenter_name.startswith("SAM vit_b")
-    again.window.close()
+    again.close()
 
     path.unlink()
     gone = open_window()
