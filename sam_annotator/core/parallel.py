@@ -1,5 +1,6 @@
 """The same work for many videos: in this process, in several, or on a cluster; results come in order in any case."""
 
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -62,9 +63,26 @@ def in_order(
                 f"{what}; as a rule the memory ran out. Run it again with fewer processes: what was done is kept."
             ) from error
         finally:
-            with warnings.catch_warnings():  # that tasks are cancelled is what was asked for
+            with warnings.catch_warnings(), _quiet_end():  # that tasks are cancelled is what was asked for
                 warnings.filterwarnings("ignore", category=UserWarning, module="joblib")
                 results.close()
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """joblib's manager of processes may stumble, at its very end, over a task that it has just dropped: no news."""
+    hook = threading.excepthook
+
+    def told(error: threading.ExceptHookArgs) -> None:
+        name = "" if error.thread is None else error.thread.name
+        if not (error.exc_type is KeyError and name.startswith("ExecutorManagerThread")):
+            hook(error)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
 
 
 @contextmanager

@@ -43,6 +43,28 @@ def test_work_on_a_cluster_can_be_stopped_and_leaves_no_thread(cluster: Any) -> 
     assert left == []
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_work_in_processes_can_be_stopped_without_a_word_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a task is dropped at the very moment at which it should have been handed out."""
+    from joblib.externals.loky.process_executor import _ExecutorManagerThread  # type: ignore[import-untyped]
+
+    drop = _ExecutorManagerThread.flag_executor_shutting_down
+    dropped: list[bool] = []
+
+    def drop_one_more(manager: Any) -> None:
+        drop(manager)
+        manager.work_ids_queue.put(-1)
+        dropped.append(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_ExecutorManagerThread, "flag_executor_shutting_down", drop_one_more)
+        results = in_order(time.sleep, [0.02] * 100, 2)
+        next(results)
+        results.close()  # type: ignore[attr-defined]
+    assert dropped
+    assert list(in_order(neg, range(5), 2)) == [-number for number in range(5)]
+
+
 @pytest.mark.parametrize("where", ["cluster", "processes"])
 def test_a_process_that_dies_amid_its_work_is_a_sentence_and_not_for_ever(where: str, cluster: Any) -> None:
     scheduler = cluster.scheduler_address if where == "cluster" else None
