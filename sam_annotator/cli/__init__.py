@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from sam_annotator.core.errors import AnnotatorError
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 done, with findings to look at; 2 not possible (one sentence on stderr); 130 interrupted;
         141 nobody reads the output any more (`sam-annotator models | head -1`).
     """
+    _take_any_name()
     try:
         try:
             return _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -40,6 +42,12 @@ def _run(arguments: list[str]) -> int:
         print("sam-annotator: interrupted; what was done so far is kept.", file=sys.stderr)
         return 130
     return result
+
+
+def _take_any_name() -> None:
+    """The name of a file may be such that the output cannot say it (not UTF-8): it gets backslashes then."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

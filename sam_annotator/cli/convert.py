@@ -19,6 +19,7 @@ from sam_annotator.cli.reporting import run_reported
 if TYPE_CHECKING:
     from sam_annotator.core.datasets.convert_report import ConvertReport
     from sam_annotator.core.datasets.youtube_vis import ConvertOptions
+    from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan
 
 DESCRIPTION = (
     "Make a YouTube-VIS dataset, in the layout of LV-VIS by default, from the annotations of a folder of videos."
@@ -195,18 +196,31 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.report is not None:
-        _check_report(options)
-    return run_reported(partial(_convert, options), options.report)
+    read = [*options.annotations, *options.videos, chosen_categories(options.categories)["categories"]]
+    taken = [*read, options.map, options.split_list, *_outputs(options)]
+    return run_reported(partial(_convert, options), options.report, taken)
 
 
-def _check_report(options: argparse.Namespace) -> None:
-    """Raises InputError for a report that would take the place of the dataset."""
+def _outputs(options: argparse.Namespace) -> list[Path]:
+    """The JSON of each split; none where the options that name them cannot be understood, which is told later."""
     from sam_annotator.core.datasets.youtube_vis import annotations_path
     from sam_annotator.core.errors import InputError
 
-    if options.report.resolve() == annotations_path(options.output, options.split, options.layout).resolve():
-        raise InputError(f"{options.report} is where the dataset's JSON goes; name another file (--report FILE).")
+    try:
+        plan = _plan(options)
+    except InputError:
+        return []
+    splits = (options.split,) if plan is None else plan.splits
+    return [annotations_path(options.output, split, options.layout) for split in splits]
+
+
+def _plan(options: argparse.Namespace) -> "SplitPlan | None":
+    """How videos are shared out. Raises InputError."""
+    from sam_annotator.core.datasets.youtube_vis.splits import parse_ratios, read_split_list
+
+    if options.split_list is not None:
+        return read_split_list(options.split_list)
+    return None if options.split_ratio is None else parse_ratios(options.split_ratio, options.seed)
 
 
 def _convert(options: argparse.Namespace) -> "ConvertReport":
@@ -253,13 +267,7 @@ def _pairs(annotations: list[Path], videos: list[Path]) -> "list[tuple[Path, Pat
 def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
     from sam_annotator.core.datasets.records import DrawOptions
     from sam_annotator.core.datasets.youtube_vis import ConvertOptions
-    from sam_annotator.core.datasets.youtube_vis.splits import parse_ratios, read_split_list
 
-    plan = None
-    if options.split_list is not None:
-        plan = read_split_list(options.split_list)
-    elif options.split_ratio is not None:
-        plan = parse_ratios(options.split_ratio, options.seed)
     return ConvertOptions(
         split=options.split,
         **chosen_categories(options.categories),
@@ -276,5 +284,5 @@ def _options(options: argparse.Namespace, cache: Path) -> "ConvertOptions":
         jobs=options.jobs,
         scheduler=options.scheduler,
         cache=cache,
-        plan=plan,
+        plan=_plan(options),
     )

@@ -92,7 +92,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    return run_reported(partial(_export, options), options.report)
+    read = (options.annotations, options.videos, options.map, chosen_categories(options.categories)["categories"])
+    return run_reported(
+        partial(_export, options), options.report, (*read, options.output, options.output / "meta.json")
+    )
 
 
 def _export(options: argparse.Namespace) -> "ExportReport":

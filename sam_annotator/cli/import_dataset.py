@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    return run_reported(partial(_import, options), options.report)
+    return run_reported(partial(_import, options), options.report, (options.dataset, options.names, options.videos))
 
 
 def _import(options: argparse.Namespace) -> "ImportReport":

@@ -59,20 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import orjson
-
+    from sam_annotator.core.datasets.report_file import check_report, encode_report
     from sam_annotator.core.datasets.statistics import sum_up
     from sam_annotator.core.datasets.statistics_plot import check_plot, write_plot
     from sam_annotator.core.files import write_atomically
 
+    read = [path for path in (options.annotations, options.videos, options.categories) if path is not None]
+    if options.json is not None:
+        check_report(options.json, read, "--json FILE")
     if options.plot is not None:
-        check_plot(options.plot)
+        check_plot(options.plot, [*read, *([] if options.json is None else [options.json])])
     categories = _categories(options)
     is_dataset = options.format != "auto" or options.annotations.is_file()
     problems, facts = _measure_dataset(options) if is_dataset else _measure_tree(options)
     statistics = sum_up(problems, facts, categories, file=options.categories)
     if options.json is not None:
-        write_atomically(options.json, orjson.dumps(statistics.to_document(), option=orjson.OPT_INDENT_2) + b"\n")
+        write_atomically(options.json, encode_report(statistics.to_document()))
     if options.plot is not None:
         write_plot(options.plot, statistics)
     print(statistics)

@@ -58,6 +58,23 @@ def remove_halves(folder: Path, name: str = "") -> None:
             os.unlink(half)
 
 
+def is_unicode(name: str) -> bool:
+    """False for the name of a file that is not UTF-8, as old zips make them: no JSON can hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def sayable(name: str) -> str:
+    """The name of a file as it can be told, with backslashes for what is not UTF-8."""
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a half of a character, as Windows may have it
+        return name.encode("utf-8", "backslashreplace").decode()
+
+
 def what_stands(path: Path) -> str:
     """What to tell people of `path` where nothing was changed there."""
     try:

@@ -284,7 +284,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_dataset_is_made(
 def test_a_report_may_not_take_the_place_of_the_dataset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = folder / "dataset" / "Annotations" / "train_instances.json"
     assert main(arguments(folder, "--report", str(target))) == 2
-    assert f"{target} is where the dataset's JSON goes" in capsys.readouterr().err
+    assert f"{target} is read or written by the same command" in capsys.readouterr().err
 
 
 def test_a_report_goes_into_folders_that_are_made_for_it(folder: Path) -> None:

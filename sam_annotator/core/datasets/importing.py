@@ -19,6 +19,7 @@ from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError, SaveError
+from sam_annotator.core.files import is_unicode, sayable
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.parallel import check_jobs, in_order
@@ -254,9 +255,15 @@ class _VideoImport:
                 f"{found.width} x {found.height}; the frame is left out."
             )
             return None
+        blank = self.store.blank(self.video, index, *size)
+        if not is_unicode(blank.image_path):
+            self.report.problems.append(
+                f"{sayable(str(path))}: an annotation cannot hold its name, which is not UTF-8 (old zips make such "
+                "names); rename it, or the folder."
+            )
+            return None
         shapes = tuple(shape for object_id in found.masks for shape in self._shapes(object_id, found))
         absent = self.ids - found.masks.keys() - found.unknown_ids
-        blank = self.store.blank(self.video, index, *size)
         extra = {} if self.video_id is None else {VIDEO_ID: self.video_id}
         return replace(blank, shapes=shapes, absent_ids=frozenset(absent), extra=extra)
 

@@ -2,11 +2,13 @@
 
 import io
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sam_annotator.core.datasets.report_file import check_report
 from sam_annotator.core.datasets.statistics import LARGE_FROM, SMALL_BELOW, Statistics
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import write_atomically
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
 PLOT_SUFFIXES: Final = (".png", ".svg", ".pdf", ".jpg")
 
 _CATEGORIES_SHOWN: Final = 30
-_WITHOUT_CLOCK: Final = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_OURS: Final = "sam_annotator statistics"
+"""What each picture says of where it comes from, by which it is known when it is drawn anew."""
+
+_NOTED: Final[dict[str, dict[str, Any]]] = {  # and no time of day: the same numbers give the same bytes
+    "png": {"metadata": {"Software": _OURS}},
+    "svg": {"metadata": {"Creator": _OURS, "Date": None}},
+    "pdf": {"metadata": {"Creator": _OURS, "CreationDate": None}},
+    "jpg": {"pil_kwargs": {"comment": _OURS.encode()}},
+}
 _COLOURS: Final = {"base": "#3b75af", "novel": "#d1603d", None: "#5a8a72"}
 
 
@@ -25,7 +35,7 @@ def write_plot(path: Path, statistics: Statistics) -> None:
     """Draw five panels: objects by category, frames per object, gaps, mask areas, objects per video.
 
     Raises:
-        InputError: the suffix is none that can be drawn.
+        InputError: the suffix is none that can be drawn, or something else stands there.
         SaveError: the file cannot be written.
     """
     check_plot(path)
@@ -46,18 +56,27 @@ def write_plot(path: Path, statistics: Statistics) -> None:
     kind = path.suffix[1:].lower()
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": "sam_annotator"}):
         warnings.filterwarnings("ignore", message="Glyph")  # names in letters that the font lacks become boxes
-        figure.savefig(stream, format=kind, dpi=110, metadata=_WITHOUT_CLOCK.get(kind))
+        figure.savefig(stream, format=kind, dpi=110, **_NOTED[kind])
     write_atomically(path, stream.getvalue())
 
 
-def check_plot(path: Path) -> None:
+def check_plot(path: Path, taken: Iterable[Path] = ()) -> None:
     """Make sure that a picture of this name can be drawn.
 
+    Args:
+        taken: what the same command reads or writes.
+
     Raises:
-        InputError: its suffix is none of `PLOT_SUFFIXES`.
+        InputError: its suffix is none of `PLOT_SUFFIXES`; it cannot be written, or something would be lost.
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise InputError(f"{path} has no suffix of a picture; use one of {', '.join(PLOT_SUFFIXES)}.")
+    check_report(path, taken, "--plot FILE", _is_plot)
+
+
+def _is_plot(path: Path) -> bool:
+    content = path.read_bytes()
+    return not content or _OURS.encode() in content
 
 
 def _draw_categories(panel: "Axes", statistics: Statistics) -> None:

@@ -4,13 +4,14 @@ A file is named by a digest of all that its content depends on: the annotations'
 times, how shapes are drawn. So it is also a cache: a conversion that was interrupted takes what is there.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -82,7 +83,7 @@ def save(path: Path, read: ReadVideo, bodies: list[bytes]) -> None:
     Raises:
         SaveError: it cannot be written.
     """
-    content = b"".join(part + b"\n" for part in (orjson.dumps(read.to_document()), *bodies))
+    content = b"".join(part + b"\n" for part in (_dumped(read), *bodies))
     try:
         handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
         try:
@@ -100,13 +101,27 @@ def save(path: Path, read: ReadVideo, bodies: list[bytes]) -> None:
         ) from error
 
 
+def _dumped(read: ReadVideo) -> bytes:
+    try:
+        return orjson.dumps(read.to_document())
+    except TypeError:  # a finding names a file below a folder whose name is not UTF-8; slower, but it takes all
+        return json.dumps(read.to_document()).encode("ascii")
+
+
+def _loaded(document: bytes) -> Any:
+    try:
+        return orjson.loads(document)
+    except ValueError:
+        return json.loads(document)
+
+
 def load(path: Path, video: Video) -> ReadVideo | None:
     """What `save` wrote; None if there is no such file, or not all of it."""
     try:
         checksum, content = path.read_bytes().split(b"\n", 1)
         if checksum != _checksum(content):
             return None
-        return ReadVideo.from_document(orjson.loads(content.split(b"\n", 1)[0]), video)
+        return ReadVideo.from_document(_loaded(content.split(b"\n", 1)[0]), video)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -10,6 +10,7 @@ from typing import Final
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.youtube_vis.merging import PlacedStore
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.files import is_unicode, sayable
 from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -59,6 +60,8 @@ class Surveyor:
             self._findings.append(Finding("error", "not-unpacked", text, video.name, str(video.source)))
         elif video.needs_unpacking:
             self._not_unpacked.append(video.name)
+        elif (is_annotated or (self._with_all and len(video))) and (text := _not_unicode(video)):
+            self._findings.append(Finding("error", "name-not-utf-8", text, video.name, str(video.folder)))
         elif is_annotated or (self._with_all and len(video)):
             self._chosen.append((video, self._names[video.name]))
             self._note_passed_over(video)
@@ -80,6 +83,16 @@ class Surveyor:
         return Survey(
             tuple(self._chosen), tuple(self._without_annotation), tuple(self._not_unpacked), tuple(self._findings)
         )
+
+
+def _not_unicode(video: Video) -> str:
+    """What is wrong with the names of a video; empty: nothing."""
+    what = "dataset cannot hold its name, which is not UTF-8 (old zips make such names); rename it and its annotations."
+    if not is_unicode(video.name):
+        return f"The folder {sayable(str(video.folder))}: a {what}"
+    bad = [path for path in video.frame_paths if not is_unicode(path.name)]
+    more = f" So have {len(bad) - 1} more in that folder." if len(bad) > 1 else ""
+    return f"The frame {sayable(str(bad[0]))}: a {what}{more}" if bad else ""
 
 
 def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -> tuple[Path, ...]:
