@@ -3,8 +3,8 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,21 +15,27 @@ _HALF: Final = ".part"
 _NAMED: Final = 32
 """So many characters of a file's name are in that of its half."""
 
+Turn = Callable[[], AbstractContextManager[bool]]
+"""Entered for the moment in which a file takes its place; where it gives False, all stays as it was."""
 
-def write_atomically(path: Path, data: bytes) -> None:
+
+def write_atomically(path: Path, data: bytes, turn: Turn | None = None) -> None:
     """Replace `path` by `data`, so that a reader sees the old file or the new one, never a part.
 
     Missing parent folders are made. A symbolic link is written through, not replaced.
 
+    Args:
+        turn: a lock that need not be held for as long as the disk takes, and what is to be looked at under it.
+
     Raises:
         SaveError: nothing was changed at `path`.
     """
-    with replacing(path) as stream:
+    with replacing(path, turn=turn) as stream:
         stream.write(data)
 
 
 @contextmanager
-def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, flush: bool = True, turn: Turn | None = None) -> Iterator[BinaryIO]:
     """As `write_atomically`, for a file that is written piece by piece: a stream, open for reading, too.
 
     It takes the place of `path` when the block ends; where the block raises, nothing is changed at `path`.
@@ -42,7 +48,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     try:
         _refuse_read_only(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _replacement(target, flush) as stream:
+        with _replacement(target, flush, turn or _always) as stream:
             yield stream
     except OSError as error:
         reason = error.strerror or str(error)
@@ -90,7 +96,7 @@ def _refuse_read_only(target: Path) -> None:
 
 
 @contextmanager
-def _replacement(target: Path, flush: bool) -> Iterator[BinaryIO]:
+def _replacement(target: Path, flush: bool, turn: Turn) -> Iterator[BinaryIO]:
     # The name is cut: with what is put around it, a long one would be longer than file systems allow.
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:_NAMED]}.", suffix=_HALF, dir=target.parent)
     try:
@@ -101,11 +107,19 @@ def _replacement(target: Path, flush: bool) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
         with suppress(OSError):  # some network and FAT drives know no permissions
             os.chmod(temporary, _mode_for(target))
-        os.replace(temporary, target)
+        with turn() as may_replace:
+            if may_replace:
+                os.replace(temporary, target)
+                return
+        os.unlink(temporary)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _always() -> AbstractContextManager[bool]:
+    return nullcontext(True)
 
 
 def _mode_for(target: Path) -> int:

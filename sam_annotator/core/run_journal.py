@@ -219,7 +219,8 @@ def _repairs_of(run: RecordedRun) -> list[tuple[int, int]]:
 
 @contextmanager
 def sole_run(video: Video, store: AnnotationStore) -> Iterator[None]:
-    """While in this block, no other process, and nobody else in this one, propagates this video.
+    """While in this block, no other process, and nobody else in this one, propagates this video or
+    imports annotations of it.
 
     Raises:
         InputError: somebody does so already.
@@ -228,7 +229,7 @@ def sole_run(video: Video, store: AnnotationStore) -> Iterator[None]:
     with alone(runs_folder(video, store) / "lock") as mine:
         if not mine:
             raise InputError(
-                f"Another propagation is at work on {video.name} (in {store.folder(video)}); "
+                f"Another propagation or import is at work on {video.name} (in {store.folder(video)}); "
                 "wait until it has ended, or cancel it."
             )
         sweep_notes(video, store)

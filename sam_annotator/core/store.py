@@ -36,10 +36,20 @@ class AnnotationStore:
             raise InputError(f"{output} is a file; name a folder for the annotations (--output DIR).")
         self.output = None if output is None else Path(os.path.abspath(output))
         self._lock = threading.RLock()
-        self._depth = 0  # of blocks of `_alone` in each other
+        self._depth = 0  # of blocks of `alone` in each other
         # Where a file that is open can be replaced, a reader sees the old or the new one and need not wait for
         # the disk; Windows refuses to replace a file while somebody reads it.
         self._reading: AbstractContextManager[object] = self._lock if os.name == "nt" else nullcontext()
+
+    @contextmanager
+    def alone(self, video: Video) -> Iterator[None]:
+        """Nobody else writes annotations of this video, in this process or another. For moments."""
+        with self._lock, nullcontext() if self._depth else in_turn(video.folder):
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def path(self, video: Video, index: int) -> Path:
         """The JSON file of a frame, whether it is there or not."""
@@ -88,7 +98,7 @@ class AnnotationStore:
             AnnotationError: the file became unreadable; it is left as it is.
             SaveError: it could not be written; what stood there is unchanged.
         """
-        with self._alone(video):
+        with self.alone(video):
             theirs = self.read(video, index)
             merged = mine if theirs is None else merge(mine=mine, base=base, theirs=theirs)
             if merged != theirs:
@@ -117,7 +127,7 @@ class AnnotationStore:
             AnnotationError: the file is unreadable, or made for an image of another size.
             SaveError: it could not be written; what stood there is unchanged.
         """
-        with self._alone(video):
+        with self.alone(video):
             current = self.read(video, index)
             if current is None:
                 current = self.blank(video, index, width, height)
@@ -149,7 +159,7 @@ class AnnotationStore:
         Raises:
             AnnotationError, SaveError: nothing was changed.
         """
-        with self._alone(video):
+        with self.alone(video):
             current = self.read(video, index)
             if current is None:
                 return None
@@ -169,26 +179,16 @@ class AnnotationStore:
         """
         path = self.path(video, index)
         try:
-            with self._alone(video):
+            with self.alone(video):
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise SaveError(f"{path} could not be deleted ({error.strerror}); check its permissions.") from error
 
     def sweep(self, video: Video) -> None:
         """Remove what a process that was killed while it wrote left behind: halves of files, under names of ours."""
-        with self._alone(video), suppress(OSError):
+        with self.alone(video), suppress(OSError):
             for left in self.folder(video).glob(".*.json.*.part"):
                 left.unlink(missing_ok=True)
-
-    @contextmanager
-    def _alone(self, video: Video) -> Iterator[None]:
-        """Nobody else writes annotations of this video, in this process or another."""
-        with self._lock, nullcontext() if self._depth else in_turn(video.folder):
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
 
     def annotated_frames(self, video: Video) -> frozenset[int]:
         """Indices of the frames that have a file; costs one directory listing.

@@ -185,7 +185,7 @@ def test_what_a_person_took_out_since_does_not_come_back(video: Video, store: An
 def test_only_one_run_at_a_time_is_at_work_on_a_video(video: Video, store: AnnotationStore, tmp_path: Path) -> None:
     run_over(video, store, [1])
     with sole_run(video, store):
-        with pytest.raises(InputError, match="Another propagation is at work on clip"), sole_run(video, store):
+        with pytest.raises(InputError, match="Another propagation or import is at work on clip"), sole_run(video, store):
             pass
         with pytest.raises(InputError, match="Another propagation"):
             list(take_back_last_run(video, store))
@@ -377,7 +377,7 @@ def test_no_object_is_changed_under_the_hands_of_a_run(
     if has_run:
         run_over(video, store, [2])
     before = all_files(video)
-    with sole_run(video, store), pytest.raises(InputError, match="Another propagation is at work on clip"):
+    with sole_run(video, store), pytest.raises(InputError, match="Another propagation or import is at work on clip"):
         list(change(video, store, 1))
     assert all_files(video) == before
 

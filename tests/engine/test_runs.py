@@ -267,7 +267,7 @@ def test_a_run_tells_what_it_does_before_its_first_frame_and_can_be_stopped_ther
         steps = run_request(video, store, Learning(), request)
         for _ in range(steps_taken):
             next(steps)
-        with pytest.raises(InputError, match="Another propagation is at work"):
+        with pytest.raises(InputError, match="Another propagation or import is at work"):
             next(run_request(video, store, Learning(), request))
         steps.close()
         assert all_files(video) == files

@@ -251,7 +251,7 @@ def test_reports_of_masks_and_imports_are_saved_too(
     _press(driver, dialog)
     assert dialog.report_button.isVisibleTo(dialog)
     dialog.report_button.click()
-    assert json.loads(target.read_text())["reasons"] == {"dropped: kept": 5}
+    assert json.loads(target.read_text())["reasons"] == {"dropped: kept": 5, "note: dataset": 2}
 
 
 def test_stopping_an_export_leaves_no_dataset(

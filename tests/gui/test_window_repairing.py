@@ -194,7 +194,7 @@ def test_a_video_at_which_another_program_is_is_left_alone(
     session = driver.window.session
     with sole_run(session.video, session.store):
         driver.press(Qt.Key_Space)
-        assert "Another propagation is at work on a" in take_dialog(driver)
+        assert "Another propagation or import is at work on a" in take_dialog(driver)
         assert answered(driver) == [0]
     propagate(driver)
     assert answered(driver) == list(range(FRAMES))

@@ -10,6 +10,7 @@ from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
 
 _LISTED: Final = 3
 _PROBLEMS_SHOWN: Final = 20
+_NOTES_SHOWN: Final = 6
 
 
 @dataclass
@@ -95,7 +96,9 @@ class ImportReport:
             )
         if self.without_mask:
             yield f"Left out: {counted(len(self.without_mask), 'object')} without a mask ({some(self.without_mask)})"
-        yield from (f"Note: {note}" for note in self.notes)
+        yield from (f"Note: {note}" for note in self.notes[:_NOTES_SHOWN])
+        if len(self.notes) > _NOTES_SHOWN:
+            yield f"Note: {len(self.notes) - _NOTES_SHOWN} more; {words[Remedy.FULL_REPORT]}"
         if self.problems:
             yield f"Not used ({len(self.problems)}):"
             yield from (f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN])

@@ -8,21 +8,22 @@ dataset's own ids of videos and annotations are noted as keys of their own, for 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, encode_annotation, write_annotation
+from sam_annotator.core.annotation import IMPORTED, FrameAnnotation, Shape, encode_annotation
 from sam_annotator.core.datasets.import_report import ImportReport, counted, some
 from sam_annotator.core.datasets.json_video import JsonVideo
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, VideoFinder
 from sam_annotator.core.datasets.records import ANNOTATION_ID, VIDEO_ID
 from sam_annotator.core.errors import AnnotationError, ImageError, InputError, SaveError
-from sam_annotator.core.files import is_unicode, sayable
+from sam_annotator.core.files import Turn, is_unicode, sayable, what_stands, write_atomically
 from sam_annotator.core.images import image_size
 from sam_annotator.core.masks import mask_to_shapes
 from sam_annotator.core.parallel import check_jobs, in_order
+from sam_annotator.core.run_journal import sole_run
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -35,6 +36,9 @@ _WRITERS: Final = 4
 
 _AHEAD: Final = 8
 """Frames that may be on their way to the disk."""
+
+_WRITES: Final = ("written", "replaced")
+"""What is done to a frame's file where it is not left as it stands."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +180,29 @@ class _VideoImport:
         self.unused: set[int] = set()
 
     def run(self) -> Iterator[None]:
-        """Import frame by frame; each is written when it is yielded, and the next ones may be on their way."""
-        self._tell_missing()
-        if not self.options.dry_run:
-            self.store.sweep(self.video)  # halves of files that a killed import left
+        """Import frame by frame; each is written when it is yielded, and the next ones may be on their way.
+
+        A video at which somebody else is at work is left out, and told.
+        """
+        with ExitStack() as stack:
+            if not self.options.dry_run:
+                try:
+                    stack.enter_context(sole_run(self.video, self.store))
+                except InputError:
+                    self._tell_busy()
+                    yield from (None for _ in self.masked.frames)
+                    return
+                self.store.sweep(self.video)  # halves of files that a killed import left
+            self._tell_missing()
+            yield from self._frames()
+
+    def _tell_busy(self) -> None:
+        self.report.problems.append(
+            f"Video {self.masked.name or self.video.name} is left out: another program is at work on "
+            f"{self.store.folder(self.video)}; import it again when that has ended."
+        )
+
+    def _frames(self) -> Iterator[None]:
         waiting: deque[_Written | None] = deque()
         with ThreadPoolExecutor(_WRITERS) as writers:
             try:
@@ -209,6 +232,18 @@ class _VideoImport:
                 f"({some(missing)})."
             )
         self.report.videos += len(missing) < len(self.masked.frames)
+        found = [self.indices[frame] for frame in self.masked.frames if frame in self.indices]
+        more = len(self.indices) - len(found)
+        if found and more:
+            self.report.notes.append(
+                f"Video {self.masked.name}: {self.video.folder} has {counted(more, 'frame')} that the dataset does not "
+                f"name; converted again, the video has all {len(self.indices)}."
+            )
+        if found != sorted(found):
+            self.report.notes.append(
+                f"Video {self.masked.name}: the dataset names its frames in another order than that of their names, in "
+                "which they are converted again."
+            )
 
     def _begin(self, position: int, frame: str, writers: ThreadPoolExecutor) -> "_Written | None":
         """Have a frame written, unless there is nothing that it could say."""
@@ -279,9 +314,32 @@ class _VideoImport:
         return shapes if number is None else tuple(replace(shape, extra={ANNOTATION_ID: number}) for shape in shapes)
 
     def _write(self, index: int, annotation: FrameAnnotation) -> str | None:
-        """Write a frame unless it stands or is another's; what was done, None: left."""
+        """Write a frame unless it stands or is another's; what was done, None: left.
+
+        What the disk takes long for is done before the others are locked out; then it is looked whether all is still as
+        it was.
+        """
         path = self.store.path(self.video, index)
-        if _holds(path, annotation):
+        data = _encoded(path, annotation)
+        seen, done = _state(path), self._judge(index, annotation, data)
+        if done not in _WRITES or self.options.dry_run:
+            return done
+
+        @contextmanager
+        def turn() -> Iterator[bool]:
+            nonlocal done
+            with self.store.alone(self.video):
+                if _state(path) != seen:
+                    done = self._judge(index, annotation, data)
+                yield done in _WRITES
+
+        _write(path, data, turn)
+        return done
+
+    def _judge(self, index: int, annotation: FrameAnnotation, data: bytes) -> str | None:
+        """What is to be done with a frame, in the words of the report."""
+        path = self.store.path(self.video, index)
+        if _holds(path, data):
             return "there already"
         try:
             present = self.store.read(self.video, index)
@@ -289,30 +347,43 @@ class _VideoImport:
             present = None
         if present == annotation:
             return "there already"
-        is_there = present is not None or path.exists()
-        if is_there and not self.options.force:
-            return None
-        if not self.options.dry_run:
-            _write(path, annotation)
-        return "replaced" if is_there else "written"
+        if present is None and not path.exists():
+            return "written"
+        return "replaced" if self.options.force else None
 
 
-def _holds(path: Path, annotation: FrameAnnotation) -> bool:
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever a file is written anew; None: there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def _holds(path: Path, data: bytes) -> bool:
     """True if these very bytes stand there, as after an import that was stopped: quicker than to read what they say."""
     try:
-        return path.is_file() and path.read_bytes() == encode_annotation(annotation)
-    except (OSError, ValueError, TypeError):  # reading, or writing, tells
+        return path.is_file() and path.read_bytes() == data
+    except OSError:  # reading, or writing, tells
         return False
 
 
-def _write(path: Path, annotation: FrameAnnotation) -> None:
+def _encoded(path: Path, annotation: FrameAnnotation) -> bytes:
+    try:
+        return encode_annotation(annotation)
+    except (TypeError, ValueError) as error:
+        raise SaveError(f"{path} could not be saved ({error}); {what_stands(path)}.") from error
+
+
+def _write(path: Path, data: bytes, turn: Turn) -> None:
     """Write a frame, once more where another process took its half for one that was left by the dead."""
     try:
-        write_annotation(path, annotation)
+        write_atomically(path, data, turn)
     except SaveError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        write_annotation(path, annotation)
+        write_atomically(path, data, turn)
 
 
 def _ids_of(masked: MaskedVideo) -> tuple[int | None, dict[int, int | None]]:

@@ -15,6 +15,7 @@ import numpy as np
 from natsort import natsorted
 
 from sam_annotator.core.categories import normal_label
+from sam_annotator.core.datasets.import_report import some
 from sam_annotator.core.datasets.json_video import JsonObject, JsonVideo, Segmentations
 from sam_annotator.core.datasets.masked_video import MaskedVideos, ReadProgress, split_frame_name
 from sam_annotator.core.datasets.records import is_id
@@ -108,6 +109,21 @@ class _Annotation(NamedTuple):
     end: int
 
 
+def _category_notes(odd_ids: Sequence[str], cleaned: Sequence[str]) -> Iterator[str]:
+    """What of the categories a way back would change."""
+    if odd_ids:
+        yield (
+            "Categories whose ids cannot be kept, since ids are whole numbers from 1: "
+            f"{len(odd_ids)} ({some(odd_ids)}). To convert again, give the categories as a list of names, or take the labels that occur, which numbers "
+            "them from 1; or mend the ids first."
+        )
+    if cleaned:
+        yield (
+            f"Names of categories taken without the white space around them, and composed (NFC): {len(cleaned)} "
+            f"({some(cleaned)}); converted again they are written so."
+        )
+
+
 class _Reader:
     """What both kinds share: categories, and annotations sorted by what they belong to."""
 
@@ -144,16 +160,23 @@ class _Reader:
     def _read_labels(self) -> dict[Any, str]:
         labels: dict[Any, str] = {}
         first: dict[str, Any] = {}
+        odd_ids: list[str] = []
+        cleaned: list[str] = []
         for entry in self._entries("categories"):
             name = normal_label(entry["name"]) if isinstance(entry.get("name"), str) else ""
             if not name:
                 self.problems.append(f"The category {entry['id']!r} has no name and is left out.")
                 continue
             labels[entry["id"]] = name
+            if not is_id(entry["id"]):
+                odd_ids.append(f"{name} has {entry['id']!r}")
+            if name != entry["name"]:
+                cleaned.append(repr(entry["name"]))
             if first.setdefault(name, entry["id"]) != entry["id"]:
                 self.problems.append(
                     f"The categories {first[name]!r} and {entry['id']!r} are both called {name}; they become one label."
                 )
+        self.notes += _category_notes(odd_ids, cleaned)
         return labels
 
     def read(self) -> Iterator[ReadProgress]:

@@ -122,7 +122,7 @@ CASES: Final[dict[str, tuple[dict[str, Any], Change, str, int, int]]] = {
     "frames named twice": (LAKE, put("videos", 0, "file_names", ["lake/0.jpg", "lake/0.png"]), "or one twice", -1, 0),
     "colliding names": (LAKE, twin, "Video lake is left out: lake has the folder", 2, 3),
     "backslashes": (LAKE, put("videos", 0, "file_names", [f"x\\lake\\0000{n}.jpg" for n in (0, 1)]), "", 2, 3),
-    "other order": (LAKE, put("videos", 0, "file_names", [f"lake/0000{n}.jpg" for n in (1, 0)]), "", 2, 3),
+    "other order": (LAKE, put("videos", 0, "file_names", [f"lake/0000{n}.jpg" for n in (1, 0)]), "another order", 2, 3),
     "false length": (LAKE, put("videos", 0, "length", 99), "", 2, 3),
     "false boxes": (LAKE, put("annotations", 0, "bboxes", [None, [1, 2, 3, 4]]), "", 2, 3),
     "annotations null": (LAKE, put("annotations", None), "holds no annotations", -1, 0),
@@ -199,3 +199,40 @@ def test_hidden_and_empty_folders_are_no_videos_of_a_dataset(tmp_path: Path) -> 
     write_frames(tmp_path / "videos/.hidden", "lake", 2)
     code, report = run(tmp_path, LAKE)
     assert (code, report["counts"]["masks"], len(files(tmp_path))) == (0, 3, 2)
+
+
+def told(folder: Path, content: Any) -> list[str]:
+    """The notes of an import that is clean."""
+    code, report = run(folder, content)
+    assert code == 0
+    return [finding["text"] for finding in report["findings"]]
+
+
+def test_frames_that_the_dataset_does_not_name_are_noted(tmp_path: Path) -> None:
+    write_frames(tmp_path / "videos", "lake", 5)
+    (note,) = told(tmp_path, copy.deepcopy(LAKE))
+    assert note == (
+        f"Video lake: {tmp_path}/videos/lake has 3 frames that the dataset does not name; converted again, the video "
+        "has all 5."
+    )
+
+
+def test_ids_that_no_category_file_may_have_are_noted_with_what_to_do(tmp_path: Path) -> None:
+    content = copy.deepcopy(LAKE)
+    first = content["categories"][0]["id"]
+    for entry in (content["categories"][0], *content["annotations"]):
+        for key in ("id", "category_id"):
+            if entry.get(key) == first and (key == "id") == (entry is content["categories"][0]):
+                entry[key] = 0
+    write_frames(tmp_path / "videos", "lake", 2)
+    (note,) = told(tmp_path, content)
+    assert "ids are whole numbers from 1: 1 (dog has 0)" in note
+    assert "give the categories as a list of names" in note
+
+
+def test_names_that_are_cleaned_are_noted(tmp_path: Path) -> None:
+    content = copy.deepcopy(LAKE)
+    content["categories"][0]["name"] = " dog "
+    write_frames(tmp_path / "videos", "lake", 2)
+    (note,) = told(tmp_path, content)
+    assert "white space around them, and composed (NFC): 1 (' dog ')" in note
