@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Point, Shape
+from sam_annotator.core.far_shapes import wide_circle, without_far
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -28,7 +29,14 @@ Holes = Literal["auto", "fill", "xor"]
 
 _FARTHEST: Final = 2**24
 _FARTHEST_COCO: Final = 2**15
-"""Coordinates beyond are cut to it: OpenCV counts in 32 bits, and COCO walks along each edge by fifths of a pixel."""
+"""Polygons are cut off there: OpenCV counts in 32 bits, and COCO walks along each edge by fifths of a pixel."""
+
+_FARTHEST_LABELME: Final = 2**30
+"""Pillow counts in 32 bits, too; up to here labelme's pixels are what it says."""
+
+_WIDEST: Final = 2**17
+"""A circle of a larger radius is seen as a part of its rim at most, and Pillow would walk all along it: from about
+700,000 pixels on it loses its way, and takes minutes."""
 
 
 class Patch(NamedTuple):
@@ -93,7 +101,9 @@ def covers_nothing(shape: Shape, height: int, width: int) -> bool:
         return _rasterise(shape, height, width) is None
     if len(points) < (3 if shape.shape_type in ("polygon", "oriented_rectangle") else 2):
         return True
-    return shape.shape_type != "circle" and _box_around(points, height, width, margin=0) is None
+    if shape.shape_type == "circle":
+        return _rasterise(shape, height, width) is None
+    return _box_around(points, height, width, margin=0) is None
 
 
 def _object_patches(
@@ -149,11 +159,16 @@ def _rasterise(shape: Shape, height: int, width: int, raster: Raster = "labelme"
     """The pixels of a shape inside the image; None if there are none for sure."""
     points = shape.points
     if raster != "labelme" and shape.shape_type != "mask":
-        return _rasterise_otherwise(_outline(shape), height, width, raster)
+        wide = shape.shape_type == "circle" and _radius(points) > _WIDEST
+        return (
+            _filled_circle(points, height, width)
+            if wide
+            else _rasterise_otherwise(_outline(shape), height, width, raster)
+        )
     match shape.shape_type:
         case "polygon" | "oriented_rectangle" if len(points) > 2:
             return _filled_polygon(points, height, width)
-        case "rectangle":
+        case "rectangle" if len(points) > 1:
             return _filled_rectangle(points, height, width)
         case "circle" if len(points) == 2:
             return _filled_circle(points, height, width)
@@ -209,7 +224,10 @@ _board = _Board()
 def _filled_polygon(points: Sequence[Point], height: int, width: int) -> Patch | None:
     """The pixels of a polygon, as Pillow fills it in the whole image."""
     flat = [value for point in points for value in point]
-    box = _box_of(flat[::2], flat[1::2], height, width)
+    if flat and (max(flat) > _FARTHEST_LABELME or min(flat) < -_FARTHEST_LABELME):
+        points = without_far(points, _FARTHEST)
+        flat = [value for point in points for value in point]
+    box = _box_of(flat[::2], flat[1::2], height, width) if flat else None
     if box is None:
         return None
     board = _board.of(height, width)
@@ -242,8 +260,11 @@ def _filled_rectangle(points: Sequence[Point], height: int, width: int) -> Patch
 
 
 def _filled_circle(points: Sequence[Point], height: int, width: int) -> Patch | None:
-    (x, y), (rim_x, rim_y) = points
-    radius = ((x - rim_x) ** 2 + (y - rim_y) ** 2) ** 0.5
+    radius = _radius(points)
+    if radius > _WIDEST:
+        pixels = wide_circle(points[0], points[1], height, width)
+        return Patch(pixels, (0, 0, width, height)) if pixels.any() else None
+    x, y = points[0]
     corners = ((x - radius, y - radius), (x + radius, y + radius))
     box = _box_around(corners, height, width)
     if box is None:
@@ -251,6 +272,14 @@ def _filled_circle(points: Sequence[Point], height: int, width: int) -> Patch | 
     image = Image.new("L", box[2:])
     ImageDraw.Draw(image).ellipse(corners, fill=1)
     return Patch(np.asarray(image.crop(box)).view(np.bool_), box)
+
+
+def _radius(points: Sequence[Point]) -> float:
+    """That of a circle in pixels, as labelme counts it; may be infinite. 0 for what is no circle."""
+    if len(points) != 2:
+        return 0.0
+    across, down = points[0][0] - points[1][0], points[0][1] - points[1][1]
+    return math.sqrt(across * across + down * down)  # math.hypot may be another number in the last place
 
 
 def _clipped(crop: Mask, left: int, top: int, height: int, width: int) -> Patch | None:
@@ -267,7 +296,8 @@ def _outline(shape: Shape) -> Sequence[Point]:
         case "polygon" | "oriented_rectangle" if len(points) > 2:
             return points
         case "rectangle" if len(points) > 1:
-            (left, top), (right, bottom) = points[0], points[-1]
+            columns, rows = [x for x, _ in points], [y for _, y in points]  # two corners, or all four
+            left, top, right, bottom = min(columns), min(rows), max(columns), max(rows)
             return ((left, top), (right, top), (right, bottom), (left, bottom))
         case "circle" if len(points) == 2:
             (x, y), rim = points
@@ -279,6 +309,7 @@ def _outline(shape: Shape) -> Sequence[Point]:
 
 
 def _rasterise_otherwise(points: Sequence[Point], height: int, width: int, raster: Raster) -> Patch | None:
+    points = without_far(points, _FARTHEST if raster == "cv2" else _FARTHEST_COCO)
     box = _box_around(points, height, width) if points else None
     if box is None:
         return None
@@ -286,7 +317,7 @@ def _rasterise_otherwise(points: Sequence[Point], height: int, width: int, raste
         pixels = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
         cv2.fillPoly(pixels, [_corners(points, box)], 1)
         return Patch(pixels.view(np.bool_), box)
-    flat = np.clip(np.array(points, np.float64), -_FARTHEST_COCO, _FARTHEST_COCO).ravel().tolist()
+    flat = [value for point in points for value in point]
     left, top, right, bottom = box
     frame = coco.decode(coco.frPyObjects([flat], height, width)[0])
     return Patch(np.ascontiguousarray(frame[top:bottom, left:right]).view(np.bool_), box)
@@ -345,17 +376,16 @@ def _window(patch: Patch, box: Box) -> Mask:
     return patch.pixels[top - y : bottom - y, left - x : right - x]
 
 
-def _interior(points: Iterable[Point], box: Box) -> Mask:
+def _interior(points: Sequence[Point], box: Box) -> Mask:
     """The pixels inside a polygon, its outline not included."""
     left, top, right, bottom = box
-    corners = _corners(points, box)
+    corners = _corners(without_far(points, _FARTHEST), box)
     pixels = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillPoly(pixels, [corners], 1)
     cv2.polylines(pixels, [corners], isClosed=True, color=0)
     return pixels.view(np.bool_)
 
 
-def _corners(points: Iterable[Point], box: Box) -> NDArray[np.int32]:
+def _corners(points: Sequence[Point], box: Box) -> NDArray[np.int32]:
     """The pixels that hold the points, int32 (n, 2), counted from the corner of a box."""
-    places = np.clip(np.array(list(points), np.float64), -_FARTHEST, _FARTHEST)
-    return np.asarray(np.trunc(places), np.int32) - np.array(box[:2], np.int32)
+    return np.asarray(np.trunc(np.array(points, np.float64)), np.int32) - np.array(box[:2], np.int32)
