@@ -19,7 +19,7 @@ from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.files import replacing
+from sam_annotator.core.files import remove_halves, replacing
 from sam_annotator.core.masks import bounding_box, encode_rle
 from sam_annotator.core.remedies import Remedy
 
@@ -56,6 +56,8 @@ def export_coco(
     for problem in source.problems:
         report.lose("not-usable", problem)
     fixed = _settle(source.videos, categories, categories_file, report if drop_unknown else None)
+    if not dry_run:
+        remove_halves(output.parent, output.name)  # what a killed export left
     with _target(output, dry_run) as stream:
         document = _Document(stream, fixed)
         total = sum(len(video.frames) for video in source.videos)

@@ -21,7 +21,7 @@ from sam_annotator.core.datasets.davis_masks import MASK_FOLDER, META, VOID, dav
 from sam_annotator.core.datasets.mask_export import OVERLAP, ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.files import write_atomically
+from sam_annotator.core.files import remove_halves, write_atomically
 from sam_annotator.core.masks import label_map
 from sam_annotator.core.raster import Mask
 from sam_annotator.core.remedies import Remedy
@@ -60,6 +60,8 @@ def export_davis(
     total = sum(len(video.frames) for video in source.videos)
     meta: dict[str, Any] = {}
     for video in source.videos:
+        if not dry_run:  # what a killed export left
+            remove_halves(output / MASK_FOLDER / folders[video.name])
         export = _VideoExport(video, folders[video.name], report)
         for position in range(len(video.frames)):
             export.write(position)
@@ -67,6 +69,7 @@ def export_davis(
             yield ExportProgress(video.name, report.done, total, report)
         meta[folders[video.name]] = {"objects": export.finish()}
     if not dry_run:
+        remove_halves(output, META)
         write_atomically(output / META, orjson.dumps({"videos": meta}, option=orjson.OPT_INDENT_2))
 
 

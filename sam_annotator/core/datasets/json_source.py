@@ -113,9 +113,9 @@ def _category_notes(odd_ids: Sequence[str], cleaned: Sequence[str]) -> Iterator[
     """What of the categories a way back would change."""
     if odd_ids:
         yield (
-            "Categories whose ids cannot be kept, since ids are whole numbers from 1: "
-            f"{len(odd_ids)} ({some(odd_ids)}). To convert again, give the categories as a list of names, or take the labels that occur, which numbers "
-            "them from 1; or mend the ids first."
+            f"Categories whose ids cannot be kept, since ids are whole numbers from 1: {len(odd_ids)} "
+            f"({some(odd_ids)}). To convert again, give the categories as a list of names, or take the labels that "
+            "occur, which numbers them from 1; or mend the ids first."
         )
     if cleaned:
         yield (

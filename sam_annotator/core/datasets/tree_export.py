@@ -19,6 +19,7 @@ from sam_annotator.core.datasets.label_renames import note_unused, read_renames
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport, MaskOptions
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideos
 from sam_annotator.core.datasets.renamed_video import renamed
+from sam_annotator.core.datasets.sole_export import sole_export
 from sam_annotator.core.datasets.youtube_vis import spool
 from sam_annotator.core.datasets.youtube_vis.layout import check_apart, dataset_names
 from sam_annotator.core.datasets.youtube_vis.merging import Tree
@@ -46,9 +47,15 @@ def export_masks(source: Tree | MaskedVideos, output: Path, options: MaskOptions
 
     Raises:
         ConversionError: annotations or images that cannot be used, all of them at once; nothing was written.
-        InputError: the output is there, labels are no categories, or an option cannot be used; nothing was written.
+        InputError: the output is there, labels are no categories, an option cannot be used, or another export to
+            `output` is at work; nothing was written.
         SaveError: the disk does not take it.
     """
+    with sole_export(output):
+        yield from _export(source, output, options)
+
+
+def _export(source: Tree | MaskedVideos, output: Path, options: MaskOptions) -> Iterator[ExportProgress]:
     is_coco = output.suffix.lower() == ".json"
     if (options.categories is not None or options.present) and not is_coco:
         raise InputError("--categories is for COCO (--output FILE.json); PNG masks have no category ids.")

@@ -13,6 +13,7 @@ from typing import Final
 from sam_annotator.core.datasets.convert_report import ConversionError, ConvertProgress, ConvertReport, Finding
 from sam_annotator.core.datasets.images import Placed
 from sam_annotator.core.datasets.records import ReadVideo
+from sam_annotator.core.datasets.sole_export import sole_export
 from sam_annotator.core.datasets.youtube_vis.layout import annotations_path, check_output, dataset_names, images_folder
 from sam_annotator.core.datasets.youtube_vis.options import ConvertOptions, check_options
 from sam_annotator.core.datasets.youtube_vis.placing import (
@@ -59,9 +60,17 @@ def convert(
 
     Raises:
         ConversionError: annotations or images that cannot be used, all of them at once; nothing was written.
-        InputError: an option that cannot be used, or no annotation at all; nothing was written.
+        InputError: an option that cannot be used, no annotation at all, or another export to `output` is at work;
+            nothing was written.
         SaveError: the dataset cannot be written.
     """
+    with sole_export(output):
+        yield from _convert(videos, store, output, options, found)
+
+
+def _convert(
+    videos: Sequence[Video], store: AnnotationStore, output: Path, options: ConvertOptions, found: Sequence[Finding]
+) -> Iterator[ConvertProgress]:
     check_options(options)
     targets = {split: annotations_path(output, split, options.layout) for split in options.splits}
     check_output(output, targets.values(), options.force)

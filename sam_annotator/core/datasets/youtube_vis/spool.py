@@ -44,7 +44,7 @@ def spool_folder(cache: Path | None) -> Iterator[Path]:
     try:
         use_cache(cache)
     except OSError as error:
-        raise SaveError(f"{cache} cannot take the cache ({error.strerror}); choose another folder.") from error
+        raise SaveError(f"{cache} cannot take the cache ({error.strerror})", Remedy.OTHER_CACHE) from error
     yield cache
 
 
