@@ -35,6 +35,9 @@ _DROPS: Final = {
     "no-object-id": "shapes without an object id",
     "unknown-label": "labels that the category file does not name",
 }
+_NOTES: Final = {
+    "video-renamed": "videos that share a name with one of another tree, and got the tree's before it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,11 @@ class ConvertReport:
                 "there"
             )
         notes = [finding for finding in self.findings if finding.kind == "note" and finding.reason not in told]
+        for reason in _NOTES:  # many of one kind would hide the others
+            alike = [finding for finding in notes if finding.reason == reason]
+            if len(alike) > 1:
+                yield summed_up(alike)
+                notes = [finding for finding in notes if finding.reason != reason]
         yield from (f"To know: {finding.told(words)}" for finding in notes[:_EXAMPLES])
         if len(notes) > _EXAMPLES:
             yield f"To know: {len(notes) - _EXAMPLES} more; {words[Remedy.FULL_REPORT]}"
@@ -250,8 +258,9 @@ def is_summed_up(reason: str) -> bool:
 def summed_up(found: Sequence[Finding]) -> str:
     """Findings of one kind and reason in one line: how many there are, and where the first of them."""
     first = found[0]
-    places = list(dict.fromkeys(finding.file or finding.text for finding in found))
-    what = (_REPAIRS | _DROPS)[first.reason]
+    of_video = first.reason in _NOTES
+    places = list(dict.fromkeys((of_video and finding.video) or finding.file or finding.text for finding in found))
+    what = (_REPAIRS | _DROPS | _NOTES)[first.reason]
     return f"{KINDS[first.kind]}: {what}: {sum(finding.count for finding in found)} ({_some(places)})"
 
 

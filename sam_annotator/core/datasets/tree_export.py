@@ -141,7 +141,7 @@ def _read(
     survey = yield from translated(look(tree.videos, tree.store, names, chosen), as_export)
     strays = [path for path in find_strays(tree.videos, tree.store, output) if path != output]
     if not survey.chosen and not survey.findings:
-        raise nothing_annotated(tree.store, strays)
+        raise nothing_annotated(tree.videos, tree.store, strays)
     videos = {video.name: video for video, _name in survey.chosen}
     read_all = read_videos(list(videos.values()), tree.store, folder, chosen, draws=vocabulary.is_given)
     laid = yield from translated(read_all, as_export)

@@ -44,7 +44,7 @@ def look_at_tree(tree: Tree) -> AnnotatedTree:
     videos = tuple(video for video in tree.videos if counts[video.name])
     strays = find_strays(tree.videos, tree.store, tree.store.output or tree.root)
     if not videos:
-        raise nothing_annotated(tree.store, strays)
+        raise nothing_annotated(tree.videos, tree.store, strays)
     problems = tuple(f"{path} belongs to no frame of the videos." for path in strays)
     return AnnotatedTree(videos, tree.store, sum(counts.values()), problems)
 

@@ -280,8 +280,8 @@ class VideoReader:
         path = self._store.path(self._video, index)
         gone = [shape for shape in shapes if covers_nothing(shape, image.height, image.width)]
         if gone:
-            parts = _count(len(gone), "part")
-            text = f"{path}: {parts} of {name} covers no pixel of the image: too few points, or outside."
+            parts, cover = _count(len(gone), "part"), "covers" if len(gone) == 1 else "cover"
+            text = f"{path}: {parts} of {name} {cover} no pixel of the image: too few points, or outside."
             self._note("dropped", "part-nowhere", text, path, len(gone))
         unfit = sum(_does_not_fit(shape) for shape in shapes)
         if unfit:
@@ -292,7 +292,8 @@ class VideoReader:
             self._note("repaired", "mask-unfit", text, path, unfit)
         clipped = sum(_reaches_out(shape, image) for shape in shapes if shape not in gone)
         if clipped:
-            text = f"{path}: {_count(clipped, 'mask')} of {name} was cut off at the border of the image."
+            were = "was" if clipped == 1 else "were"
+            text = f"{path}: {_count(clipped, 'mask')} of {name} {were} cut off at the border of the image."
             self._note("repaired", "mask-clipped", text, path, clipped)
 
     def _note_frames(self) -> None:

@@ -62,6 +62,9 @@ def test_videos_of_one_name_are_told_apart(
     ]
     assert f"that of {sites[1].videos} is called south/00000 here" in renamed[1].text
     assert report.is_clean
+    (line,) = [line for line in str(report).splitlines() if "share a name" in line]
+    assert line.endswith("and got the tree's before it: 2 (north/00000, south/00000)")
+    assert "is called" not in str(report)
     assert report.videos_without_annotation == ("hill",)
 
 

@@ -196,6 +196,12 @@ def test_ratios_that_are_none_are_told(text: str) -> None:
         parse_ratios(text)
 
 
+@pytest.mark.parametrize("text", ["train=1e308,val=1e308", "train=1e200,val=1", "train=1e-320,val=1e-310"])
+def test_ratios_that_cannot_be_reckoned_with_are_told(text: str) -> None:
+    with pytest.raises(InputError, match="are too large or too small to reckon with; write them like train="):
+        parse_ratios(text)
+
+
 def test_ratios_are_kept_to_the_video_and_shared_alike_by_category() -> None:
     rng = np.random.default_rng(0)
     videos = [
@@ -273,6 +279,10 @@ def test_categories_without_an_object_and_without_a_partition_are_noted(tree: Tr
     report = tree.convert(categories=write(tree, "categories.json", entries))
     notes = [finding.reason for finding in report.findings if finding.file and not finding.video]
     assert notes == ["category-unused", "partition-missing"]
+    assert "\nTo know: 2 categories have no 'partition', others have" in str(report)
+    entries[1]["partition"] = 1
+    report = tree.convert(categories=write(tree, "categories.json", entries), dry_run=True, force=True)
+    assert "\nTo know: 1 category has no 'partition', others have" in str(report)
     assert report.is_clean
 
 

@@ -79,7 +79,7 @@ def _convert(
     survey = yield from look(videos, store, names, options)
     strays = find_strays(videos, store, output)
     if not survey.chosen and not survey.findings and not any(f.kind == "error" for f in found):
-        raise nothing_annotated(store, strays)
+        raise nothing_annotated(videos, store, strays)
     with spool_folder(options.cache) as folder:
         chosen = [video for video, _name in survey.chosen]
         laid = yield from read_videos(chosen, store, folder, options, draws=vocabulary.is_given)

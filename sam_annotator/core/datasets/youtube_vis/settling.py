@@ -162,7 +162,8 @@ def _category_notes(fixed: Sequence[Category], counts: Mapping[str, int], source
         yield Finding("note", "category-unused", text, file=str(source), count=len(idle))
     without = [category.name for category in fixed if "partition" not in category.extra]
     if without and len(without) < len(fixed):
-        text = f"{len(without)} categories have no 'partition', others have; LV-VIS' evaluation needs it on every one."
+        have = "1 category has" if len(without) == 1 else f"{len(without)} categories have"
+        text = f"{have} no 'partition', others have; LV-VIS' evaluation needs it on every one."
         yield Finding("note", "partition-missing", text, file=str(source), count=len(without))
 
 

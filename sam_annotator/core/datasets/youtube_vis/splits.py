@@ -5,11 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from sam_annotator.core.errors import InputError
+
+_LEAST: Final = 1e-100
+_MOST: Final = 1e100
+"""What ratios may add up to, so that they can be multiplied by a number of objects, and divided."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ def parse_ratios(text: str, seed: int = 0) -> SplitPlan:
         if not name.strip() or name.strip() in ratios or not 0 < value < float("inf"):
             raise InputError(f"{text!r} says no ratios of splits; write them like train=0.8,val=0.1,test=0.1.")
         ratios[name.strip()] = value
+    if not _LEAST <= sum(ratios.values()) <= _MOST:
+        raise InputError(
+            f"The ratios of splits {text!r} are too large or too small to reckon with; write them like "
+            "train=0.8,val=0.1,test=0.1."
+        )
     return SplitPlan(ratios=ratios, seed=seed)
 
 

@@ -137,6 +137,14 @@ def _folders(root: Path, skip: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+def _lies_too_high(path: Path, video: Video) -> bool:
+    """True for a JSON in a folder named as the video, with the name of one of its frames: the folder of that was given
+    as that of all annotations.
+    """
+    parts = video.name.split("/")
+    return list(path.parts[-1 - len(parts) : -1]) == parts and any(path.stem == f.stem for f in video.frame_paths)
+
+
 def _json_files(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))
@@ -145,13 +153,24 @@ def _json_files(folder: Path) -> list[Path]:
     return [folder / name for name in names if name.endswith(".json") and not name.startswith(".")]
 
 
-def nothing_annotated(store: AnnotationStore, strays: Sequence[Path]) -> InputError:
+def nothing_annotated(videos: Sequence[Video], store: AnnotationStore, strays: Sequence[Path]) -> InputError:
     """What to tell people where no video has an annotation."""
     if strays:
-        text = (
-            f"None of the {len(strays)} JSON files found belongs to a frame of the videos: {strays[0]}, for one, has "
-            "no frame of its name."
+        for path in strays:
+            video = next((video for video in videos if _lies_too_high(path, video)), None)
+            if video is not None:
+                text = (
+                    f"{path} has the name of a frame of the video {video.name}, but its annotations are looked for in "
+                    f"{store.folder(video)}. Give the folder above for the annotations: "
+                    f"{path.parents[len(video.name.split('/'))]}."
+                )
+                return InputError(text)
+        which = (
+            "The JSON file found belongs to no frame"
+            if len(strays) == 1
+            else (f"None of the {len(strays)} JSON files found belongs to a frame")
         )
+        text = f"{which} of the videos: {strays[0]}{', for one' if len(strays) > 1 else ''}."
         return InputError(text, Remedy.NAME_VIDEOS)
     if isinstance(store, PlacedStore):
         where = "None of the folders holds an annotation of these videos"
