@@ -53,7 +53,7 @@ def alone(path: Path) -> Iterator[bool]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _open_lock(path)
     except OSError as error:
         raise SaveError(
             f"{path} could not be made ({error.strerror}); choose a folder for annotations that can be written."
@@ -72,6 +72,13 @@ def _is_taken(handle: int) -> bool:
     except OSError:  # no locks here
         return True
     return True
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:  # somebody else's file, in a folder that several people may write
+        return os.open(path, os.O_RDONLY)
 
 
 def _open_folder(folder: Path) -> int:

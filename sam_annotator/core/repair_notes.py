@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -10,7 +11,7 @@ from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.errors import AnnotationError
 from sam_annotator.core.files import write_atomically
 from sam_annotator.core.renamed import Renamed
-from sam_annotator.core.run_records import Entry, read_run, run_paths, runs_folder
+from sam_annotator.core.run_records import REMNANT, SUFFIX, Entry, RecordedRun, read_run, run_paths, runs_folder
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
@@ -58,37 +59,57 @@ def rename_repairs(video: Video, store: AnnotationStore, change: Renamed) -> Non
         _write(video, store, now)
 
 
-def unsettled_repairs(video: Video, store: AnnotationStore) -> dict[tuple[int, int], FrameAnnotation | None]:
-    """(frame, object) -> what the frame said before repairs that were interrupted came by, and none settled it since.
+Befores = dict[tuple[int, int], FrameAnnotation | None]
+"""(frame, object) -> what the frame said of it before; None: there was no file."""
 
-    What stands there is half of something: with it no later repair may agree. None: there was no file.
+
+def unsettled(video: Video, store: AnnotationStore) -> Befores:
+    """What frames said before runs that were interrupted wrote over earlier answers, and none settled it since.
+
+    What stands there is half of something: with it no later repair may agree.
     """
-    befores: dict[tuple[int, int], FrameAnnotation | None] = {}
-    for path in run_paths(runs_folder(video, store)):
+    return {place: before for place, (_, before) in _unsettled(video, store).items()}
+
+
+def interrupted_runs(video: Video, store: AnnotationStore) -> set[Path]:
+    """The files of the runs that left something unsettled."""
+    return {path for path, _ in _unsettled(video, store).values()}
+
+
+_Left = dict[tuple[int, int], tuple[Path, FrameAnnotation | None]]
+
+
+def _unsettled(video: Video, store: AnnotationStore) -> _Left:
+    left: _Left = {}
+    for path in run_paths(runs_folder(video, store), (SUFFIX, REMNANT)):
         run = read_run(path)
         if run is None:
             continue
         for part in sorted({entry.part for entry in run.entries} | run.settled.keys()):
-            _unsettle(video, store, [entry for entry in run.entries if entry.part == part], run.plan, befores)
-            if part in run.settled:
-                befores = {place: b for place, b in befores.items() if not run.settled[part].covers(*place)}
-    return befores
+            for entry in run.entries:
+                if entry.part == part:
+                    _note(left, run, entry, _read_if_whole(video, store, entry.index) if entry.since else None)
+            done = run.settled.get(part, ())
+            left = {place: known for place, known in left.items() if not any(one.covers(*place) for one in done)}
+    return left
 
 
-def _unsettle(
-    video: Video,
-    store: AnnotationStore,
-    entries: Iterable[Entry],
-    plan: Mapping[str, Any],
-    befores: dict[tuple[int, int], FrameAnnotation | None],
-) -> None:
-    """Add what a part of a run found, where it is a repair; else take out what it made anew."""
-    for entry in entries:
-        now: FrameAnnotation | None = None
-        with suppress(AnnotationError):
-            now = store.read(video, entry.index) if entry.since else None
-        for object_id in entry.answered_for(now):
-            if entry.part < len(plan.get("repairs", ())):
-                befores.setdefault((entry.index, object_id), entry.said_before(now))
-            else:
-                befores.pop((entry.index, object_id), None)
+def _note(left: _Left, run: RecordedRun, entry: Entry, now: FrameAnnotation | None) -> None:
+    """What a run wrote over an earlier answer is left unsettled where it was interrupted; else it settles the place."""
+    is_done = run.has_done(entry.part)
+    before = None if is_done else entry.said_before(now)
+    for object_id in entry.answered_for(now):
+        if is_done or not _has_answer(before, object_id):
+            left.pop((entry.index, object_id), None)
+        else:
+            left.setdefault((entry.index, object_id), (run.path, before))
+
+
+def _read_if_whole(video: Video, store: AnnotationStore, index: int) -> FrameAnnotation | None:
+    with suppress(AnnotationError):
+        return store.read(video, index)
+    return None
+
+
+def _has_answer(frame: FrameAnnotation | None, object_id: int) -> bool:
+    return frame is not None and (object_id in frame.propagated_ids or bool(frame.shapes_of(object_id)))

@@ -7,6 +7,7 @@ file gets what the frame said before; so a run that is killed can be taken back,
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
@@ -14,8 +15,9 @@ from sam_annotator.core.annotation import FrameAnnotation, encode_annotation
 from sam_annotator.core.errors import InputError, SaveError
 from sam_annotator.core.locks import alone
 from sam_annotator.core.renamed import Renamed, ids_after
-from sam_annotator.core.repair_notes import forget_repairs, rename_repairs, sweep_notes
+from sam_annotator.core.repair_notes import forget_repairs, interrupted_runs, rename_repairs, sweep_notes
 from sam_annotator.core.run_records import (
+    REMNANT,
     SUFFIX,
     Entry,
     RecordedRun,
@@ -47,7 +49,7 @@ class RunJournal:
             plan: anything JSON; what it takes to go on with the run after an interruption. Kept as it is.
         """
         self.part = 0
-        self._folder = runs_folder(video, store)
+        self._video, self._store, self._folder = video, store, runs_folder(video, store)
         self._plan = dict(plan or {})
         self._stream: BinaryIO | None = None
 
@@ -92,12 +94,12 @@ class RunJournal:
         """Whether anything of the run is on disk."""
         return self._stream is not None
 
-    def settle(self, repair: Settled) -> None:
-        """The part, a repair, is done: in its frames nothing is left of interrupted ones. Raises SaveError."""
+    def settle(self, repaired: Iterable[Settled]) -> None:
+        """The part, a repair, is done: in its frames nothing is left of interrupted runs. Raises SaveError."""
         if self._stream is None:
             self._stream = self._begin()
-        first, stop = repair.frames.start, repair.frames.stop
-        self._write({"settled": list(repair.object_ids), "first": first, "stop": stop, "part": self.part})
+        done = [[one.object_id, one.frames.start, one.frames.stop] for one in repaired]
+        self._write({"settled": done, "part": self.part})
 
     def close(self, *, has_ended: bool) -> None:
         """Nothing more will come; without `has_ended` the run counts as interrupted."""
@@ -111,8 +113,7 @@ class RunJournal:
         with saving(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             known = run_paths(self._folder)
-            for old in known[: max(len(known) - KEPT_RUNS + 1, 0)]:
-                old.unlink(missing_ok=True)
+            self._forget(known[: max(len(known) - KEPT_RUNS + 1, 0)])
             number = int(known[-1].stem) + 1 if known else 1
             stream = (self._folder / f"{number:06}{SUFFIX}").open("xb", buffering=0)
         try:
@@ -122,6 +123,16 @@ class RunJournal:
             stream.close()
             raise
         return stream
+
+    def _forget(self, old: list[Path]) -> None:
+        """Make away with old runs, but for what they left half done, and with what was left and is settled by now."""
+        if old:
+            needed = interrupted_runs(self._video, self._store)
+            for path in (*run_paths(self._folder, (REMNANT,)), *old):
+                if path in needed:
+                    path.rename(path.with_suffix(REMNANT))
+                else:
+                    path.unlink(missing_ok=True)
 
     def _write(self, head: Mapping[str, Any], data: bytes = b"") -> None:
         assert self._stream is not None
@@ -175,7 +186,7 @@ def noting_renamed(video: Video, store: AnnotationStore, change: Renamed) -> Ite
         SaveError: it could not be written down; then nothing may be changed.
     """
     with sole_run(video, store):
-        for path in run_paths(runs_folder(video, store)):
+        for path in run_paths(runs_folder(video, store), (SUFFIX, REMNANT)):
             with saving(path):
                 cut_torn_end(path)
                 with path.open("ab", buffering=0) as stream:

@@ -8,7 +8,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,11 @@ FOLDER: Final = ".sam_annotator"
 """The hidden folder beside the annotations of a video."""
 
 SUFFIX: Final = ".run"
-_NAME: Final = re.compile(r"[0-9]{6,}\.run")
+
+REMNANT: Final = ".half"
+"""Of a run that is too old to be taken back, but was interrupted, and nothing has settled what it left."""
+
+_NUMBER: Final = re.compile(r"[0-9]{6,}")
 _RECORD: Final = struct.Struct("<II")  # length and checksum of what follows
 
 
@@ -71,16 +75,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Settled:
-    """A repair that was done: the objects, the frames that it came by, and what was renumbered since, in order."""
+    """An object of a repair that was done: the frames that it came by, and what was renumbered since, in order."""
 
-    object_ids: tuple[int, ...]
+    object_id: int
     frames: range
     since: tuple[Renamed, ...] = ()
 
     def covers(self, index: int, object_id: int) -> bool:
         """Whether it has come by this frame with this object, under its id of today."""
-        changes = [change for change in self.since if index in change.frames]
-        return index in self.frames and object_id in ids_after(changes, self.object_ids)
+        changes = (change for change in self.since if index in change.frames)
+        return index in self.frames and {object_id} == ids_after(changes, (self.object_id,))
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class RecordedRun:
         path: the file.
         plan: what the run was about, as `RunJournal` was told.
         entries: the frames it wrote, in order. The last one may not have been written any more.
-        settled: the repairs that it did, by part.
+        settled: what the repairs that it did came by, by part.
         has_ended: False: it was killed or interrupted, and can be gone on with: no object was renumbered since.
         is_complete: False: it may have been killed between writing the last entry down and writing the frame.
     """
@@ -99,7 +103,7 @@ class RecordedRun:
     path: Path
     plan: Mapping[str, Any]
     entries: tuple[Entry, ...]
-    settled: Mapping[int, Settled]
+    settled: Mapping[int, tuple[Settled, ...]]
     has_ended: bool
     is_complete: bool
 
@@ -109,19 +113,24 @@ class RecordedRun:
         at = max((entry.part for entry in self.entries), default=0)
         return max((at, *(part + 1 for part in self.settled)))
 
+    def has_done(self, part: int) -> bool:
+        """Whether it came to the end of a part."""
+        return self.is_complete or part < self.part
+
 
 def runs_folder(video: Video, store: AnnotationStore) -> Path:
     """The hidden folder that holds what is known of a video's runs, whether it is there or not."""
     return store.folder(video) / FOLDER
 
 
-def run_paths(folder: Path) -> list[Path]:
+def run_paths(folder: Path, suffixes: Collection[str] = (SUFFIX,)) -> list[Path]:
+    """The files of runs in the order in which those began; none where there is no such folder."""
     try:
-        names = os.listdir(folder)
+        names = [Path(name) for name in os.listdir(folder)]
     except OSError:
         return []
-    ours = [name for name in names if _NAME.fullmatch(name)]
-    return [folder / name for name in sorted(ours, key=lambda name: (len(name), name))]
+    ours = [name for name in names if name.suffix in suffixes and _NUMBER.fullmatch(name.stem)]
+    return [folder / name for name in sorted(ours, key=lambda name: int(name.stem))]
 
 
 def read_run(path: Path) -> RecordedRun | None:
@@ -133,19 +142,21 @@ def read_run(path: Path) -> RecordedRun | None:
     if not records or "plan" not in records[0][1]:
         return None
     entries: list[Entry] = []
-    settled: dict[int, Settled] = {}
+    settled: dict[int, tuple[Settled, ...]] = {}
     renumbered = False
     for _, head, data in records:
         if "renamed" in head:
             change = renamed_from(head)
             renumbered |= change.new_id != change.object_id
             entries = [replace(entry, since=(*entry.since, change)) for entry in entries]
-            settled = {part: replace(repair, since=(*repair.since, change)) for part, repair in settled.items()}
+            settled = {
+                part: tuple(replace(one, since=(*one.since, change)) for one in done) for part, done in settled.items()
+            }
         elif "frame" in head:
-            ids, dropped = tuple(head["objects"]), tuple(head["dropped"])
+            ids, dropped = tuple(head["objects"]), tuple(head.get("dropped", ()))
             entries.append(Entry(head["frame"], ids, dropped, head["part"], data if head["was"] else None))
         elif "settled" in head:
-            settled[head["part"]] = Settled(tuple(head["settled"]), range(head["first"], head["stop"]))
+            settled[head["part"]] = tuple(Settled(i, range(first, stop)) for i, first, stop in head["settled"])
     has_ended = any("ended" in head for _, head, _ in records)
     return RecordedRun(path, records[0][1]["plan"], tuple(entries), settled, has_ended or renumbered, has_ended)
 
@@ -161,7 +172,7 @@ def records_in(data: bytes) -> Iterator[tuple[int, dict[str, Any], bytes]]:
     while place + _RECORD.size <= len(data):
         length, checksum = _RECORD.unpack_from(data, place)
         content = data[place + _RECORD.size : place + _RECORD.size + length]
-        if len(content) < length or zlib.crc32(content) != checksum:
+        if not content or len(content) < length or zlib.crc32(content) != checksum:  # zeros: of a power failure
             return
         place += _RECORD.size + length
         head, _, rest = zlib.decompress(content).partition(b"\n")

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
 
@@ -17,6 +17,7 @@ from sam_annotator.core.annotation import PROPAGATED, FrameAnnotation, Shape, en
 from sam_annotator.core.errors import AnnotationError, InputError
 from sam_annotator.core.masks import iou, object_mask
 from sam_annotator.core.repair_notes import note_repairs, repaired
+from sam_annotator.core.run_records import Settled
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -58,11 +59,13 @@ class Repaired:
     Attributes:
         first, last: the frames that were computed anew, with the one that was corrected.
         open_ends: how many of the two ends were reached before the masks agreed again.
+        settled: the frames of each object.
     """
 
     first: int
     last: int
     open_ends: int
+    settled: tuple[Settled, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         until = "" if self.open_ends else ", where the masks agree with the old ones again"
@@ -146,7 +149,7 @@ def repair_steps(
 
     Args:
         record: is told of each frame before it is written.
-        unsettled: (frame, object) -> what a frame said before repairs that were interrupted, this one or others: with
+        unsettled: (frame, object) -> what a frame said before runs that were interrupted, this one or others: with
             that the new masks have to agree, and not before the last such frame on their way.
 
     Raises:
@@ -164,6 +167,7 @@ def repair_steps(
     run = Run(video, store, propagator, request, tracks, record)
     yield from run.forecast(request.passes[0])
     ends, open_ends, done, total = [correction.frame], 0, 0, request.total
+    seen = {object_id: [correction.frame] for object_id in tracks}
     for frames in request.passes:
         ends_of = {i: end for (way, i), end in reaches.items() if way == frames.step}
         watch = _Watch(run, ends_of, frames.step, agreement, unsettled or {})
@@ -178,11 +182,14 @@ def repair_steps(
                     done += 1
                     yield FrameDone(index, step.scores, done, total, step.problem, run.take_notice())
                 ends.append(index)
+                for object_id in wanted:
+                    seen[object_id].append(index)
                 if index != correction.frame and watch.has_settled(index, step):
                     break
         total -= abs(frames[-1] - index)
         open_ends += watch.is_open
-    return Repaired(min(ends), max(ends), open_ends)
+    settled = tuple(Settled(i, range(min(frames), max(frames) + 1)) for i, frames in seen.items())
+    return Repaired(min(ends), max(ends), open_ends, settled)
 
 
 class _Watch:
@@ -221,7 +228,7 @@ class _Watch:
         return not self._going
 
     def _is_past(self, object_id: int, index: int) -> bool:
-        """Whether no frame lies ahead that an interrupted repair wrote."""
+        """Whether no frame lies ahead that an interrupted run wrote."""
         ahead = range(index, self._ends[object_id], self._way)
         return not any((i + self._way, object_id) in self._unsettled for i in ahead)
 

@@ -11,11 +11,10 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sam_annotator.core.annotation import FrameAnnotation
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.repair_notes import unsettled_repairs
+from sam_annotator.core.repair_notes import Befores, forget_repairs, unsettled
 from sam_annotator.core.run_journal import RunJournal, last_run, sole_run
-from sam_annotator.core.run_records import Entry, RecordedRun, Settled
+from sam_annotator.core.run_records import Entry, RecordedRun
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
@@ -218,18 +217,20 @@ def _carry_out(
     run = plan.interrupted
     at = 0 if run is None else run.part
     before = [] if run is None else [entry for entry in run.entries if entry.part == at]
-    unsettled = unsettled_repairs(video, store) if plan.repairs else {}
+    left = unsettled(video, store) if plan.repairs else {}
     said = []
     for part, correction in enumerate(plan.repairs):
         if part < at:
+            note_repaired(video, store, correction)
             continue
         journal.part = first + part
+        forget_repairs(video, store, ((correction.frame, object_id) for object_id in correction.object_ids))
         try:
             repaired = yield from repair_steps(
-                video, store, propagator, correction, agreement, record=journal.add, unsettled=unsettled
+                video, store, propagator, correction, agreement, record=journal.add, unsettled=left
             )
+            left = _settle(journal, repaired, left)
             note_repaired(video, store, correction)
-            unsettled = _settle(journal, correction, repaired, unsettled)
             said.append(str(repaired))
         except InputError as error:  # of the frame that was corrected; others may do
             if len(plan.repairs) + len(plan.requests) == 1:
@@ -257,18 +258,12 @@ def _carry_out(
     return "; ".join(said)
 
 
-def _settle(
-    journal: RunJournal,
-    correction: Correction,
-    repaired: Repaired,
-    unsettled: Mapping[tuple[int, int], FrameAnnotation | None],
-) -> dict[tuple[int, int], FrameAnnotation | None]:
-    """A repair is done: write that down, where it matters. Returns what is left of interrupted ones."""
-    done = Settled(correction.object_ids, range(repaired.first, repaired.last + 1))
-    left = {place: before for place, before in unsettled.items() if not done.covers(*place)}
-    if journal.has_begun or len(left) < len(unsettled):
-        journal.settle(done)
-    return left
+def _settle(journal: RunJournal, repaired: Repaired, left: Befores) -> Befores:
+    """A repair is done: write that down, where it matters. Returns what is left of interrupted runs."""
+    still = {place: b for place, b in left.items() if not any(one.covers(*place) for one in repaired.settled)}
+    if journal.has_begun or len(still) < len(left):
+        journal.settle(repaired.settled)
+    return still
 
 
 def _as_part(

@@ -114,8 +114,8 @@ class Hand(QtCore.QObject):
         return False
 
     def can_close(self) -> bool:
-        """True if no mask is proposed that was not accepted; asks, where one is."""
-        if self._tool.proposal is None or not self._window.canvas.has_prompt:
+        """True if no mask is proposed, or looked for, that was not accepted; asks, where one is."""
+        if not self._window.canvas.has_prompt or not (self._tool.is_looking or self._tool.proposal is not None):
             return True
         box, held = QtWidgets.QMessageBox, self._tool.in_hand
         what = "The mask that is proposed" if held is None else f"The correction of {held}"

@@ -17,6 +17,7 @@ from sam_annotator.gui.undo_steps import Step
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
 
+READING = "The annotations of this video are still being read; try again in a moment."
 RUNNING = "A propagation is running; cancel it or let it end, then try again."
 
 
@@ -47,8 +48,8 @@ class ObjectCommands(QtCore.QObject):
         window = self._window
         if window.propagation.is_running:
             return RUNNING
-        if window.session.tracks is None:
-            return "The annotations of this video are still being read; try again in a moment."
+        if window.session.tracks is None or window.navigator.is_reading:
+            return READING
         if not window.hand.settle():
             return "A proposal is open; accept or reject it, then try again."
         return "" if window.navigator.leave_frame() else "The frame is not saved."
@@ -154,7 +155,12 @@ class ObjectCommands(QtCore.QObject):
     ) -> None:
         """Do it; `change` is what it means to the shapes of one frame, if that can be said; `said` is, afterwards."""
         window = self._window
-        if self.must_wait() or window.session.tracks is None or not window.navigator.leave_frame():
+        if self.must_wait():
+            return
+        if window.session.tracks is None or window.navigator.is_reading:
+            window.show_hint(READING)
+            return
+        if not window.navigator.leave_frame():
             return
         steps = _with_annotations(work(), window.session.video, window.session.store)
         self.is_busy = True

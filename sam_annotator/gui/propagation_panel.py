@@ -101,8 +101,11 @@ class PropagationPanel(QtCore.QObject):
         window, session = self._window, self._window.session
         if not session.can_annotate:
             return False
-        if session.tracks is None or window.navigator.is_reading:
+        if window.navigator.is_reading:
             window.show_hint("The annotations of this video are being read: try again in a moment.")
+            return False
+        if session.tracks is None:
+            window.show_hint("The annotations of this video could not be read: open it again.")
             return False
         if not (window.hand.settle() and window.navigator.leave_frame()):
             return False

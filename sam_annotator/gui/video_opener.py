@@ -97,7 +97,7 @@ class VideoOpener(QtCore.QObject):
     def _on_scan_failed(self, scan: int, message: str) -> None:
         if scan == self._scans:
             self._scan_job = None
-        self.failed.emit(message)
+            self.failed.emit(message)
 
     def _on_counted(self, counting: int, answer: tuple[int, VideoCounts]) -> None:
         if counting == self._countings:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import InputError
-from sam_annotator.core.repair_notes import unsettled_repairs
-from sam_annotator.core.run_journal import last_run, take_back_last_run
+from sam_annotator.core.repair_notes import unsettled
+from sam_annotator.core.run_journal import KEPT_RUNS, last_run, take_back_last_run
+from sam_annotator.core.run_records import runs_folder
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import change_object_id
 from sam_annotator.core.videos import Video
@@ -274,16 +275,88 @@ def test_whoever_goes_on_with_an_interrupted_repair_comes_as_far(
     assert find_corrections(video, store, tracks_of(video, store)) == []
 
 
+def test_a_correction_that_was_repaired_once_is_one_again_after_another_was_begun_there(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 4, {1: box(30, 20)})
+    finished(repair_by(COMMAND, video, store))
+    undisturbed = masks(store, video)
+    draw(store, video, 4, {1: WRONG})
+    interrupted(repair_by(WINDOW, video, store), at=10)
+    draw(store, video, 4, {1: box(30, 20)})
+    finished(repair_by(COMMAND, video, store))
+    assert all(map(np.array_equal, masks(store, video), undisturbed))
+
+
+def test_objects_that_are_repaired_together_are_settled_each_as_far_as_it_went(
+    video: Video, store: AnnotationStore
+) -> None:
+    """The one had to stop before a key frame of its own; what it left beyond is not settled by the other."""
+    draw(store, video, 3, {1: WRONG})
+    interrupted(run_repair(video, store, DriftingPropagator(), Correction(3, (1,))), at=15)
+    draw(store, video, 3, {1: WRONG, 2: box(50, 20)})
+    draw(store, video, 8, {1: usual(1)})
+    finished(run_repair(video, store, DriftingPropagator(), Correction(3, (1, 2))))
+    assert {index for index, object_id in unsettled(video, store) if object_id == 1} == set(range(6, 16))
+    finished(run_repair(video, store, DriftingPropagator(), Correction(8, (1,))))
+    assert all(np.array_equal(mask_at(store, video, index), usual(1)) for index in range(6, 21))
+
+
+def test_a_repair_does_not_agree_with_a_run_that_was_interrupted(video: Video, store: AnnotationStore) -> None:
+    draw(store, video, 3, {1: WRONG})
+    interrupted(run_request(video, store, DriftingPropagator(), PropagationRequest((1,), 3, 3, 20)), at=12)
+    finished(run_repair(video, store, DriftingPropagator(), Correction(3, (1,))))
+    assert all(np.array_equal(mask, WRONG) for mask in masks(store, video)[3:])
+
+
+def test_a_run_that_filled_empty_frames_and_was_interrupted_left_nothing_half(tmp_path: Path) -> None:
+    video, store = make_video(tmp_path, LENGTH), AnnotationStore()
+    draw(store, video, 0, {1: usual(1)})
+    interrupted(run_request(video, store, HealingPropagator(), PropagationRequest((1,), 0, 0, 20)), at=12)
+    assert unsettled(video, store) == {}
+
+
+def test_what_an_interrupted_repair_left_is_known_after_any_number_of_runs(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 4, {1: WRONG})
+    interrupted(repair_by(WINDOW, video, store), at=10)
+    for number in range(KEPT_RUNS + 2):
+        draw(store, video, 0, {3: box(4 + number, 10)})
+        finished(run_request(video, store, DriftingPropagator(), PropagationRequest((3,), 0, 0, 3)))
+    list(change_object_id(video, store, 1, 7, range(LENGTH)))
+    finished(run_repair(video, store, DriftingPropagator(), Correction(4, (7,))))
+    assert all(np.array_equal(mask_at(store, video, index, 7), WRONG) for index in range(3, 21))
+    assert unsettled(video, store) == {}
+    for _ in range(KEPT_RUNS):
+        list(take_back_last_run(video, store))
+    with pytest.raises(InputError, match="no propagation"):
+        list(take_back_last_run(video, store))
+
+
+@pytest.mark.parametrize("tail", [bytes(16), b"\xff" * 16, bytes(5)])
+def test_what_a_power_failure_leaves_at_the_end_of_a_journal_does_no_harm(
+    video: Video, store: AnnotationStore, tail: bytes
+) -> None:
+    draw(store, video, 4, {1: WRONG})
+    interrupted(repair_by(WINDOW, video, store), at=10)
+    (*_, path) = sorted(runs_folder(video, store).glob("*.run"))
+    path.write_bytes(path.read_bytes() + tail)
+    list(change_object_id(video, store, 2, 5, range(LENGTH)))
+    finished(repair_by(COMMAND, video, store))
+    assert all(np.array_equal(mask, WRONG) for mask in masks(store, video)[3:])
+
+
 def test_what_a_finished_repair_settled_no_later_one_looks_at(video: Video, store: AnnotationStore) -> None:
     draw(store, video, 4, {1: WRONG})
     interrupted(repair_by(WINDOW, video, store), at=10)
-    assert {index for index, _ in unsettled_repairs(video, store)} == set(range(5, 11))
+    assert {index for index, _ in unsettled(video, store)} == set(range(5, 11))
     finished(repair_by(COMMAND, video, store))
-    assert unsettled_repairs(video, store) == {}
+    assert unsettled(video, store) == {}
     list(take_back_last_run(video, store))
-    assert unsettled_repairs(video, store) != {}, "what stands there is the interrupted one's again"
+    assert unsettled(video, store) != {}, "what stands there is the interrupted one's again"
     list(take_back_last_run(video, store))
-    assert unsettled_repairs(video, store) == {}
+    assert unsettled(video, store) == {}
     assert all(np.array_equal(mask, usual(1)) for index, mask in enumerate(masks(store, video)) if index != 4)
 
 

@@ -181,6 +181,9 @@ def test_no_run_begins_from_what_was_known_before_the_annotations_are_read_again
     driver.press(Qt.Key_Space)
     assert not driver.window.propagation.is_running
     assert "are being read" in driver.window.statusBar().currentMessage()
+    driver.window.commands.rename(1, "goose")
+    assert not driver.window.commands.is_busy
+    assert "still being read" in driver.window.statusBar().currentMessage()
     may_read.set()
     settled(driver)
     choose(driver, WHOLE_VIDEO)

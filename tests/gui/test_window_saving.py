@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +212,18 @@ def test_closing_the_window_with_an_open_proposal_asks_and_can_be_called_off(dri
     assert len(asked) == 1
     assert not driver.window.isVisible()
     assert file_of(driver, 0).read_bytes() == before
+
+
+def test_closing_the_window_while_a_mask_is_looked_for_asks_too(driver: Driver, discs: DiscSegmenter) -> None:
+    discs.gate = threading.Semaphore(0)
+    driver.click(*ball_centre(0))
+    assert driver.window.sam_tool.is_looking
+    asked = answer_when_asked(Box.Cancel)
+    driver.window.close()
+    assert len(asked) == 1
+    assert driver.window.isVisible()
+    discs.gate.release(10)
+    driver.proposals()
 
 
 # --- when it fails -------------------------------------------------------------------------------------------------
