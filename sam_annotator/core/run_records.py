@@ -114,8 +114,9 @@ class RecordedRun:
         return max((at, *(part + 1 for part in self.settled)))
 
     def has_done(self, part: int) -> bool:
-        """Whether it came to the end of a part."""
-        return self.is_complete or part < self.part
+        """Whether all that a part wrote is whole work; of a repair, `settled` says how much is."""
+        is_repair = part < len(self.plan.get("repairs", ()))
+        return (self.is_complete or part < self.part) and not (is_repair and self.settled)
 
 
 def runs_folder(video: Video, store: AnnotationStore) -> Path:
@@ -154,7 +155,7 @@ def read_run(path: Path) -> RecordedRun | None:
             }
         elif "frame" in head:
             ids, dropped = tuple(head["objects"]), tuple(head.get("dropped", ()))
-            entries.append(Entry(head["frame"], ids, dropped, head["part"], data if head["was"] else None))
+            entries.append(Entry(head["frame"], ids, dropped, head.get("part", 0), data if head["was"] else None))
         elif "settled" in head:
             settled[head["part"]] = tuple(Settled(i, range(first, stop)) for i, first, stop in head["settled"])
     has_ended = any("ended" in head for _, head, _ in records)

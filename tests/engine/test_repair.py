@@ -302,6 +302,17 @@ def test_objects_that_are_repaired_together_are_settled_each_as_far_as_it_went(
     assert all(np.array_equal(mask_at(store, video, index), usual(1)) for index in range(6, 21))
 
 
+def test_a_repair_that_is_gone_on_with_settles_no_more_than_it_came_by_then(
+    video: Video, store: AnnotationStore
+) -> None:
+    draw(store, video, 3, {1: WRONG})
+    interrupted(run_repair(video, store, DriftingPropagator(), Correction(3, (1,))), at=15)
+    draw(store, video, 8, {1: usual(1)})
+    finished(run_repair(video, store, DriftingPropagator(), Correction(3, (1,))))
+    finished(run_repair(video, store, DriftingPropagator(), Correction(8, (1,))))
+    assert all(np.array_equal(mask_at(store, video, index), usual(1)) for index in range(6, 21))
+
+
 def test_a_repair_does_not_agree_with_a_run_that_was_interrupted(video: Video, store: AnnotationStore) -> None:
     draw(store, video, 3, {1: WRONG})
     interrupted(run_request(video, store, DriftingPropagator(), PropagationRequest((1,), 3, 3, 20)), at=12)
