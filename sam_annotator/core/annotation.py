@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sam_annotator.core.errors import AnnotationError, SaveError
-from sam_annotator.core.files import what_stands, write_atomically
+from sam_annotator.core.files import regular_bytes, what_stands, write_atomically
 from sam_annotator.core.png import encode_mask
 
 Source = Literal["manual", "sam", "propagated", "imported"]
@@ -186,7 +186,7 @@ def read_annotation(path: Path) -> FrameAnnotation:
         AnnotationError: missing, not JSON, or not a labelme annotation; the sentence names the file.
     """
     try:
-        data = path.read_bytes()
+        data = regular_bytes(path)
     except OSError as error:
         raise AnnotationError(f"{path} cannot be read ({error.strerror}).") from error
     return decode_annotation(data, str(path))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -17,6 +18,18 @@ _NAMED: Final = 32
 
 Turn = Callable[[], AbstractContextManager[bool]]
 """Entered for the moment in which a file takes its place; where it gives False, all stays as it was."""
+
+
+def regular_bytes(path: Path) -> bytes:
+    """The content of a file that may have any name, but has to be one.
+
+    Raises:
+        OSError: it is missing or cannot be read; also for a pipe or a device, which one could wait for for ever.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, reading says so
+        raise OSError(errno.EINVAL, "it is no file but a pipe or a device; move it away", str(path))
+    return path.read_bytes()
 
 
 def write_atomically(path: Path, data: bytes, turn: Turn | None = None) -> None:

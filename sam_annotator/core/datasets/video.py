@@ -11,6 +11,7 @@ import orjson
 
 from sam_annotator.core.annotation import FrameAnnotation, Shape, decode_annotation
 from sam_annotator.core.categories import normal_label
+from sam_annotator.core.datasets.annotation_files import AnnotationFiles
 from sam_annotator.core.datasets.convert_report import Finding, Kind
 from sam_annotator.core.datasets.images import FrameImage, examine_image
 from sam_annotator.core.datasets.records import (
@@ -61,7 +62,7 @@ class VideoReader:
     What is wrong is not raised but becomes a finding, so that one run tells all there is to mend.
 
     Args:
-        contents: bytes of annotation files that were read already, by frame; taken out as they are used.
+        files: those of the video, if they were looked at already.
         draws: False: no masks; what has to be mended in files, labels and ids is found without them, much sooner.
     """
 
@@ -70,17 +71,17 @@ class VideoReader:
         video: Video,
         store: AnnotationStore,
         draw: DrawOptions,
-        contents: dict[int, bytes] | None = None,
+        files: AnnotationFiles | None = None,
         *,
         draws: bool = True,
     ) -> None:
-        self._contents = {} if contents is None else contents
+        self._files = AnnotationFiles(video, store) if files is None else files
         self._draws = draws
         self.masks = 0
         self._video = video
         self._store = store
         self._draw = draw
-        self._annotated = store.annotated_frames(video)
+        self._annotated = self._files.annotated
         self._images: list[FrameImage] = []
         self._objects: dict[_Key, _OpenObject] = {}
         self._findings: list[Finding] = []
@@ -183,13 +184,10 @@ class VideoReader:
                 self._add_mask(index, key, shapes, image)
 
     def _annotation(self, index: int) -> FrameAnnotation | None:
-        content = self._contents.pop(index, None)
+        content = self._files.take(index)
         if content is None:
-            return self._store.read(self._video, index)
-        try:
-            return decode_annotation(content)
-        except AnnotationError:
-            return self._store.read(self._video, index)  # which says it with the name of the file
+            return self._store.read(self._video, index)  # which knows why
+        return decode_annotation(content, str(self._store.path(self._video, index)))
 
     def _shapes_by_key(self, index: int, annotation: FrameAnnotation) -> Mapping[_Key, list[Shape]]:
         if is_id(number := annotation.extra.get(VIDEO_ID)):

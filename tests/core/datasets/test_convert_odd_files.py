@@ -1,9 +1,13 @@
 """Files that are not what their name or place says, or change while a dataset is made of them."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from sam_annotator.core.datasets import annotation_files
+from sam_annotator.core.datasets.annotation_files import AnnotationFiles
+from sam_annotator.core.datasets.convert_report import ConversionError
 from sam_annotator.core.errors import InputError
 from tests.dataset_tree import Tree, outside, polygon
 
@@ -26,3 +30,43 @@ def test_the_folder_of_one_video_given_for_all_is_told_with_the_one_above(tree: 
     root, tree.annotations = tree.annotations, path.parent
     with pytest.raises(InputError, match=rf"looked for in {path.parent}/bear\. .* for the annotations: {root}\.$"):
         tree.convert()
+
+
+def test_a_file_that_changes_between_the_look_and_the_drawing_is_not_kept_under_its_old_name(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tree.annotate("bear/00000", polygon(1))
+    old = path.read_bytes()
+    new = tree.annotate("bear/00000", polygon(1, points=((1.0, 1.0), (5.0, 1.0), (5.0, 5.0)))).read_bytes()
+    path.write_bytes(old)
+    truth = tree.convert()
+    expected = truth.path.read_bytes()
+    take = AnnotationFiles.take
+    monkeypatch.setattr(annotation_files, "_KEPT", 0)
+
+    def changed(files: AnnotationFiles, index: int) -> bytes | None:
+        path.write_bytes(new)
+        return take(files, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnnotationFiles, "take", changed)
+        tree.convert(cache=tmp_path / "cache", force=True)
+        assert truth.path.read_bytes() != expected, "what was read now is what is written"
+    path.write_bytes(old)
+    tree.convert(cache=tmp_path / "cache", force=True)
+    assert truth.path.read_bytes() == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_for_an_annotation_is_told_and_not_waited_for(tree: Tree) -> None:
+    tree.annotate("bear/00000", polygon(1))
+    os.mkfifo(tree.annotations / "bear/00001.json")
+    with pytest.raises(ConversionError, match=r"00001\.json cannot be read \(it is no file but a pipe or a device"):
+        tree.convert()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_that_belongs_to_no_frame_is_told_and_not_waited_for(tree: Tree) -> None:
+    tree.annotate("bear/00000", polygon(1))
+    os.mkfifo(tree.annotations / "bear/other.json")
+    assert tree.convert().files_without_frame == (tree.annotations / "bear/other.json",)

@@ -1,10 +1,12 @@
 """The videos of a dataset read, their masks drawn and laid aside: in this process, or in several."""
 
+import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from sam_annotator.core.datasets.annotation_files import AnnotationFiles
 from sam_annotator.core.datasets.convert_report import ConvertProgress
 from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
 from sam_annotator.core.datasets.video import VideoReader
@@ -85,9 +87,9 @@ def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     """Read one video, or find it in the cache. Yields frames and masks done so far."""
     video = task.video
     store = PlacedStore({video.name: task.annotations})
-    contents: dict[int, bytes] = {}
+    files = AnnotationFiles(video, store)
     try:
-        name, contents = spool.digest_of(video, store, task.draw)
+        name = spool.digest_of(video, files, task.annotations, task.draw)
     except OSError:  # a frame that cannot even be looked at: reading says so, in a sentence
         name = "unreadable." + blake2b(video.name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     path = task.folder / f"{name}.video"
@@ -95,11 +97,14 @@ def _reading(task: _Task) -> Generator[tuple[int, int], None, Laid]:
     if known is not None:
         yield len(video), known.masks
         return known, path
-    reader = VideoReader(video, store, task.draw, contents, draws=task.draws)
+    reader = VideoReader(video, store, task.draw, files, draws=task.draws)
     for index in range(len(video)):
         reader.read_frame(index)
         yield index + 1, reader.masks
     read, bodies = reader.finish()
+    files.check_images()
+    if files.has_changed:  # then the name is that of masks that were never drawn, and must not stand for these
+        path = task.folder / f"changed.{uuid.uuid4().hex}.video"
     if task.draws and not read.has_errors:
         spool.save(path, read, bodies)
     return read, path

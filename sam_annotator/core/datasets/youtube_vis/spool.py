@@ -10,24 +10,28 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import orjson
+import PIL
 
+import sam_annotator
 from sam_annotator.core.annotation import LABELME_VERSION
+from sam_annotator.core.datasets.annotation_files import AnnotationFiles
 from sam_annotator.core.datasets.records import DrawOptions, ReadVideo
 from sam_annotator.core.datasets.youtube_vis.caches import use_cache
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.remedies import Remedy
-from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
 
-_KEPT: Final = 32 * 2**20
-"""So many bytes of annotations are kept between a look at them for a name and the reading."""
-
-_FORMAT: Final = f"sam_annotator youtube_vis 4 {LABELME_VERSION}"
-"""Has to change whenever the same input would give another file."""
+_FORMAT: Final = (
+    f"sam_annotator {sam_annotator.__version__} youtube_vis 5 {LABELME_VERSION}",
+    f"Pillow {PIL.__version__} OpenCV {cv2.__version__} pycocotools {metadata.version('pycocotools')}",
+)
+"""Has to change whenever the same input would give another file: who reads it, and who draws."""
 
 
 @contextmanager
@@ -48,26 +52,18 @@ def spool_folder(cache: Path | None) -> Iterator[Path]:
     yield cache
 
 
-def digest_of(video: Video, store: AnnotationStore, draw: DrawOptions) -> tuple[str, dict[int, bytes]]:
-    """A name for all that the masks of a video depend on; and the annotations read for it, as many as memory allows.
+def digest_of(video: Video, files: AnnotationFiles, folder: Path, draw: DrawOptions) -> str:
+    """A name for all that the masks of a video depend on. `folder`: that of its annotations.
 
     Raises OSError if a file is not there.
     """
     digest = blake2b(digest_size=20)
-    _add(digest, _FORMAT, orjson.dumps(draw), video.name, video.folder, store.folder(video))
-    annotated = store.annotated_frames(video)
-    contents: dict[int, bytes] = {}
-    room = _KEPT
-    for index, frame in enumerate(video.frame_paths):
-        facts = frame.stat()
-        _add(digest, frame.name, facts.st_size, facts.st_mtime_ns)
-        if index in annotated:
-            content = store.path(video, index).read_bytes()
+    _add(digest, *_FORMAT, orjson.dumps(draw), video.name, video.folder, folder)
+    for name, facts, content in files.look():
+        _add(digest, name, *facts)
+        if content is not None:
             _add(digest, content)
-            room -= len(content)
-            if room > 0:
-                contents[index] = content
-    return digest.hexdigest(), contents
+    return digest.hexdigest()
 
 
 def _add(digest: "blake2b", *parts: object) -> None:

@@ -110,6 +110,8 @@ def find_strays(videos: Sequence[Video], store: AnnotationStore, output: Path) -
 
 def _is_of_a_dataset(path: Path) -> bool:
     """True for the JSON of a dataset that was made among the annotations: its first key tells."""
+    if not path.is_file():  # a pipe could be waited for for ever
+        return False
     try:
         with path.open("rb") as stream:
             return _DATASET.match(stream.read(64)) is not None
