@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages
 from sam_annotator.cli.dataset_options import (
+    add_drawing_arguments,
     add_map_argument,
     add_null_group_argument,
     add_report_argument,
@@ -148,18 +149,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 
 def _add_shapes(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("masks")
-    group.add_argument(
-        "--raster",
-        choices=("labelme", "cv2", "coco"),
-        default="labelme",
-        help="whose pixels: labelme's (default) and OpenCV's take in the outline, COCO's do not",
-    )
-    group.add_argument(
-        "--holes",
-        choices=("auto", "fill", "xor"),
-        default="auto",
-        help="polygons within polygons of one object: holes (default), filled, or XOR as segment-anything-annotator",
-    )
+    add_drawing_arguments(group)
     add_null_group_argument(group)
     group.add_argument(
         "--rle",

@@ -15,6 +15,21 @@ def add_map_argument(parser: Arguments) -> None:
     )
 
 
+def add_drawing_arguments(parser: Arguments) -> None:
+    parser.add_argument(
+        "--raster",
+        choices=("labelme", "cv2", "coco"),
+        default="labelme",
+        help="whose pixels: labelme's (default) and OpenCV's take in the outline, COCO's do not",
+    )
+    parser.add_argument(
+        "--holes",
+        choices=("auto", "fill", "xor"),
+        default="auto",
+        help="polygons within polygons of one object: holes (default), filled, or XOR as segment-anything-annotator",
+    )
+
+
 def add_null_group_argument(parser: Arguments) -> None:
     parser.add_argument(
         "--null-group",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sam_annotator.cli.bars import follow_stages, read_with_bar
 from sam_annotator.cli.dataset_options import (
+    add_drawing_arguments,
     add_map_argument,
     add_null_group_argument,
     add_report_argument,
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop-unknown", action="store_true", help="COCO: leave out objects whose label --categories does not name"
     )
+    add_drawing_arguments(parser)
     add_null_group_argument(parser)
     parser.add_argument("--force", action="store_true", help="write over masks that are there")
     parser.add_argument("--dry-run", action="store_true", help="go through everything, write nothing")
@@ -124,7 +126,7 @@ def _options(options: argparse.Namespace) -> "MaskOptions":
         **chosen_categories(options.categories),
         renames=options.map,
         drop_unknown=options.drop_unknown,
-        draw=DrawOptions(null_group=options.null_group),
+        draw=DrawOptions(options.raster, options.holes, options.null_group),
         force=options.force,
         dry_run=options.dry_run,
         jobs=options.jobs,

@@ -133,9 +133,11 @@ def _connect(scheduler: str) -> Any:
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise InputError("Dask is not installed", Remedy.OWN_PROCESSES) from error
     try:
+        get_address_host_port(scheduler)  # a client of what is no address waits at its end, and leaves a traceback
         client = Client(scheduler, set_as_default=False, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
         raise InputError(

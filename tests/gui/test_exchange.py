@@ -445,3 +445,24 @@ def test_other_folders_go_into_the_dataset_of_the_open_one(
     assert (tmp_path / "dataset" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
     _set(dialog, kind=PNG_MASKS)
     assert not dialog.trees.isEnabled()
+
+
+def test_masks_as_images_are_written_with_the_names_of_a_map_as_the_command_does_it(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "map.txt").write_text("ball -> brick\n")
+    dialog = _open(driver := make_annotation_window(tree[0]), "export", ExportDialog)
+    _set(dialog, kind=PNG_MASKS, output=str(tmp_path / "masks"), jobs=1, map=str(tmp_path / "map.txt"), raster="coco")
+    assert dialog.fields["map"].isEnabled()
+    assert not dialog.fields["categories_from"].isEnabled()
+    for _ in range(2):
+        _press(driver, dialog)
+    assert dialog.verdict.text() == "Done."
+    command = ["export-masks", str(tree[1]), f"--videos={tree[0]}", f"--output={tmp_path / 'same'}"]
+    assert main([*command, f"--map={tmp_path / 'map.txt'}", "--raster=coco"]) == 0
+    names = [path.relative_to(tmp_path / "same") for path in (tmp_path / "same").rglob("*.*")]
+    for name in names:
+        assert (tmp_path / "masks" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
+    assert '"brick"' in (tmp_path / "masks/meta.json").read_text()
+    assert main([*command, f"--map={tmp_path / 'map.txt'}", "--force"]) == 0
+    assert any((tmp_path / "masks" / n).read_bytes() != (tmp_path / "same" / n).read_bytes() for n in names)

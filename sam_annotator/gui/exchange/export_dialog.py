@@ -124,7 +124,7 @@ class ExportDialog(ExchangeDialog):
         categories, listed = (self._categories(), self._listed()) if value["kind"] == COCO else (None, None)
         return MaskOptions(
             categories=categories,
-            renames=self.fields["map"].path() if value["kind"] == COCO else None,
+            renames=self.fields["map"].path(),
             present=value["kind"] == COCO and value["categories_from"] == "present",
             listed=listed,
             drop_unknown=value["drop_unknown"] and (categories is not None or listed is not None),
@@ -186,17 +186,17 @@ class ExportDialog(ExchangeDialog):
     def _show_what_counts(self) -> None:
         """Only what means something for this kind of dataset can be changed; and where the JSON will be."""
         kind, by = self.fields["kind"].value(), self.fields["split_by"].value()
-        splits, categories = self._pages[:2]
-        for page, counts in ((splits, kind == YOUTUBE_VIS), (categories, kind != PNG_MASKS)):
-            self._tabs.setTabEnabled(self._tabs.indexOf(page), counts)
+        self._tabs.setTabEnabled(self._tabs.indexOf(self._pages[0]), kind == YOUTUBE_VIS)
         for name in ("layout", "images", "rle", "verify", "strict"):
             self.fields[name].setEnabled(kind == YOUTUBE_VIS)
         for name, wanted in {"split": "one", "ratios": "ratio", "seed": "ratio", "split_list": "list"}.items():
             self.fields[name].setEnabled(by == wanted)
         self.trees.setEnabled(kind == YOUTUBE_VIS)
         source = self.fields["categories_from"].value()
-        self.fields["categories"].setEnabled(source == "file")
-        self.fields["drop_unknown"].setEnabled(source != "present")
+        has_ids = kind != PNG_MASKS  # those have names alone, which a map may change
+        self.fields["categories_from"].setEnabled(has_ids)
+        self.fields["categories"].setEnabled(has_ids and source == "file")
+        self.fields["drop_unknown"].setEnabled(has_ids and source != "present")
         self._where.setText(self._describe_where(kind))
 
     def _describe_where(self, kind: str) -> str:
