@@ -1,8 +1,7 @@
 """Shapes to pixels, exactly as labelme draws them, or as OpenCV or COCO would; and the holes of objects."""
 
 import math
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 import cv2
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
 from sam_annotator.core.annotation import Point, Shape
+from sam_annotator.core.board import Board
 from sam_annotator.core.far_shapes import wide_circle, without_far
 
 Mask = NDArray[np.bool_]
@@ -106,6 +106,23 @@ def covers_nothing(shape: Shape, height: int, width: int) -> bool:
     return _box_around(points, height, width, margin=0) is None
 
 
+def large_holes(shapes: Iterable[Shape], height: int, width: int, *, raster: Raster = "labelme") -> int:
+    """How many polygons of one object are holes, read as `auto`, that take more than half of what they lie in.
+
+    Such a hole may be meant: a ring. Or it is the same outline drawn twice.
+    """
+    polygons = [shape for shape in shapes if shape.shape_type == "polygon"]
+    drawn = [_rasterise(shape, height, width, raster) for shape in polygons] if len(polygons) > 1 else []
+    patches = [patch for patch in drawn if patch is not None]
+    parents = _parents(patches) if len(patches) > 1 else {}
+    areas = [int(np.count_nonzero(patch.pixels)) for patch in patches] if parents else []
+    return sum(2 * areas[inner] > areas[outer] and _depth(inner, parents) % 2 for inner, outer in parents.items())
+
+
+def _depth(index: int, parents: Mapping[int, int]) -> int:
+    return 1 + _depth(parents[index], parents) if index in parents else 0
+
+
 def _object_patches(
     shapes: Iterable[Shape], height: int, width: int, raster: Raster, holes: Holes
 ) -> list[Patch | None]:
@@ -188,37 +205,7 @@ def _box_of(columns: Sequence[float], rows: Sequence[float], height: int, width:
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-class _Board(threading.local):
-    """An empty image of the size that was asked for last, to draw in with Pillow and to look at with NumPy.
-
-    A new image for every polygon would take longer than the drawing. One for each thread.
-
-    Attributes:
-        pixels: uint8 (height, width); who draws leaves zeros behind.
-        is_shared: what is drawn shows in `pixels`. False where a version of Pillow draws into a copy of it.
-    """
-
-    def __init__(self) -> None:
-        self._size = (0, 0)
-        self.pixels = np.zeros((0, 0), np.uint8)
-        self.draw: ImageDraw.ImageDraw
-        self.is_shared = False
-
-    def of(self, height: int, width: int) -> "_Board":
-        """The board, with this size."""
-        if self._size != (height, width):
-            self.pixels = np.zeros((height, width), np.uint8)
-            image = Image.frombuffer("L", (width, height), self.pixels, "raw", "L", 0, 1)
-            image.readonly = 0  # Pillow would copy it before drawing; the buffer is ours, and is shared on purpose
-            self.draw = ImageDraw.Draw(image)
-            self._size = height, width
-            self.draw.point((0, 0), fill=1)
-            self.is_shared = bool(self.pixels[0, 0])
-            self.pixels[0, 0] = 0
-        return self
-
-
-_board = _Board()
+_board = Board()
 
 
 def _filled_polygon(points: Sequence[Point], height: int, width: int) -> Patch | None:

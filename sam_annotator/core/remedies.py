@@ -47,6 +47,9 @@ class Remedy(Enum):
     )
     NAME_VIDEOS = "name the videos that were annotated (--videos DIR)"
     ANNOTATE = "annotate a frame first, or name the folder that took the annotations (--output in the window)"
+    FILL_HOLES = (
+        "if it is none, delete one of the two in the window, or take all such polygons as filled (--holes fill)"
+    )
     FULL_REPORT = "the report (--report FILE) lists all"
 
 

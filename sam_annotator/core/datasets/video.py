@@ -28,7 +28,7 @@ from sam_annotator.core.datasets.records import (
     only_id,
 )
 from sam_annotator.core.errors import AnnotationError, ImageError
-from sam_annotator.core.raster import AREA_TYPES, covers_nothing, object_patch
+from sam_annotator.core.raster import AREA_TYPES, covers_nothing, large_holes, object_patch
 from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.run_lengths import EncodedMask
 from sam_annotator.core.store import AnnotationStore, check_size
@@ -51,6 +51,8 @@ class _OpenObject:
     annotation_ids: set[int] = field(default_factory=set)
     is_drawn: bool = False
     """A frame of it was of the video's size."""
+    hollow: list[int] = field(default_factory=list)
+    """Frames in which a hole takes most of a part of it."""
 
 
 _normal: Final = lru_cache(4096)(normal_label)
@@ -109,6 +111,7 @@ class VideoReader:
                 masks = found.masks.all()
                 bodies.append(self._body(masks))
                 self._note_jumps(record, masks)
+                self._note_holes(record, found.hollow)
                 objects.append(record)
             else:
                 if found.is_drawn:  # else nothing is known of it but that its frames do not fit, which was told
@@ -272,6 +275,9 @@ class VideoReader:
         self.masks += 1
         if len(shapes) > 1 or shapes[0].mask is not None:  # else nothing can be lost
             self._note_parts(index, _name_of(key, shapes), shapes, image)
+        reads_holes = len(shapes) > 1 and self._draw.holes == "auto"
+        if reads_holes and large_holes(shapes, image.height, image.width, raster=self._draw.raster):
+            self._objects[key].hollow.append(index)
 
     def _note_parts(self, index: int, name: str, shapes: Sequence[Shape], image: FrameImage) -> None:
         """Tell of parts of an object that are lost though the object is not."""
@@ -323,6 +329,17 @@ class VideoReader:
                     f"{stems[1]}; look whether it is the same object."
                 )
                 self._note("note", "far-jump", text, self._store.path(self._video, after))
+
+    def _note_holes(self, record: ReadObject, frames: Sequence[int]) -> None:
+        """The same outline drawn twice, one a little smaller, leaves a thin ring of an object."""
+        if frames:
+            path = self._store.path(self._video, frames[0])
+            more = f", and in {_count(len(frames) - 1, 'more frame')}" if len(frames) > 1 else ""
+            text = (
+                f"{path}{more}: a polygon of {record} takes more than half of another that it lies in, and was taken "
+                "as a hole in it"
+            )
+            self._note("note", "large-hole", text, path, len(frames), Remedy.FILL_HOLES)
 
 
 def _name_of(key: _Key, shapes: Sequence[Shape]) -> str:

@@ -52,6 +52,9 @@ EXPORT: Final[Words] = MappingProxyType(
         Remedy.SAME_CATEGORIES: (
             "choose the same file for all splits (Categories: that JSON, for one), or make them together (Splits: Make)"
         ),
+        Remedy.FILL_HOLES: (
+            "if it is none, delete one of the two, or let all such polygons be filled (Masks: Polygons in polygons are filled)"
+        ),
         Remedy.RENAME: "give a list of labels to rename (Categories)",
         Remedy.GIVE_IDS: (
             "close this, open the video and give each object its id, the same in every frame. Or let them be one "

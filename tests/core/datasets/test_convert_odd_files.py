@@ -8,6 +8,7 @@ import pytest
 from sam_annotator.core.datasets import annotation_files
 from sam_annotator.core.datasets.annotation_files import AnnotationFiles
 from sam_annotator.core.datasets.convert_report import ConversionError
+from sam_annotator.core.datasets.records import DrawOptions
 from sam_annotator.core.errors import InputError
 from tests.dataset_tree import Tree, outside, polygon
 
@@ -70,3 +71,25 @@ def test_a_pipe_that_belongs_to_no_frame_is_told_and_not_waited_for(tree: Tree) 
     tree.annotate("bear/00000", polygon(1))
     os.mkfifo(tree.annotations / "bear/other.json")
     assert tree.convert().files_without_frame == (tree.annotations / "bear/other.json",)
+
+
+def square(inset: float) -> tuple[tuple[float, float], ...]:
+    near, far = 4.0 + inset, 44.0 - inset
+    return ((near, near), (far, near), (far, far), (near, far))
+
+
+@pytest.mark.parametrize("holes", ["auto", "fill", "xor"])
+def test_a_hole_that_takes_most_of_its_polygon_is_told_with_what_to_do(tree: Tree, holes: str) -> None:
+    path = tree.annotate("bear/00000", polygon(1, points=square(0)), polygon(1, points=square(2)))
+    tree.annotate("bear/00001", polygon(1, points=square(0)), polygon(1, points=square(12)))
+    tree.annotate("bear/00002", *(polygon(1, points=square(inset)) for inset in (0, 12, 13)))
+    report = tree.convert(draw=DrawOptions(holes=holes))
+    found = [finding for finding in report.findings if finding.reason == "large-hole"]
+    assert [(f.kind, f.file, f.count) for f in found] == ([("note", str(path), 1)] if holes == "auto" else [])
+    assert report.is_clean
+    if found:
+        assert "a polygon of object 1 (swan) takes more than half of another" in found[0].text
+        remedy = (
+            "if it is none, delete one of the two in the window, or take all such polygons as filled (--holes fill)."
+        )
+        assert found[0].text.endswith(f"as a hole in it; {remedy}")

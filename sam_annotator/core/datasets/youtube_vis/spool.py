@@ -28,7 +28,7 @@ from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.videos import Video
 
 _FORMAT: Final = (
-    f"sam_annotator {sam_annotator.__version__} youtube_vis 5 {LABELME_VERSION}",
+    f"sam_annotator {sam_annotator.__version__} youtube_vis 6 {LABELME_VERSION}",
     f"Pillow {PIL.__version__} OpenCV {cv2.__version__} pycocotools {metadata.version('pycocotools')}",
 )
 """Has to change whenever the same input would give another file: who reads it, and who draws."""
