@@ -53,7 +53,8 @@ EXPORT: Final[Words] = MappingProxyType(
             "choose the same file for all splits (Categories: that JSON, for one), or make them together (Splits: Make)"
         ),
         Remedy.FILL_HOLES: (
-            "if it is none, delete one of the two, or let all such polygons be filled (Masks: Polygons in polygons are filled)"
+            "if it is none, delete one of the two, or let all such polygons be filled (Masks: Polygons in polygons are "
+            "filled)"
         ),
         Remedy.RENAME: "give a list of labels to rename (Categories)",
         Remedy.GIVE_IDS: (
