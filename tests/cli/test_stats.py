@@ -131,7 +131,7 @@ def test_masks_of_a_dataset_are_compared_with_the_frames_that_videos_has(
 def test_shapes_without_an_object_id_count_as_convert_counts_them(
     folder: Path, capsys: pytest.CaptureFixture[str], choice: str, status: int, objects: int, told: str
 ) -> None:
-    for path in (folder / "ann/lake").iterdir():
+    for path in (folder / "ann/lake").glob("*.json"):
         frame = json.loads(path.read_text())
         shapes = [{**shape, "group_id": None if shape["group_id"] == 1 else 1} for shape in frame["shapes"]]
         path.write_text(json.dumps({**frame, "shapes": shapes}))
