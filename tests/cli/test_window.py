@@ -210,6 +210,6 @@ def test_a_window_closed_in_the_middle_of_a_run_ends_the_command_well(tmp_path: 
     assert done.stdout.split() == ["frames:", "24", "ball", "status:", "0"]
     assert "Traceback" not in done.stderr
     assert "QThread" not in done.stderr
-    assert 3 <= len(list((tmp_path / "out" / "ball").glob("*.json"))) <= 24
+    assert 2 <= len(list((tmp_path / "out" / "ball").glob("*.json"))) <= 24
     hidden = [path.name for path in (tmp_path / "out" / "ball").glob(".*")]
     assert hidden == [".sam_annotator"]  # what it takes to undo the run; no half-written file
