@@ -38,6 +38,12 @@ KEPT: Final = 0.5
 EDGE_BAND: Final = 1.5
 """Pixels this close to a mask's edge teach the global model nothing: they may be either side."""
 
+FEW_SAMPLES: Final = 12
+"""With fewer samples on a side of a mask's edge, those close to it count, too; where they are not enough, any pixel."""
+
+MOST_BETWEEN: Final = 150
+"""Pixels between the samples that are looked at, at most, evenly spaced."""
+
 NEIGHBOURHOOD: Final = 24.0
 """Pixels from a mask beyond which every second sample is enough to tell the background by."""
 
@@ -84,6 +90,12 @@ def _random_projection(dimensions: int) -> tuple[Floats, Floats]:
     return weights.astype(np.float32), phases.astype(np.float32)
 
 
+def _random_features(features: Floats) -> Floats:
+    """float32 (..., RANDOM_FEATURES) of features (..., k): their products are a Gaussian kernel, nearly."""
+    weights, phases = _random_projection(features.shape[-1])
+    return cast(Floats, np.cos(features @ weights + phases) * np.float32(np.sqrt(2 / RANDOM_FEATURES)))
+
+
 @dataclass(frozen=True, eq=False)
 class Appearance:
     """Colours and textures of one frame; each kind of feature is computed on first use.
@@ -115,22 +127,37 @@ class Appearance:
     def _gradients(self) -> Floats:
         return _texture(*self._slopes)
 
-    @cached_property
-    def wide(self) -> Floats:
-        """float32 (rows, columns, RANDOM_FEATURES): what the global model sees at every fourth pixel."""
+    @property
+    def _fine(self) -> list[Floats]:
+        """What the global model sees of each pixel itself: planes float32 (height, width, 3)."""
         medium = _blur(self.lab, 2.5) * 0.5
         padded = np.pad(medium, ((RING, RING), (RING, RING), (0, 0)), mode="edge")
         height, width = self.size
         ring = [padded[y : y + height, x : x + width] for y, x in ((7, 14), (7, 0), (14, 7), (0, 7))]
-        blurred = [_blur(self.lab, 1.2), _blur(self.lab, 3), self._gradients * 1.5]
-        sampled = [plane[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] for plane in (*blurred, *ring)]
+        return [_blur(self.lab, 1.2), _blur(self.lab, 3), self._gradients * 1.5, *ring]
+
+    @cached_property
+    def _coarse(self) -> list[Floats]:
+        """What it sees around each sample: planes float32 (rows, columns, k)."""
         rows, columns = self.grain.shape[:2]
         pooled = cast(Floats, cv2.resize(self.lab, (columns, rows), interpolation=cv2.INTER_AREA))
-        sampled.append(_blur(pooled, 8 / GLOBAL_STEP) * 0.7)
         textures = describe_texture(self.grain, find_stripes(*self._slopes, self.grain.shape[:2]))
-        features = np.concatenate([*sampled, *textures], axis=-1)
-        weights, phases = _random_projection(features.shape[-1])
-        return cast(Floats, np.cos(features @ weights + phases) * np.float32(np.sqrt(2 / RANDOM_FEATURES)))
+        return [_blur(pooled, 8 / GLOBAL_STEP) * 0.7, *textures]
+
+    @cached_property
+    def wide(self) -> Floats:
+        """float32 (rows, columns, RANDOM_FEATURES): what the global model sees at every fourth pixel."""
+        sampled = [plane[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] for plane in self._fine]
+        return _random_features(np.concatenate([*sampled, *self._coarse], axis=-1))
+
+    def wide_at(self, places: NDArray[np.intp]) -> Floats:
+        """float32 (n, RANDOM_FEATURES): the same at these pixels, numbered row by row, wherever they are."""
+        down, right = np.divmod(places, self.size[1])
+        rows, columns = (
+            np.minimum(at // GLOBAL_STEP, n - 1) for at, n in zip((down, right), self.grain.shape[:2], strict=True)
+        )
+        fine = [plane[down, right] for plane in self._fine]
+        return _random_features(np.concatenate([*fine, *(plane[rows, columns] for plane in self._coarse)], axis=-1))
 
     @cached_property
     def near(self) -> Floats:
@@ -166,25 +193,45 @@ class Evidence:
 
 
 def gather_evidence(appearance: Appearance, distance: Floats) -> Evidence | None:
-    """What a frame teaches, given the signed distance of the object's mask; None if the object is not in it."""
+    """What a frame teaches, given the signed distance of the object's mask; None if the object is not in it.
+
+    Where the object is all there is to see, it teaches only what the object looks like.
+    """
     wide = appearance.wide.reshape(-1, RANDOM_FEATURES)
     sampled = distance[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP].reshape(-1)
     kept = _half_of_the_far(sampled, appearance.wide.shape[1])
     wide, sampled = wide[kept], sampled[kept]
     clear = np.abs(sampled) > EDGE_BAND
-    if np.count_nonzero(clear & (sampled > 0)) < 12:
+    if min(np.count_nonzero(clear & side) for side in (sampled > 0, sampled <= 0)) < FEW_SAMPLES:
         clear = np.ones_like(clear)
-    inside = clear & (sampled > 0)
-    outside = clear & (sampled <= 0)
-    if not inside.any() or not outside.any():
-        return None
-    weights = np.where(outside, np.exp(-np.maximum(-sampled - 20, 0) / 60), 0)
-    weights *= 0.5 / weights.sum()
+    between = _between_samples(distance, sampled)
+    if between.size:
+        wide = np.concatenate([wide, appearance.wide_at(between)])
+        sampled = np.concatenate([sampled, distance.reshape(-1)[between]])
+        clear = np.ones(sampled.size, bool)
+    inside, outside = clear & (sampled > 0), clear & (sampled <= 0)
+    return _balanced(wide, sampled, inside, outside) if inside.any() else None
+
+
+def _balanced(wide: Floats, distance: Floats, inside: Mask, outside: Mask) -> Evidence:
+    """What samples teach, (n, RANDOM_FEATURES): both sides in equal parts, where there are both."""
+    weights = np.where(outside, np.exp(-np.maximum(-distance - 20, 0) / 60), 0)
+    weights *= 0.5 / weights.sum() if outside.any() else 1
     weights[inside] = 0.5 / np.count_nonzero(inside)
     roots = np.sqrt(weights).astype(np.float32)
     weighted = wide * roots[:, None]  # by roots, for a matrix times itself takes half the time of any other
     signs = np.where(inside, roots, -roots)
     return Evidence(np.asarray(weighted.T @ weighted, np.float32), np.asarray(weighted.T @ signs, np.float32))
+
+
+def _between_samples(distance: Floats, sampled: Floats) -> NDArray[np.intp]:
+    """Pixels, numbered row by row, of a side that is too small or too thin for the grid of samples to tell of."""
+    flat, places = distance.reshape(-1), [np.zeros(0, np.intp)]
+    for side, seen in ((flat > 0, sampled > 0), (flat <= 0, sampled <= 0)):
+        if np.count_nonzero(seen) < FEW_SAMPLES:
+            own = np.flatnonzero(side)
+            places.append(own[:: max(1, -(-own.size // MOST_BETWEEN))])
+    return np.concatenate(places)
 
 
 def _half_of_the_far(distance: Floats, columns: int) -> Mask:

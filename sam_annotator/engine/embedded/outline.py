@@ -74,7 +74,7 @@ def _redraw_one(image: NDArray[np.uint8], lab: Floats, mask: Mask, odds: Floats)
     """The mask at the image's size, its outline drawn anew; as it is where hardly anything would be left of it."""
     height, width = image.shape[:2]
     outline = enlarge_mask(mask, (height, width))
-    if not outline.any():
+    if not outline.any() or outline.all():
         return outline
     scale = height / mask.shape[0]
     seen = _box_around(mask, WINDOW // 2 + 1)
