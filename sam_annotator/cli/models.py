@@ -220,12 +220,10 @@ def _show_steps(steps: Generator[Any, None, Any], name: str) -> Any:
     """Run to the end with a progress bar for each thing that is done; returns the result."""
     from contextlib import closing
 
+    from sam_annotator.core.steps import finished
+
     with closing(steps), closing(_Bars(name)) as bars:
-        while True:
-            try:
-                bars.show(next(steps))
-            except StopIteration as end:
-                return end.value
+        return finished(steps, bars.show)
 
 
 class _Bars:

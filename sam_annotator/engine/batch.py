@@ -3,15 +3,15 @@
 import errno
 import sys
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.run_journal import last_run
+from sam_annotator.core.steps import finished, translated
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
@@ -19,10 +19,8 @@ from sam_annotator.engine import engines
 from sam_annotator.engine.engines import EngineOptions
 from sam_annotator.engine.propagation import FrameDone
 from sam_annotator.engine.propagator import Propagator
-from sam_annotator.engine.runs import FillOptions, Steps, fill_video, plan_video
+from sam_annotator.engine.runs import FillOptions, fill_video, plan_video
 from sam_annotator.engine.tracks_to_carry import read_tracks
-
-T = TypeVar("T")
 
 MOST_DOUBTFUL: Final = 10
 """How many of the least certain answers are named."""
@@ -95,7 +93,7 @@ def survey(task: VideoTask) -> VideoResult:
     result = VideoResult(task.video.name)
     store = AnnotationStore(task.output)
     try:
-        known = _finish(read_tracks(task.video, store))
+        known = finished(read_tracks(task.video, store))
         plan = plan_video(task.video, store, known, task.fill)
         _note_tracks(result, task.video, known)
     except InputError as error:
@@ -147,15 +145,15 @@ def fill_steps(task: VideoTask, result: VideoResult) -> Iterator[str | FrameDone
         _limit_threads(task.threads)
         _share_memory(task.processes)
         try:
-            with closing(fill_video(task.video, store, propagator, task.fill)) as steps:
-                said = yield from _noting(steps, result)
+            steps = fill_video(task.video, store, propagator, task.fill)
+            said = yield from translated(steps, partial(_noted, result))
             result.said += [said] if said else []
         except (AnnotatorError, OSError, MemoryError) as error:
             if _is_full_disk(error):
                 raise
             result.skipped.append((None, _reason(error, task.video)))
     try:
-        known = _finish(read_tracks(task.video, store))
+        known = finished(read_tracks(task.video, store))
         _note_tracks(result, task.video, known)
     except (InputError, OSError, MemoryError) as error:
         result.skipped.append((None, _reason(error, task.video)))
@@ -184,31 +182,15 @@ def load_propagator(options: EngineOptions) -> tuple[str, ...]:
     return (*told, f"Propagator: {propagator.name}")
 
 
-def _finish(steps: Generator[Any, None, T]) -> T:
-    """Run a generator to its end at once; what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
-def _noting(steps: Steps, result: VideoResult) -> Steps:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            said: str = end.value
-            return said
-        if isinstance(step, FrameDone):
-            if step.scores:
-                result.written.add(step.index)
-            if step.problem:
-                result.skipped.append((step.index, step.problem))
-            if step.notice:
-                result.said.append(step.notice)
-        yield step
+def _noted(result: VideoResult, step: str | FrameDone) -> str | FrameDone:
+    if isinstance(step, FrameDone):
+        if step.scores:
+            result.written.add(step.index)
+        if step.problem:
+            result.skipped.append((step.index, step.problem))
+        if step.notice:
+            result.said.append(step.notice)
+    return step
 
 
 def _note_tracks(result: VideoResult, video: Video, known: VideoTracks) -> None:

@@ -16,6 +16,7 @@ from sam_annotator.core.errors import InputError
 from sam_annotator.core.repair_notes import unsettled
 from sam_annotator.core.run_journal import KEPT_RUNS, last_run, take_back_last_run
 from sam_annotator.core.run_records import runs_folder
+from sam_annotator.core.steps import finished
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import change_object_id
 from sam_annotator.core.videos import Video
@@ -91,12 +92,7 @@ def make(folder: Path, store: AnnotationStore) -> Video:
 def repair(
     video: Video, store: AnnotationStore, frame: int, ids: tuple[int, ...] = (1,), **options: Agreement
 ) -> Repaired:
-    steps = repair_steps(video, store, HealingPropagator(), Correction(frame, ids), **options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return finished(repair_steps(video, store, HealingPropagator(), Correction(frame, ids), **options))
 
 
 def changed(before: dict[str, bytes], after: dict[str, bytes]) -> list[int]:
@@ -182,14 +178,6 @@ def test_going_on_after_an_interruption_compares_with_what_stood_before_it(
     assert last_run(video, store).has_ended
     list(take_back_last_run(video, store))
     assert np.array_equal(mask_at(store, video, 12), usual(1)), "one step, with what was done before the interruption"
-
-
-def finished(steps: object) -> str:
-    while True:
-        try:
-            next(steps)  # type: ignore[call-overload]
-        except StopIteration as end:
-            return end.value
 
 
 def test_corrections_are_what_a_person_changed_until_they_are_repaired(video: Video, store: AnnotationStore) -> None:

@@ -274,15 +274,23 @@ def test_stopping_an_export_leaves_no_dataset(
     assert dialog.isVisible()
 
 
-def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
-    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
-) -> None:
-    dataset = tmp_path / "dataset"
+def _checked_import(
+    make_annotation_window: Window, tree: tuple[Path, Path], folder: Path
+) -> tuple[Driver, ImportDialog]:
+    """A window without annotations, and what it takes to import them from a dataset, which was checked."""
+    dataset = folder / "dataset"
     main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset), "--categories", "present"])
-    driver = make_annotation_window(tree[0], output=tmp_path / "imported")
+    driver = make_annotation_window(tree[0], output=folder / "imported")
     dialog = _open(driver, "import", ImportDialog)
     _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"))
     _press(driver, dialog)
+    return driver, dialog
+
+
+def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver, dialog = _checked_import(make_annotation_window, tree, tmp_path)
     assert dialog.primary.text() == "Import"
     assert not list((tmp_path / "imported").rglob("*.json"))
     _press(driver, dialog)
@@ -298,12 +306,7 @@ def test_an_imported_dataset_is_shown_at_once_and_is_what_was_exported(
 def test_an_import_that_is_stopped_shows_what_it_has_written(
     make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    dataset = tmp_path / "dataset"
-    main(["convert", str(tree[1]), "--videos", str(tree[0]), "--output", str(dataset), "--categories", "present"])
-    driver = make_annotation_window(tree[0], output=tmp_path / "imported")
-    dialog = _open(driver, "import", ImportDialog)
-    _set(dialog, dataset=str(dataset / "Annotations/train_instances.json"))
-    _press(driver, dialog)
+    driver, dialog = _checked_import(make_annotation_window, tree, tmp_path)
     dialog.primary.click()
     dialog._job.progressed.connect(lambda step: dialog.close_button.click() if step.done == 1 else None)
     driver.wait(lambda: not dialog.is_working, "the import to stop")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam_annotator.core.errors import InputError
+from sam_annotator.core.steps import finished
 
 FETCHING, CHECKING, WAITING = "fetching", "checking", "waiting"
 
@@ -53,11 +54,6 @@ def sha256(path: Path) -> str:
         InputError: it cannot be read.
     """
     try:
-        steps = hash_steps(path)
-        while True:
-            next(steps)
-    except StopIteration as end:
-        found: str = end.value
-        return found
+        return finished(hash_steps(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file's name.") from error

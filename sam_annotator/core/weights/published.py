@@ -12,8 +12,9 @@ import platformdirs
 
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.files import write_atomically
+from sam_annotator.core.steps import finished
 from sam_annotator.core.weights.damage import DamagedError, noted_damage
-from sam_annotator.core.weights.hashing import hash_steps
+from sam_annotator.core.weights.hashing import FetchProgress, hash_steps
 from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes, has_right_size, search_folders
 
 
@@ -64,14 +65,10 @@ def whole_copies(checkpoint: Checkpoint, extra: Path | None = None) -> list[Path
 
 
 def _hash(path: Path, report: Callable[[str], None]) -> str:
-    steps = hash_steps(path)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            found: str = end.value
-            return found
+    def tell(step: FetchProgress) -> None:
         report(f"Checking {path.name}: {describe_bytes(step.done)} of {describe_bytes(step.total or 0)} ...")
+
+    return finished(hash_steps(path), tell)
 
 
 def _describe_wrong_hash(path: Path, found: str, checkpoint: Checkpoint) -> str:
