@@ -22,7 +22,7 @@ from sam_annotator.core.annotation import SAM, FrameAnnotation, Shape, encode_an
 from sam_annotator.core.masks import iou, mask_to_shapes, object_mask, object_patch, remove_specks
 from sam_annotator.core.prompt import Prompt
 from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
-from sam_annotator.gui.sam_tool import nearest_in_size
+from sam_annotator.gui.tools.sam import nearest_in_size
 
 Mask = NDArray[np.bool_]
 SPECK = 64

@@ -20,7 +20,7 @@ def main() -> None:
     sys.argv = [which, folder]
     if which == "ours":
         from sam_annotator.cli import main as start
-        from sam_annotator.gui.canvas import AnnotationCanvas as Canvas
+        from sam_annotator.gui.canvas.annotation_canvas import AnnotationCanvas as Canvas
     else:
         from labelme.__main__ import main as start
         from labelme.widgets import Canvas

@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.show:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from sam_annotator.gui.application import quiet_qt
     from sam_annotator.gui.demo import run_demo
+    from sam_annotator.gui.settings.application import quiet_qt
 
     quiet_qt()
     quality = run_demo(options.folder, options.samples, print, engine_options(options))

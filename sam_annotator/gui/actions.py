@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 from PyQt5 import QtCore, QtWidgets
 
-from sam_annotator.gui.brush import brush_icon
-from sam_annotator.gui.categories_dialog import edit_categories
-from sam_annotator.gui.editing import toggle_key_frame
+from sam_annotator.gui.canvas.editing import toggle_key_frame
 from sam_annotator.gui.exchange import open_export, open_import
-from sam_annotator.gui.keymaps import Keys
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
+from sam_annotator.gui.objects.categories_dialog import edit_categories
+from sam_annotator.gui.settings.keymaps import Keys
+from sam_annotator.gui.tools.brush import brush_icon
 
 if TYPE_CHECKING:
-    from sam_annotator.gui.canvas import AnnotationCanvas
-    from sam_annotator.gui.sam_tool import SamTool
+    from sam_annotator.gui.canvas.annotation_canvas import AnnotationCanvas
+    from sam_annotator.gui.tools.sam import SamTool
     from sam_annotator.gui.window import AnnotationWindow
 
 Actions = dict[str, QtWidgets.QAction]

@@ -28,8 +28,8 @@ def run_window(
     if labels_file is not None:
         read_categories(labels_file)
     _check_display()
-    from sam_annotator.gui.application import quiet_qt
-    from sam_annotator.gui.garbage import set_aside
+    from sam_annotator.gui.settings.application import quiet_qt
+    from sam_annotator.gui.settings.garbage import set_aside
 
     quiet_qt()
     window, application = make_window(output=output, labels=labels_file, keymap=keymap, engines=engines)
@@ -61,8 +61,8 @@ def make_window(
     Raises:
         InputError: the settings, the file of categories or the output folder cannot be used.
     """
-    from sam_annotator.gui.application import make_application, open_memory
-    from sam_annotator.gui.keymaps import PRESETS, load_settings
+    from sam_annotator.gui.settings.application import make_application, open_memory
+    from sam_annotator.gui.settings.keymaps import PRESETS, load_settings
     from sam_annotator.gui.window import AnnotationWindow
 
     if labels is not None:

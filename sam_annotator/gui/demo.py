@@ -20,8 +20,8 @@ from sam_annotator.core.masks import decode_rle, iou, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video, find_videos
 from sam_annotator.gui.app import make_window
-from sam_annotator.gui.application import make_application
 from sam_annotator.gui.driver import Driver
+from sam_annotator.gui.settings.application import make_application
 
 Report = Callable[[str], None]
 Mask = NDArray[np.bool_]
@@ -332,7 +332,7 @@ def _compare(content: Mapping[str, Any], videos: list[Video], store: AnnotationS
 
 def _contact_sheet(content: Mapping[str, Any], images: Path) -> Image.Image:
     """Four frames of each video with the dataset's masks drawn in."""
-    from sam_annotator.gui.colors import object_color
+    from sam_annotator.gui.canvas.colors import object_color
 
     rows = []
     for video in content["videos"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
-from sam_annotator.gui.garbage import set_aside_imports
+from sam_annotator.gui.settings.garbage import set_aside_imports
 
 if TYPE_CHECKING:
     from sam_annotator.engine.embeddings import Embeddings

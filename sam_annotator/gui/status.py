@@ -4,8 +4,8 @@ from typing import Final
 
 from PyQt5 import QtCore, QtGui, QtWidgets
 
-from sam_annotator.gui.colors import LAMP_COLORS
-from sam_annotator.gui.encoded import Encoded
+from sam_annotator.gui.canvas.colors import LAMP_COLORS
+from sam_annotator.gui.docks.encoded import Encoded
 
 _HINT_MS: Final = 6000
 

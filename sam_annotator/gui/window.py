@@ -14,32 +14,33 @@ from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.store import AnnotationStore, relative_path
 from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
-from sam_annotator.gui import editing, keymaps
-from sam_annotator.gui.banner import Banner
-from sam_annotator.gui.brush import Brush
-from sam_annotator.gui.canvas import AnnotationCanvas
-from sam_annotator.gui.category_list import CategoryList
-from sam_annotator.gui.colors import object_color
+from sam_annotator.gui.canvas import editing
+from sam_annotator.gui.canvas.annotation_canvas import AnnotationCanvas
+from sam_annotator.gui.canvas.colors import object_color
 from sam_annotator.gui.docks.objects import ObjectsPanel
 from sam_annotator.gui.docks.proposals import ProposalsPanel
 from sam_annotator.gui.docks.timeline import Timeline
 from sam_annotator.gui.docks.videos import VideosPanel
 from sam_annotator.gui.engine_jobs import EngineJobs
 from sam_annotator.gui.engine_thread import EngineThread
-from sam_annotator.gui.frame_view import FrameView
-from sam_annotator.gui.hand import Hand
-from sam_annotator.gui.keys_dialog import show_keys
 from sam_annotator.gui.labelme_seam import BRUSH_MODE, SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeShape, LabelmeWindow
-from sam_annotator.gui.naming import Naming
-from sam_annotator.gui.navigator import Navigator
-from sam_annotator.gui.object_commands import ObjectCommands
-from sam_annotator.gui.preferences import open_preferences, remembered_encoding, remembered_least_part
-from sam_annotator.gui.propagation_panel import PropagationPanel
-from sam_annotator.gui.propagation_tool import PropagationTool
-from sam_annotator.gui.sam_tool import SamTool
-from sam_annotator.gui.session import Session
+from sam_annotator.gui.objects.category_list import CategoryList
+from sam_annotator.gui.objects.commands import ObjectCommands
+from sam_annotator.gui.objects.naming import Naming
+from sam_annotator.gui.settings import keymaps
+from sam_annotator.gui.settings.keys_dialog import show_keys
+from sam_annotator.gui.settings.preferences import open_preferences, remembered_encoding, remembered_least_part
 from sam_annotator.gui.status import StatusLine
-from sam_annotator.gui.weights import Weights, with_remembered
+from sam_annotator.gui.tools.brush import Brush
+from sam_annotator.gui.tools.hand import Hand
+from sam_annotator.gui.tools.propagation import PropagationTool
+from sam_annotator.gui.tools.propagation_panel import PropagationPanel
+from sam_annotator.gui.tools.sam import SamTool
+from sam_annotator.gui.videos.frame_view import FrameView
+from sam_annotator.gui.videos.navigator import Navigator
+from sam_annotator.gui.videos.session import Session
+from sam_annotator.gui.weights.banner import Banner
+from sam_annotator.gui.weights.fetching import Weights, with_remembered
 
 _REFRESH_MS = 80
 

@@ -23,7 +23,7 @@ from sam_annotator.engine import engines
 from sam_annotator.engine.propagation import FrameDone
 from sam_annotator.engine.sam.segmenter import SamSegmenter
 from sam_annotator.gui.engine_jobs import EngineJobs
-from sam_annotator.gui.garbage import set_aside
+from sam_annotator.gui.settings.garbage import set_aside
 from tests.engine.small_sam import small_sam
 from tests.gui.conftest import EMBEDDED
 from tests.gui.scene import BALL, HEIGHT, WIDTH, DiscSegmenter, ball_centre, make_video, truth

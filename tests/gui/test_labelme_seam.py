@@ -23,10 +23,10 @@ from packaging.version import Version
 from PyQt5 import QtCore, QtGui, QtWidgets
 
 from sam_annotator.gui import labelme_seam
-from sam_annotator.gui.canvas import AnnotationCanvas
+from sam_annotator.gui.canvas.annotation_canvas import AnnotationCanvas
+from sam_annotator.gui.canvas.shapes import LivingShape
 from sam_annotator.gui.labelme_seam import LabelmeCanvas, LabelmeWindow
-from sam_annotator.gui.session import DRAWABLE
-from sam_annotator.gui.shapes import LivingShape
+from sam_annotator.gui.videos.session import DRAWABLE
 from sam_annotator.gui.window import AnnotationWindow
 
 GUI = Path(labelme_seam.__file__).parent
@@ -274,7 +274,7 @@ def test_what_is_built_on_the_seam_uses_no_private_name_of_labelmes(
 ) -> None:
     driver = make_annotation_window()
     labelmes_canvas = labelmes_window._canvas_widgets.canvas
-    for module, theirs in (("window", labelmes_window), ("canvas", labelmes_canvas)):
+    for module, theirs in (("window", labelmes_window), ("canvas/annotation_canvas", labelmes_canvas)):
         chains = _chains(ast.parse((GUI / f"{module}.py").read_text(encoding="utf-8")))
         used = {chain[1] for chain in chains if chain[0] == "self" and len(chain) > 1 and chain[1].startswith("_")}
         assert {name for name in used if hasattr(theirs, name)} == set(), module

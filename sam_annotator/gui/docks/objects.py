@@ -6,7 +6,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.tracks import Track
-from sam_annotator.gui.colors import object_color
+from sam_annotator.gui.canvas.colors import object_color
 
 _ID = Qt.UserRole
 _ABSENT = Qt.UserRole + 1  # in how many frames it is not, said by a person

@@ -8,7 +8,7 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.masks import bounding_box
 from sam_annotator.core.prompt import Proposal
-from sam_annotator.gui.overlay import picture_of
+from sam_annotator.gui.canvas.overlay import picture_of
 
 _THUMBNAIL = QtCore.QSize(92, 72)
 _COLOR = QtGui.QColor(255, 214, 10)

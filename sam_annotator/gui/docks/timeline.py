@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
-from sam_annotator.gui.colors import LAMP_COLORS
-from sam_annotator.gui.encoded import Encoded
+from sam_annotator.gui.canvas.colors import LAMP_COLORS
+from sam_annotator.gui.docks.encoded import Encoded
 
 _MARGIN = 8
 _EMPTY, _FILLED = QtGui.QColor(205, 208, 213), QtGui.QColor(126, 178, 140)

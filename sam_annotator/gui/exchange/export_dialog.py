@@ -15,12 +15,12 @@ from sam_annotator.core.datasets.records import DrawOptions
 from sam_annotator.core.datasets.youtube_vis import CategoryNames, ConvertOptions, Tree, annotations_path, own_cache
 from sam_annotator.core.datasets.youtube_vis.splits import SplitPlan, parse_ratios, read_split_list
 from sam_annotator.core.errors import InputError
-from sam_annotator.gui.category_list import CategoryList
 from sam_annotator.gui.exchange.dialog import ExchangeDialog
 from sam_annotator.gui.exchange.fields import Check, Choice, Number, PathEdit, Text
 from sam_annotator.gui.exchange.remedies import EXPORT
 from sam_annotator.gui.exchange.trees import TreeList
 from sam_annotator.gui.exchange.work import Work, and_remove, export_dataset, export_masks
+from sam_annotator.gui.objects.category_list import CategoryList
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow

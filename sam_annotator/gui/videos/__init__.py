@@ -1,0 +1,1 @@
+"""Opening videos and going through their frames: what is open, what is read, what is shown."""
