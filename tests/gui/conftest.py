@@ -110,6 +110,12 @@ def make_videos(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where `make_annotation_window` has annotations written by default."""
+    return tmp_path / "annotations"
+
+
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program's own sample videos, six frames of each, with what is true in them. Read only."""

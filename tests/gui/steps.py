@@ -94,6 +94,19 @@ def annotate(driver: Driver, place: tuple[float, float], category: str) -> None:
     accept(driver, category)
 
 
+def take(driver: Driver, object_id: int = 1) -> None:
+    """Choose an object in the list with a click."""
+    tree = driver.window.objects_panel.tree
+    (item,) = (item for item in _items(tree) if item.text(0).split()[0] == str(object_id))
+    place = tree.visualItemRect(item).center()
+    QtTest.QTest.mouseClick(tree.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+
+
+def hint(driver: Driver) -> str:
+    """What the window says is to do next."""
+    return str(driver.window.hint_label.text())
+
+
 def choose_in_menu(driver: Driver, object_id: int, text: str) -> None:
     """Right-click on an object of the list and choose an entry."""
     tree = driver.window.objects_panel.tree

@@ -16,16 +16,10 @@ from sam_annotator.core.masks import iou
 from sam_annotator.gui.canvas.strokes import Stroke, resized
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, HEIGHT, WIDTH, DiscSegmenter, ball_centre, brick_centre
-from tests.gui.steps import annotate, draw, facts, file_of, saved_mask, shapes
-from tests.gui.tools.test_hand import hint, take
+from tests.gui.steps import annotate, draw, facts, file_of, hint, saved_mask, shapes, take
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
 
 
 @pytest.fixture(params=["labelme", "classic"])

@@ -13,17 +13,24 @@ from sam_annotator.core.annotation import PROPAGATED, SAM
 from sam_annotator.core.masks import iou
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre, truth
-from tests.gui.steps import annotate, choose_in_menu, draw, facts, file_of, overlap, saved_mask, settled, shapes
+from tests.gui.steps import (
+    annotate,
+    choose_in_menu,
+    draw,
+    facts,
+    file_of,
+    hint,
+    overlap,
+    saved_mask,
+    settled,
+    shapes,
+    take,
+)
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
 
 CORNER = (20.0, 96.0)  # of the ground, far from ball and brick
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
 
 
 @pytest.fixture(params=["labelme", "classic"])
@@ -44,19 +51,6 @@ def driver(
 def empty(make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter) -> Driver:
     """A window on a video without annotations."""
     return make_annotation_window(make_videos(frames=4))
-
-
-def take(driver: Driver, object_id: int = 1) -> None:
-    """Choose an object in the list with a click."""
-    tree = driver.window.objects_panel.tree
-    items = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount())]
-    (item,) = (item for item in items if item.text(0).split()[0] == str(object_id))
-    place = tree.visualItemRect(item).center()
-    QtTest.QTest.mouseClick(tree.viewport(), Qt.LeftButton, Qt.NoModifier, place)
-
-
-def hint(driver: Driver) -> str:
-    return str(driver.window.hint_label.text())
 
 
 def held(driver: Driver) -> int | None:

@@ -13,8 +13,7 @@ from sam_annotator.core.masks import Mask, iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.gui.driver import Driver
-from tests.gui.steps import facts
-from tests.gui.tools.test_hand import take
+from tests.gui.steps import facts, take
 from tests.gui.tools.test_sam_meaning import COLORS, ENOUGH, HEIGHT, WIDTH, outline, scene
 from tests.small_sam.pictures import deepest
 from tests.small_sam.train import WEIGHTS

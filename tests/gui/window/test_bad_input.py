@@ -22,11 +22,6 @@ Videos = Callable[..., Path]
 TakeDialog = Callable[[Driver], str]
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
-
-
 def all_bytes(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 

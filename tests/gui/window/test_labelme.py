@@ -27,11 +27,6 @@ Box = QtWidgets.QMessageBox
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
-
-
-@pytest.fixture
 def driver(make_annotation_window: Window, make_videos: Videos, discs: DiscSegmenter, output: Path) -> Driver:
     """A window on a video whose first frame has the ball."""
     root = make_videos(frames=4)

@@ -15,16 +15,11 @@ from sam_annotator.engine.planning import plan_unfilled
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre, brick_centre
 from tests.gui.steps import choose_in_menu, document, draw, file_of, listed, settled, shapes
-from tests.gui.window.test_propagating import HeldPropagator, held  # noqa: F401  a fixture
+from tests.gui.window.propagating.held import HeldPropagator
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
 FRAMES = 8
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
 
 
 @pytest.fixture
@@ -38,7 +33,7 @@ def root(make_videos: Videos, output: Path) -> Path:
 
 
 @pytest.fixture
-def driver(make_annotation_window: Window, root: Path, discs: DiscSegmenter, held: HeldPropagator) -> Driver:  # noqa: F811
+def driver(make_annotation_window: Window, root: Path, discs: DiscSegmenter, held: HeldPropagator) -> Driver:
     held.let_all()
     return make_annotation_window(root)
 
@@ -234,7 +229,7 @@ def test_an_object_becomes_the_one_that_was_drawn_where_it_was_said_to_be_away(d
 
 def test_not_in_this_frame_wins_over_what_a_run_wrote_behind_an_open_proposal(
     driver: Driver,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
 ) -> None:
     held.hold()
     driver.window.timeline.follow.setChecked(False)

@@ -19,16 +19,11 @@ from sam_annotator.gui.engine_thread import Priority
 from sam_annotator.gui.settings.preferences import PreferencesDialog
 from tests.gui.scene import BALL, BRICK, DiscSegmenter, ball_centre
 from tests.gui.steps import draw, facts, file_of, saved_mask, settled, shapes
-from tests.gui.window.test_propagating import BALL_CARRIED, HeldPropagator, held  # noqa: F401  a fixture
+from tests.gui.window.propagating.held import BALL_CARRIED, HeldPropagator
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
 FRAMES = 12
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "annotations"
 
 
 @pytest.fixture
@@ -39,7 +34,7 @@ def root(make_videos: Videos, output: Path) -> Path:
 
 
 @pytest.fixture
-def driver(make_annotation_window: Window, root: Path, discs: DiscSegmenter, held: HeldPropagator) -> Driver:  # noqa: F811
+def driver(make_annotation_window: Window, root: Path, discs: DiscSegmenter, held: HeldPropagator) -> Driver:
     held.let_all()
     return make_annotation_window(root)
 
@@ -288,7 +283,7 @@ def test_from_a_frame_outside_the_range_it_begins_at_the_mask_beside_the_range(
     output: Path,
     root: Path,
     discs: DiscSegmenter,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
     key: int,
     direction: str,
 ) -> None:
@@ -311,7 +306,7 @@ def test_from_a_frame_outside_the_range_it_begins_at_the_key_frame_at_its_end(
     output: Path,
     root: Path,
     discs: DiscSegmenter,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
 ) -> None:
     held.let_all()
     draw(root, output, (4,))
@@ -327,7 +322,7 @@ def test_from_far_outside_the_range_masks_are_carried_to_it_and_the_frames_betwe
     output: Path,
     root: Path,
     discs: DiscSegmenter,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
     index: int,
     direction: str,
 ) -> None:
@@ -381,7 +376,7 @@ def test_an_object_that_is_not_known_beside_the_range_is_not_written_there(
     output: Path,
     root: Path,
     discs: DiscSegmenter,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
 ) -> None:
     held.let_all()
     draw(root, output, (3,))
@@ -399,7 +394,7 @@ def test_a_run_over_older_masks_is_taken_back_under_the_name_and_the_number_of_n
     root: Path,
     output: Path,
     discs: DiscSegmenter,
-    held: HeldPropagator,  # noqa: F811
+    held: HeldPropagator,
 ) -> None:
     held.let_all()
     draw(root, output, range(1, 6), thing=BRICK, object_id=1, source=PROPAGATED)  # the run writes other masks

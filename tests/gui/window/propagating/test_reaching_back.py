@@ -13,7 +13,7 @@ from sam_annotator.engine.propagator import Masks
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import DiscSegmenter
 from tests.gui.steps import draw, file_of
-from tests.gui.window.test_propagating import HeldPropagator
+from tests.gui.window.propagating.held import HeldPropagator
 
 FRAMES = 6
 
