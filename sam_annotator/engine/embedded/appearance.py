@@ -127,7 +127,7 @@ class Appearance:
     def _gradients(self) -> Floats:
         return _texture(*self._slopes)
 
-    @property
+    @cached_property
     def _fine(self) -> list[Floats]:
         """What the global model sees of each pixel itself: planes float32 (height, width, 3)."""
         medium = _blur(self.lab, 2.5) * 0.5
@@ -162,9 +162,19 @@ class Appearance:
     @cached_property
     def near(self) -> Floats:
         """float32 (rows, columns, 9): what the local model compares at every second pixel."""
-        planes = (_blur(self.lab, 0.8), _blur(self.lab, 3) * 0.8, self._gradients)
-        sampled = np.concatenate([plane[::LOCAL_STEP, ::LOCAL_STEP] for plane in planes], axis=-1)
+        return self._compared((slice(None, None, LOCAL_STEP), slice(None, None, LOCAL_STEP)))
+
+    def near_at(self, places: NDArray[np.intp]) -> Floats:
+        """float32 (n, 9): the same at these pixels, numbered row by row, wherever they are."""
+        return self._compared(np.divmod(places, self.size[1]))
+
+    def _compared(self, places: tuple[slice, slice] | tuple[NDArray[np.intp], NDArray[np.intp]]) -> Floats:
+        sampled = np.concatenate([plane[places] for plane in self._surroundings], axis=-1)
         return np.asarray(sampled / COLOUR_UNIT, np.float32)
+
+    @cached_property
+    def _surroundings(self) -> list[Floats]:
+        return [_blur(self.lab, 0.8), _blur(self.lab, 3) * 0.8, self._gradients]
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,9 +295,13 @@ class GlobalModel:
 
     def sampled_log_odds(self, appearance: Appearance) -> Floats:
         """float32 (rows, columns), one per global sample, within +-CEILING; zeros while nothing is known."""
+        return self.log_odds(appearance.wide)
+
+    def log_odds(self, wide: Floats) -> Floats:
+        """The same of places with these random features, (..., RANDOM_FEATURES): float32 (...)."""
         if self._solution is None:
             self._solution = self._solve()
-        return np.clip(appearance.wide @ (self._solution * np.float32(GLOBAL_GAIN)), -CEILING, CEILING)
+        return np.clip(wide @ (self._solution * np.float32(GLOBAL_GAIN)), -CEILING, CEILING)
 
     def _solve(self) -> Floats:
         if self._permanent is None or self._moving is None:
@@ -329,22 +343,27 @@ def local_log_odds(
     if known.size and asked.any():
         if known.size > MOST_MEMORIES:
             known = np.random.default_rng(SEED).choice(known, MOST_MEMORIES, replace=False)
-        memories = _placed(before.near, flow.target[grid]).reshape(-1, 11)[known]
-        queries = _placed(now.near, pixel_grid(now.size)[grid])[asked]
-        odds[asked] = _density_ratio(queries, memories, remembered.reshape(-1)[known] > 0)
+        memories = placed(before.near, flow.target[grid]).reshape(-1, 11)[known]
+        queries = placed(now.near, pixel_grid(now.size)[grid])[asked]
+        inside = remembered.reshape(-1)[known] > 0
+        odds[asked] = density_ratio(queries, memories, np.stack([inside, ~inside], axis=1).astype(np.float32))
     return spread(odds, LOCAL_STEP, 0, now.size)
 
 
-def _placed(features: Floats, places: Floats) -> Floats:
+def placed(features: Floats, places: Floats) -> Floats:
+    """What `density_ratio` compares: the features, and the place (x, y) in units of its reach."""
     return np.concatenate([features, places / np.float32(PLACE_UNIT)], axis=-1)
 
 
-def _density_ratio(queries: Floats, memories: Floats, inside: Mask) -> Floats:
+def density_ratio(queries: Floats, memories: Floats, sides: Floats) -> Floats:
     """float32 (queries,): log ratio of Gaussian kernel densities, object to rest. The last two columns are (x, y).
 
     Done tile by tile, each with the memories in its reach, for the rest would weigh nothing.
+
+    Args:
+        queries, memories: float32 (n, k), see `placed`.
+        sides: float32 (memories, 2), how much each memory counts for the object and for the rest.
     """
-    sides = np.stack([inside, ~inside], axis=1).astype(np.float32)
     odds = np.zeros(len(queries), np.float32)
     tiles = np.floor(queries[:, -2:] / TILE).astype(np.int64)
     numbers = tiles[:, 1] * (tiles[:, 0].max() + 1) + tiles[:, 0]

@@ -21,6 +21,7 @@ from sam_annotator.engine.embedded.flow import (
 )
 from sam_annotator.engine.embedded.recovery import LastSeen
 from sam_annotator.engine.embedded.shape import Shape
+from sam_annotator.engine.embedded.small import SMALL_AREA
 from sam_annotator.engine.embedded.texture import find_grain
 
 Image = NDArray[np.uint8]
@@ -135,6 +136,11 @@ class Followed:
         if self.distance is None or not self._areas:
             return False
         return int((self.distance > 0).sum()) < LOST_SHARE * float(np.median(self._areas))
+
+    @property
+    def is_small(self) -> bool:
+        """True if its usual area is next to nothing on the grids of the models' samples."""
+        return bool(self._areas) and float(np.median(self._areas)) < SMALL_AREA
 
     def setting_out(self) -> "Followed":
         """The same object, its appearance known, on another way on which it was not seen yet."""

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded.appearance import CEILING, local_log_odds, spread_global
+from sam_annotator.engine.embedded.appearance import CEILING, GLOBAL_STEP, local_log_odds, spread_global
 from sam_annotator.engine.embedded.contour import NEVER, Contours, compete, without_overlap
 from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
+from sam_annotator.engine.embedded.small import CLOSE, MOST_SEARCHED, SEARCHED, close_log_odds, places_near
 
 WARP_WEIGHT: Final = 0.2
 LOCAL_WEIGHT: Final = 0.7
@@ -24,6 +27,9 @@ FARTHEST_FLOW: Final = 4
 """Frames apart beyond which flow is not trusted and the object is looked for instead."""
 
 
+Places = NDArray[np.intp]
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """One object in the present frame before its contour is drawn. All float32 (height, width).
@@ -34,6 +40,7 @@ class Prediction:
         overall: log odds by the global model, against the strongest of the other objects.
         odds: all of them fused.
         found_again: the object was lost, and this is where it may be.
+        reach: how far outside the predicted mask the models are heard when the answer is judged.
     """
 
     distance: Floats
@@ -41,6 +48,7 @@ class Prediction:
     overall: Floats
     odds: Floats
     found_again: bool = False
+    reach: float = REACH
 
     @property
     def possible(self) -> Mask:
@@ -54,7 +62,7 @@ class Prediction:
         """
         if not mask.any():
             return 0.0
-        near = self.distance > -REACH
+        near = self.distance > -self.reach
         flow, nearby, overall = (
             overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
         )
@@ -92,20 +100,31 @@ def predict(
         if one.view is None or not one.model.knows:
             predictions[key] = _nowhere(view)
         else:
-            predictions[key] = _predict_one(one, view, flow_from, samples[key])
+            look_closely = partial(_look_closely, followed, key, view)
+            predictions[key] = _predict_one(one, view, flow_from, samples[key], look_closely)
         predictions[key].odds[blocked] = NEVER
     return predictions
 
 
-def _predict_one(followed: Followed, view: View, flow_from: Callable[[View], Flow], samples: Floats) -> Prediction:
+def _predict_one(
+    followed: Followed,
+    view: View,
+    flow_from: Callable[[View], Flow],
+    samples: Floats,
+    look_closely: Callable[[Places], Floats],
+) -> Prediction:
     """Of an object that was answered before; `samples` are its global log odds (rows, columns)."""
     if followed.view is None or followed.distance is None:
         return _nowhere(view)
     flow = flow_from(followed.view)
-    carried = _carry(followed.view, followed.distance, view, flow)
+    carried = _carry(followed, followed.view, followed.distance, view, flow)
     overall = spread_global(samples, view.size)
     seen = followed.last_seen if followed.is_lost else None
-    found = seen.find(samples, followed.frames_lost) if seen else None
+    if followed.is_small:
+        places = places_near(seen.distance, SEARCHED, MOST_SEARCHED) if seen else places_near(carried.distance)
+        overall.reshape(-1)[places] = look_closely(places)
+    step = 1 if followed.is_small else GLOBAL_STEP
+    found = seen.find(overall if step == 1 else samples, step, followed.frames_lost) if seen else None
     if found is not None:
         return _place_again(followed, np.maximum(carried.distance, found), overall)
     followed.motion = gather_motion(followed.motion, flow, carried.distance)
@@ -115,14 +134,26 @@ def _predict_one(followed: Followed, view: View, flow_from: Callable[[View], Flo
         followed.shape = followed.shape.compared(odds > 0)
         near = odds > NEVER
         odds[near] += followed.shape.log_odds(view.appearance.lab)[near]
-    return Prediction(carried.distance, carried.nearby, overall, odds)
+    return Prediction(carried.distance, carried.nearby, overall, odds, reach=_reach(followed))
+
+
+def _look_closely(followed: Mapping[int, Followed], object_id: int, view: View, places: Places) -> Floats:
+    """Global log odds of an object against the others at these pixels, numbered row by row: float32 (n,)."""
+    wide = view.appearance.wide_at(places)
+    return compete({key: one.model.log_odds(wide) for key, one in followed.items()})[object_id]
+
+
+def _reach(followed: Followed) -> float:
+    """How far around it the models are heard when an answer is judged."""
+    return CLOSE if followed.is_small else REACH
 
 
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
     followed.motion, followed.shape, followed.is_doubtful = None, None, True
     carried = _Carried(distance, overall, np.zeros_like(distance))
-    return Prediction(distance, overall, overall, _fuse(carried, overall, np.zeros_like(distance)), found_again=True)
+    odds = _fuse(carried, overall, np.zeros_like(distance))
+    return Prediction(distance, overall, overall, odds, found_again=True, reach=_reach(followed))
 
 
 def draw(contours: Contours, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
@@ -137,10 +168,11 @@ def _nowhere(view: View) -> Prediction:
     return Prediction(nowhere, nowhere, nowhere, np.full_like(nowhere, NEVER))
 
 
-def _carry(other: View, distance: Floats, view: View, flow: Flow) -> _Carried:
+def _carry(followed: Followed, other: View, distance: Floats, view: View, flow: Flow) -> _Carried:
     """What another frame, in which the object's mask has this signed distance, says about the present one."""
     moved = flow.carry(distance)
-    return _Carried(moved, local_log_odds(other.appearance, distance, view.appearance, moved, flow), flow.trust)
+    look = close_log_odds if followed.is_small else local_log_odds
+    return _Carried(moved, look(other.appearance, distance, view.appearance, moved, flow), flow.trust)
 
 
 def _fuse(carried: _Carried, overall: Floats, motion: Floats) -> Floats:

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded.appearance import GLOBAL_START, GLOBAL_STEP
 from sam_annotator.engine.embedded.flow import FAR, Floats
 
 RING_SHARE: Final = 0.5
@@ -30,14 +29,16 @@ class LastSeen:
 
     distance: Floats
 
-    def find(self, log_odds: Floats, frames_lost: int) -> Floats | None:
+    def find(self, log_odds: Floats, step: int, frames_lost: int) -> Floats | None:
         """The signed distance of the shape where it fits best now, or None if it fits nowhere.
 
         Args:
-            log_odds: float32 (rows, columns), the global model's samples of the present frame.
+            log_odds: float32 (rows, columns), what the global model says of each so manieth pixel of the present frame.
+            step: 1 for every pixel, which small objects need, or GLOBAL_STEP.
             frames_lost: frames since the object was last seen; the longer, the farther it may be.
         """
-        shape = self.distance[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP] > 0
+        start = step // 2
+        shape = self.distance[start::step, start::step] > 0
         if not shape.any():
             return None
         rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
@@ -45,16 +46,16 @@ class LastSeen:
         centre = rows[0] - 2 + template.shape[0] // 2, columns[0] - 2 + template.shape[1] // 2
         match = cv2.filter2D(log_odds, cv2.CV_32F, _kernel(template), borderType=cv2.BORDER_CONSTANT)
         down, right = np.ogrid[: match.shape[0], : match.shape[1]]
-        away = GLOBAL_STEP * np.hypot(down - centre[0], right - centre[1])
+        away = step * np.hypot(down - centre[0], right - centre[1])
         match = match - DISTANCE_PRICE * away / (1 + PATIENCE * frames_lost)
         best = np.unravel_index(int(match.argmax()), match.shape)
         if match[best] <= LEAST_MATCH:
             return None
-        return self._moved(int(best[0]) - int(centre[0]), int(best[1]) - int(centre[1]))
+        return self._moved((int(best[0]) - int(centre[0])) * step, (int(best[1]) - int(centre[1])) * step)
 
     def _moved(self, rows: int, columns: int) -> Floats:
         height, width = self.distance.shape
-        shift = np.array([[1, 0, columns * GLOBAL_STEP], [0, 1, rows * GLOBAL_STEP]], np.float32)
+        shift = np.array([[1, 0, columns], [0, 1, rows]], np.float32)
         moved = cv2.warpAffine(self.distance, shift, (width, height), borderValue=-FAR)
         return cast(Floats, moved) * np.float32(CAUTION)
 

@@ -107,6 +107,7 @@ def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reache
         prediction.overall,
         odds,
         prediction.found_again and share < 0.5,
+        prediction.reach,
         other > 0,
         reached.score,
     )
