@@ -13,7 +13,7 @@ from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.run_journal import last_run
 from sam_annotator.core.steps import finished, translated
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import VideoTracks
+from sam_annotator.core.tracks import Track, VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine import engines
 from sam_annotator.engine.engines import EngineOptions
@@ -48,7 +48,7 @@ class VideoTask:
 
 @dataclass(frozen=True, order=True)
 class Doubt:
-    """A propagated mask that may have drifted, for people."""
+    """A propagated mask that may have drifted, or one that is missing beside a key frame (score 0), for people."""
 
     score: float
     video: str
@@ -67,8 +67,8 @@ class VideoResult:
         skipped: (frame, why it could not be filled); the frame is None for the video as a whole.
         said: sentences on how it went, such as the range of a repair.
         told: sentences on the propagator, the same for all videos of a process, such as which file is damaged.
-        doubtful: the least certain masks of the video as it is now, at most MOST_DOUBTFUL.
-        doubts: how many such masks there are in all.
+        doubtful: the least certain answers of the video as it is now, at most MOST_DOUBTFUL.
+        doubts: how many such answers there are in all.
         not_unpacked: the video file, where it has no frames yet.
         needs_work: whether there is something to fill or to repair.
         last_run: name of the last run that was written down of it, and how many frames that has.
@@ -196,19 +196,33 @@ def _noted(result: VideoResult, step: str | FrameDone) -> str | FrameDone:
 def _note_tracks(result: VideoResult, video: Video, known: VideoTracks) -> None:
     noted = {reason for _, reason in result.skipped}
     result.skipped += [(i, reason) for i, reason in sorted(known.problems.items()) if reason not in noted]
-    labels = {track.object_id: track.label for track in known.tracks()}
     result.objects = sum(bool(track.key_frames) for track in known.tracks())
-    answers = known.doubtful_answers() if result.objects else []
-    result.doubts = len(answers)
-    result.doubtful = sorted(
-        Doubt(
-            answer.score,
-            video.name,
-            video.frame_paths[answer.frame].name,
-            f"{labels[answer.object_id]} {answer.object_id}",
-        )
-        for answer in answers
-    )[:MOST_DOUBTFUL]
+    doubts = list(_doubts(video, known)) if result.objects else []
+    result.doubts = len(doubts)
+    result.doubtful = sorted(doubts)[:MOST_DOUBTFUL]
+
+
+def _doubts(video: Video, known: VideoTracks) -> Iterator[Doubt]:
+    """The uncertain masks, and where an object is gone right beside a key frame: no mask is there to be uncertain of."""
+    names = [path.name for path in video.frame_paths]
+    who = {track.object_id: f"{track.label} {track.object_id}" for track in known.tracks()}
+    for answer in known.doubtful_answers():
+        yield Doubt(answer.score, video.name, names[answer.frame], who[answer.object_id])
+    for track in known.tracks():
+        for gone, (key, side) in sorted(_vanishings(track).items()):
+            note = f"{who[track.object_id]} vanishes {side} {names[key]}; look at it"
+            yield Doubt(0.0, video.name, names[gone], note)
+
+
+def _vanishings(track: Track) -> dict[int, tuple[int, str]]:
+    """Frames for which a propagation answered 'not here' right beside a key frame: which one, and on which side."""
+    unseen = track.answered_frames - track.frames - track.absent_frames
+    found: dict[int, tuple[int, str]] = {}
+    for key in sorted(track.key_frames):
+        for gone, side in ((key - 1, "before"), (key + 1, "after")):
+            if gone in unseen:
+                found.setdefault(gone, (key, side))
+    return found
 
 
 _ONE_AT_A_TIME = threading.Lock()

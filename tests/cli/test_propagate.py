@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sam_annotator.cli import main
-from sam_annotator.core.annotation import MANUAL, PROPAGATED, read_annotation
+from sam_annotator.core.annotation import MANUAL, PROPAGATED, read_annotation, write_annotation
 from sam_annotator.core.masks import iou, mask_to_shapes, object_mask
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.tracks import delete_object
@@ -78,6 +79,36 @@ def test_all_videos_are_filled_after_their_key_frames(root: Path, capsys: pytest
     assert "6/6" in err, "a bar over the frames of all videos that are written"
     assert "b: " in err
     assert "Propagator: embedded" in err
+
+
+def test_an_object_that_is_gone_right_beside_its_key_frame_is_reported_once(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    propagate(root, "--direction", "both")
+    video = find_videos(root)[1]
+    for index in (0, 1, 3, 4):  # as after a loss: answered for, and not there
+        path = root / "b" / f"{index:05}.json"
+        annotation = read_annotation(path)
+        write_annotation(path, replace(annotation, shapes=()))
+    capsys.readouterr()
+    assert propagate(root) == 0
+    out = capsys.readouterr().out
+    assert (
+        f"  0.00  b  {video.frame_paths[1].name}  ball 1 vanishes before {video.frame_paths[2].name}; look at it" in out
+    )
+    assert (
+        f"  0.00  b  {video.frame_paths[3].name}  ball 1 vanishes after {video.frame_paths[2].name}; look at it" in out
+    )
+    assert out.count("vanishes") == 2
+
+
+def test_an_object_that_a_human_says_is_gone_does_not_vanish(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    propagate(root)
+    path = root / "a" / "00001.json"
+    annotation = read_annotation(path)
+    write_annotation(path, replace(annotation, shapes=(), absent_ids=frozenset({1})))
+    assert propagate(root) == 0
+    assert "vanishes" not in capsys.readouterr().out
 
 
 def test_both_fills_the_frames_before_the_first_key_frame_too(root: Path) -> None:
