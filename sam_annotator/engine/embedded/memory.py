@@ -81,7 +81,7 @@ class StoredKeyFrame:
     index: int
     masks: Mapping[int, NDArray[np.uint8]]
     _image: NDArray[np.uint8]
-    _grain: NDArray[np.float16]
+    _grain: Floats
     _size: tuple[int, int]
 
     @classmethod
@@ -89,13 +89,13 @@ class StoredKeyFrame:
         """From the frame as it came, and masks (height, width) at working `size`."""
         seen = cast(Image, resize(image, size))
         packed = cv2.imencode(".png", seen[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        grain = grain_of(image, size).astype(np.float16)
-        return cls(index, {key: np.packbits(mask) for key, mask in masks.items()}, packed, grain, size)
+        bits = {key: np.packbits(mask) for key, mask in masks.items()}
+        return cls(index, bits, packed, grain_of(image, size), size)
 
     def view(self) -> View:
-        """The frame as it was looked at."""
+        """The frame as it was looked at, to the last bit."""
         unpacked = cast(Image, cv2.imdecode(self._image, cv2.IMREAD_COLOR))
-        return View.shrunk(self.index, np.ascontiguousarray(unpacked[..., ::-1]), self._grain.astype(np.float32))
+        return View.shrunk(self.index, np.ascontiguousarray(unpacked[..., ::-1]), self._grain)
 
     def mask(self, object_id: int) -> Mask:
         """The object's mask at working size."""

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from sam_annotator import __version__
-from sam_annotator.core.errors import EngineError
-from sam_annotator.engine.embedded.appearance import gather_evidence
+from sam_annotator.engine.embedded.appearance import GlobalModel, gather_evidence
 from sam_annotator.engine.embedded.contour import NEVER, Contours
 from sam_annotator.engine.embedded.flow import FlowEstimator, Mask, shrink_mask, signed_distance
 from sam_annotator.engine.embedded.memory import Followed, Image, StoredKeyFrame, View
 from sam_annotator.engine.embedded.outline import redraw
 from sam_annotator.engine.embedded.prediction import Prediction, draw, predict
 from sam_annotator.engine.embedded.two_sides import Reached, fuse
+from sam_annotator.engine.fitting import fitting_size
 from sam_annotator.engine.propagator import KeyFrame, Masks, PropagatedMask
 
 FARTHEST_BACK: Final = 100
@@ -59,23 +59,23 @@ class EmbeddedPropagator:
         """Forget everything, then learn these key frames. See the contract.
 
         Raises:
-            EngineError: key frames of different sizes, or a mask that is not of its image's size.
+            EngineError: key frames of different sizes, a mask that is not of its image's, or arrays of another kind.
         """
         self._forget()
         for key_frame in key_frames:
             self.learn(key_frame)
 
     def learn(self, key_frame: KeyFrame) -> None:
-        """Learn one more key frame.
+        """Learn one more key frame. In which order they come makes no difference.
 
         Raises:
             EngineError: as `begin`.
         """
         with self._threads.limit(limits=1, user_api="blas"):
-            view = self._look(key_frame.index, key_frame.image)
-            masks = self._shrunk(key_frame.masks, view)
+            view, masks = self._look(key_frame.index, key_frame.image, key_frame.masks)
             for object_id, mask in masks.items():
                 self._learn(self._objects, object_id, view, mask)
+            self._is_in_order &= not self._stored or self._stored[-1].index <= view.index
             self._stored.append(StoredKeyFrame.of(key_frame.index, key_frame.image, masks, view.size))
 
     def step(
@@ -84,12 +84,13 @@ class EmbeddedPropagator:
         """Answer for the next frame of the run. See the contract.
 
         Raises:
-            EngineError: an image or a mask of another size than before.
+            EngineError: an image or a mask of another size than before, or of another kind.
         """
-        view = self._look(index, image)
-        known = self._shrunk(given, view)
+        view, known = self._look(index, image, given)
         sought = sorted((wanted - given.keys()) & self._objects.keys())
         with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
+            if not self._is_in_order:
+                self._learn_in_order()
             answers = self._follow(view, image, known, sought, beside) if sought else {}
             taken = _union(given.values(), image.shape[:2])
             answers = {key: PropagatedMask(answer.mask & ~taken, answer.score) for key, answer in answers.items()}
@@ -100,6 +101,8 @@ class EmbeddedPropagator:
 
     def begin_back(self) -> None:
         """A way back begins. See ReachesBack."""
+        if not self._is_in_order:
+            self._learn_in_order()
         self._back = {object_id: followed.setting_out() for object_id, followed in self._objects.items()}
 
     def step_back(self, index: int, image: NDArray[np.uint8], given: Masks, wanted: frozenset[int]) -> None:
@@ -108,8 +111,7 @@ class EmbeddedPropagator:
         Raises:
             EngineError: as `step`.
         """
-        view = self._look(index, image)
-        known = self._shrunk(given, view)
+        view, known = self._look(index, image, given)
         sought = sorted((wanted - given.keys()) & self._back.keys())
         with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
             self._follow_back(view, known, sought, beside)
@@ -122,27 +124,26 @@ class EmbeddedPropagator:
         self._back.clear()
         self._reached: dict[int, dict[int, Reached]] = {}
         self._stored: list[StoredKeyFrame] = []
+        self._is_in_order = True
 
-    def _look(self, index: int, image: Image) -> View:
-        height, width = image.shape[:2]
-        if self._image_size is None:
-            self._image_size = height, width
-        known_height, known_width = self._image_size
-        if (known_height, known_width) != (height, width):
-            raise EngineError(
-                f"Frame {index} is {width} x {height} pixels, the ones before it {known_width} x {known_height}: "
-                "masks can be carried only between frames of one size."
-            )
-        return View.of(index, image)
+    def _look(self, index: int, image: Image, masks: Masks) -> tuple[View, dict[int, Mask]]:
+        """The frame, and its masks, at working size."""
+        self._image_size = fitting_size(index, image, masks, self._image_size)
+        view = View.of(index, image)
+        return view, {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
 
-    def _shrunk(self, masks: Masks, view: View) -> dict[int, Mask]:
-        for object_id, mask in masks.items():
-            if mask.shape != self._image_size:
-                raise EngineError(
-                    f"The mask of object {object_id} in frame {view.index} is {mask.shape[1]} x {mask.shape[0]} "
-                    "pixels, its image is of another size: check the annotation of that frame."
-                )
-        return {object_id: shrink_mask(mask, view.size) for object_id, mask in masks.items()}
+    def _learn_in_order(self) -> None:
+        """Learn the key frames anew by their place in the video: the last one learned weighs most."""
+        self._stored.sort(key=lambda stored: stored.index)
+        known, self._stored = self._stored, []
+        for followed in self._objects.values():
+            followed.model = GlobalModel()
+        for stored in known:
+            view = stored.view()
+            for object_id in stored.masks:
+                self._learn(self._objects, object_id, view, stored.mask(object_id))
+            self._stored.append(stored)
+        self._is_in_order = True
 
     def _restart(self, objects: dict[int, Followed], object_id: int, view: View, known: Mapping[int, Mask]) -> None:
         """Go on from the mask of an object in a frame in which these ones are known."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.checkpoints import all_finite
 from sam_annotator.engine.drift import MotionWatch
+from sam_annotator.engine.fitting import fitting_size
 from sam_annotator.engine.out_of_memory import free_memory
 from sam_annotator.engine.propagator import Forecast, KeyFrame, Masks, PropagatedMask
 from sam_annotator.engine.stcn.forecast import forecast_bytes, weight_bytes
@@ -177,23 +178,7 @@ class StcnPropagator:
         return WorkingSize.of(height, width, self._sparing.thrift.short_side)
 
     def _check(self, index: int, image: NDArray[np.uint8], masks: Masks) -> None:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise EngineError(
-                f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
-            )
-        height, width = image.shape[:2]
-        self._full = self._full or (height, width)
-        if self._full != (height, width):
-            raise EngineError(
-                f"Frame {index} is {width} x {height} pixels, the ones before it {self._full[1]} x "
-                f"{self._full[0]}: masks can be carried only between frames of one size."
-            )
-        for object_id, mask in masks.items():
-            if mask.shape != (height, width):
-                raise EngineError(
-                    f"The mask of object {object_id} in frame {index} is of another size than its image, {mask.shape} "
-                    f"instead of {(height, width)} (height, width): check the annotation of that frame."
-                )
+        self._full = fitting_size(index, image, masks, self._full)
 
 
 def digest_of_weights(network: StcnNetwork) -> str:

@@ -185,6 +185,31 @@ def test_frames_and_masks_of_another_size_are_refused_with_a_sentence(crossing: 
         propagator.step(1, crossing.frames[1], {1: np.ones((80, 120), bool)}, frozenset({1}))
 
 
+def test_arrays_of_another_kind_are_refused_with_a_sentence(crossing: Painted) -> None:
+    propagator, image = EmbeddedPropagator(), crossing.frames[0]
+    propagator.begin([crossing.key_frame(0)])
+    for other in (image[..., 0], np.dstack([image, image[..., :1]]), image.astype(np.float32)):
+        with pytest.raises(EngineError, match=r"must be an array uint8 \(height, width, 3\), RGB, not"):
+            propagator.step(1, np.ascontiguousarray(other), {}, frozenset({1}))
+    for mask in (crossing.truth[0][1].astype(np.uint8), np.dstack([crossing.truth[0][1]] * 3)):
+        with pytest.raises(EngineError, match=r"object 1 in frame 0 must be an array bool \(height, width\), not"):
+            propagator.begin([KeyFrame(0, image, {1: mask})])
+
+
+def test_key_frames_may_come_in_any_order(crossing: Painted) -> None:
+    key_frames = [crossing.key_frame(index) for index in (0, 3, 6)]
+    answers = []
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        propagator = EmbeddedPropagator()
+        propagator.begin(key_frames[place] for place in order)
+        answers.append([propagator.step(index, crossing.frames[index], {}, frozenset({1, 2})) for index in (1, 2)])
+    for others in answers[1:]:
+        for first, other in zip(answers[0], others, strict=True):
+            assert all(
+                (first[key].mask == other[key].mask).all() and first[key].score == other[key].score for key in first
+            )
+
+
 def test_neither_torch_nor_qt_is_loaded() -> None:
     code = "import sys, sam_annotator.engine.embedded.propagator; print({'torch', 'PyQt5'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
