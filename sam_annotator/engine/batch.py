@@ -203,7 +203,7 @@ def _note_tracks(result: VideoResult, video: Video, known: VideoTracks) -> None:
 
 
 def _doubts(video: Video, known: VideoTracks) -> Iterator[Doubt]:
-    """The uncertain masks, and where an object is gone right beside a key frame: no mask is there to be uncertain of."""
+    """The uncertain masks, and where an object is gone right beside a key frame: it has no mask there."""
     names = [path.name for path in video.frame_paths]
     who = {track.object_id: f"{track.label} {track.object_id}" for track in known.tracks()}
     for answer in known.doubtful_answers():

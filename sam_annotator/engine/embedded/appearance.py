@@ -263,6 +263,7 @@ class GlobalModel:
         self._key_frames = 0
         self._moving: Evidence | None = None
         self._solution: Floats | None = None
+        self._lasting: Floats | None = None
 
     def copy(self) -> "GlobalModel":
         """One that learns by itself from here on."""
@@ -280,6 +281,7 @@ class GlobalModel:
             self._permanent = evidence
         else:
             self._permanent = self._permanent.mixed(evidence, 1 / self._key_frames)
+        self._lasting = None
         self.restart(evidence)
 
     def restart(self, evidence: Evidence) -> None:
@@ -302,6 +304,14 @@ class GlobalModel:
         if self._solution is None:
             self._solution = self._solve()
         return np.clip(wide @ (self._solution * np.float32(GLOBAL_GAIN)), -CEILING, CEILING)
+
+    def lasting_log_odds(self, appearance: Appearance) -> Floats:
+        """As `sampled_log_odds`, by the key frames alone: what was learned on the way may be of something else."""
+        if self._permanent is None:
+            return np.full(appearance.wide.shape[:2], np.float32(-CEILING))
+        if self._lasting is None:
+            self._lasting = self._permanent.solve()
+        return np.clip(appearance.wide @ (self._lasting * np.float32(GLOBAL_GAIN)), -CEILING, CEILING)
 
     def _solve(self) -> Floats:
         if self._permanent is None or self._moving is None:

@@ -34,6 +34,9 @@ GOOD_SHARE: Final = 0.3
 LOST_SHARE: Final = 0.2
 """An object whose mask was smaller than this share of its usual area is looked for elsewhere."""
 
+LONG_AWAY: Final = 5
+"""Frames out of sight after which what looks like an object need not be it."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -114,6 +117,7 @@ class Followed:
         distance: float32 (height, width), signed distance of its mask in that frame.
         last_seen: where it was last answered with a mask of a good size.
         frames_lost: steps since then.
+        longest_away: so many frames it was lost at most before it was found again, since its mask was true last.
         is_doubtful: it was lost since its mask was true last: what was found again may be something else.
         motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
         shape: its outline where it was true last, carried along; None after a loss, and where it is too small.
@@ -126,6 +130,7 @@ class Followed:
     last_seen: LastSeen | None = None
     frames_lost: int = 0
     motion: Floats | None = None
+    longest_away: int = 0
     is_doubtful: bool = False
     shape: Shape | None = None
     _areas: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED_AREAS))
@@ -141,6 +146,11 @@ class Followed:
     def is_small(self) -> bool:
         """True if its usual area is next to nothing on the grids of the models' samples."""
         return bool(self._areas) and float(np.median(self._areas)) < SMALL_AREA
+
+    @property
+    def may_be_another(self) -> bool:
+        """True if it was away for long: what was found since, and learned from, only the key frames can tell."""
+        return self.longest_away >= LONG_AWAY
 
     def setting_out(self) -> "Followed":
         """The same object, its appearance known, on another way on which it was not seen yet."""
@@ -158,6 +168,7 @@ class Followed:
         """
         self.true_index = view.index
         self.is_doubtful = False
+        self.longest_away = 0
         self.motion = None
         distance = self._place(view, mask)
         self.shape = None

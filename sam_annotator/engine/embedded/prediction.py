@@ -1,7 +1,7 @@
 """Where an object is in the present frame: what flow, motion, the local and the global model say, fused, and drawn."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -41,6 +41,7 @@ class Prediction:
         odds: all of them fused.
         found_again: the object was lost, and this is where it may be.
         reach: how far outside the predicted mask the models are heard when the answer is judged.
+        lasting: log odds by what the key frames alone taught; None where that need not be asked.
     """
 
     distance: Floats
@@ -49,6 +50,7 @@ class Prediction:
     odds: Floats
     found_again: bool = False
     reach: float = REACH
+    lasting: Floats | None = None
 
     @property
     def possible(self) -> Mask:
@@ -58,7 +60,8 @@ class Prediction:
     def score(self, mask: Mask) -> float:
         """0..1: how far the models agree with the mask that was drawn; 0 for an empty one.
 
-        The global model's word weighs most: flow and the local model drift together with the mask.
+        The global model's word weighs most: flow and the local model drift together with the mask. Where it may have
+        learned another object, it counts as far as the key frames agree.
         """
         if not mask.any():
             return 0.0
@@ -66,6 +69,8 @@ class Prediction:
         flow, nearby, overall = (
             overlap(mask, (voice > 0) & near) for voice in (self.distance, self.nearby, self.overall)
         )
+        if self.lasting is not None:
+            overall = min(overall, overlap(mask, (self.lasting > 0) & near))
         return overall * (1 + min(flow, nearby)) / 2
 
 
@@ -103,6 +108,9 @@ def predict(
             look_closely = partial(_look_closely, followed, key, view)
             predictions[key] = _predict_one(one, view, flow_from, samples[key], look_closely)
         predictions[key].odds[blocked] = NEVER
+        if one.may_be_another and not one.is_small:
+            lasting = spread_global(one.model.lasting_log_odds(view.appearance), view.size)
+            predictions[key] = replace(predictions[key], lasting=lasting)
     return predictions
 
 
@@ -151,6 +159,7 @@ def _reach(followed: Followed) -> float:
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
     followed.motion, followed.shape, followed.is_doubtful = None, None, True
+    followed.longest_away = max(followed.longest_away, followed.frames_lost)
     carried = _Carried(distance, overall, np.zeros_like(distance))
     odds = _fuse(carried, overall, np.zeros_like(distance))
     return Prediction(distance, overall, overall, odds, found_again=True, reach=_reach(followed))

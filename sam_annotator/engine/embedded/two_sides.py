@@ -108,6 +108,7 @@ def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reache
         odds,
         prediction.found_again and share < 0.5,
         prediction.reach,
+        prediction.lasting,
         other > 0,
         reached.score,
     )

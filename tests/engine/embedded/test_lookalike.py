@@ -1,0 +1,47 @@
+"""An object leaves the picture where another one of its kind stands: whoever is found again need not be it."""
+
+import numpy as np
+
+from sam_annotator.core.tracks import DOUBTFUL_SCORE
+from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
+from tests.engine.embedded.painted import HEIGHT, WIDTH, Painted, ellipse, iou, moved, texture
+
+
+def leaving(count: int, turns: int) -> Painted:
+    """An object leaves over the right border, and comes back if it `turns` before the end. The other one stays."""
+    face, other, ground = texture(1, (190, 90, 60), 12), texture(2, (184, 96, 66), 12), texture(0, (96, 128, 96), 10)
+    standing, nothing = ellipse(70, 110, 26, 17), np.zeros((HEIGHT, WIDTH), bool)
+    frames, truth = [], []
+    for index in range(count):
+        way = 16 * min(index, 2 * turns - index)
+        mask = ellipse(150 + way, 60, 26, 17) if way < 150 else nothing
+        image = np.where(mask[..., None], moved(face, way, 0), ground)
+        image = np.where(standing[..., None], other, image)
+        image += np.random.default_rng(index).normal(0, 3, image.shape).astype(np.float32)
+        frames.append(np.clip(image, 0, 255).astype(np.uint8))
+        truth.append({1: mask})
+    return Painted(frames, truth)
+
+
+def answers(video: Painted) -> list[tuple[float, bool, float]]:
+    """Overlap with the truth, whether anything was answered, and the score, from the second frame on."""
+    propagator = EmbeddedPropagator()
+    propagator.begin([video.key_frame(0)])
+    found = []
+    for index, image in enumerate(video.frames):
+        given = video.truth[0] if index == 0 else {}
+        answer = propagator.step(index, image, given, frozenset({1}))[1]
+        found.append((iou(answer.mask, video.truth[index][1]), bool(answer.mask.any()), answer.score))
+    return found[1:]
+
+
+def test_a_lookalike_that_is_taken_for_an_object_long_gone_stays_doubtful() -> None:
+    later = answers(leaving(34, turns=100))[15:]
+    assert any(is_there for _, is_there, _ in later), "it is taken for it"
+    assert all(score < DOUBTFUL_SCORE - 0.1 for _, _, score in later)
+
+
+def test_an_object_that_comes_back_is_as_sure_as_before() -> None:
+    back = answers(leaving(22, turns=10))[15:]
+    assert min(overlap for overlap, _, _ in back) > 0.9
+    assert np.mean([score for _, _, score in back]) > 0.65
