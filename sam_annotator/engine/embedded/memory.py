@@ -117,7 +117,8 @@ class Followed:
         distance: float32 (height, width), signed distance of its mask in that frame.
         last_seen: where it was last answered with a mask of a good size.
         frames_lost: steps since then.
-        longest_away: so many frames it was lost at most before it was found again, since its mask was true last.
+        frames_away: steps since it was last there at all, be it in part.
+        longest_away: so many steps it was away at most before it was found again, since its mask was true last.
         is_doubtful: it was lost since its mask was true last: what was found again may be something else.
         motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
         shape: its outline where it was true last, carried along; None after a loss, and where it is too small.
@@ -130,6 +131,7 @@ class Followed:
     last_seen: LastSeen | None = None
     frames_lost: int = 0
     motion: Floats | None = None
+    frames_away: int = 0
     longest_away: int = 0
     is_doubtful: bool = False
     shape: Shape | None = None
@@ -177,14 +179,14 @@ class Followed:
             self._areas.clear()
             self._see(int(mask.sum()))
         else:
-            self.frames_lost += 1
+            self._miss()
 
     def go_on(self, view: View, mask: Mask, trust: float) -> None:
         """Go on from a mask that was worked out, and adapt to it as far as it is trusted (0..1)."""
         area = int(mask.sum())
         distance = self._place(view, mask)
         if area == 0 or (self._areas and area <= GOOD_SHARE * float(np.median(self._areas))):
-            self.frames_lost += 1
+            self._miss()
             return
         self._see(area)
         evidence = gather_evidence(view.appearance, distance) if trust > 0 else None
@@ -203,4 +205,8 @@ class Followed:
     def _see(self, area: int) -> None:
         self._areas.append(area)
         self.last_seen = None if self.distance is None else LastSeen(self.distance)
-        self.frames_lost = 0
+        self.frames_lost = self.frames_away = 0
+
+    def _miss(self) -> None:
+        self.frames_lost += 1
+        self.frames_away = self.frames_away + 1 if self.is_lost else 0

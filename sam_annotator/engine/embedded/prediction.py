@@ -159,7 +159,7 @@ def _reach(followed: Followed) -> float:
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
     followed.motion, followed.shape, followed.is_doubtful = None, None, True
-    followed.longest_away = max(followed.longest_away, followed.frames_lost)
+    followed.longest_away = max(followed.longest_away, followed.frames_away)
     carried = _Carried(distance, overall, np.zeros_like(distance))
     odds = _fuse(carried, overall, np.zeros_like(distance))
     return Prediction(distance, overall, overall, odds, found_again=True, reach=_reach(followed))

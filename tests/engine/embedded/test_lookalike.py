@@ -3,6 +3,7 @@
 import numpy as np
 
 from sam_annotator.core.tracks import DOUBTFUL_SCORE
+from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from tests.engine.embedded.painted import HEIGHT, WIDTH, Painted, ellipse, iou, moved, texture
 
@@ -45,3 +46,13 @@ def test_an_object_that_comes_back_is_as_sure_as_before() -> None:
     back = answers(leaving(22, turns=10))[15:]
     assert min(overlap for overlap, _, _ in back) > 0.9
     assert np.mean([score for _, _, score in back]) > 0.65
+
+
+def test_what_only_shrinks_was_never_away() -> None:
+    view = View.of(0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    followed = Followed()
+    followed.restart(view, ellipse(120, 80, 40, 40))
+    for part, away in ((19, 0), (5, 8), (19, 0)):
+        for _ in range(8):
+            followed.go_on(view, ellipse(120, 80, part, part), trust=0)
+        assert followed.frames_away == away
