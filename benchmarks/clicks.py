@@ -1,13 +1,14 @@
 """How many clicks a segmenter needs: a simulated annotator against masks made by hand.
 
-    python benchmarks/clicks.py FOLDER [--segmenter NAME] [--every 10]
+    python benchmarks/clicks.py FOLDER [--segmenter NAME] [--every 10] [--user careful | hasty]
 
 FOLDER is laid out as DAVIS is: `JPEGImages/<video>/*.jpg` and `Annotations/<video>/*.png` (not 0: object).
 The annotator clicks the deepest point of the object, chooses the best of the proposals, and then clicks the deepest
 point of the largest error until 20 clicks are spent. NoC@85 is the mean number of clicks until IoU 0.85 (20 where it
-never comes). Of the clicks after the first, drops are those that cost more than 0.03 IoU; far is the farthest pixel
-that a click changed, from it, in shares of the image's shorter side. Of a box the first proposal counts. Any segmenter
-is measured through the contract; times are of the clock, seconds.
+never comes). The hasty annotator's first click lies anywhere in the object; the first proposal is kept, however bad.
+Of the clicks after the first, drops are those that cost more than 0.03 IoU; far is the farthest pixel that a click
+changed, from it, in shares of the image's shorter side. Of a box the first proposal counts. Any segmenter is measured
+through the contract; times are of the clock, seconds.
 """
 
 import argparse
@@ -61,10 +62,11 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="where the weights are")
     parser.add_argument("--every", type=int, default=10, help="take every n-th frame")
     parser.add_argument("--clicks", type=int, default=MOST_CLICKS, help="clicks at most")
+    parser.add_argument("--user", choices=("careful", "hasty"), default="careful", help="how the first mask is chosen")
     args = parser.parse_args()
     segmenter = load(args.segmenter, args.models)
-    print(f"{segmenter.name}; every {args.every}th frame of {args.folder.name}")
-    print_table(measure(segmenter, args.folder, args.every, args.clicks))
+    print(f"{segmenter.name}; every {args.every}th frame of {args.folder.name}; a {args.user} annotator")
+    print_table(measure(segmenter, args.folder, args.every, args.clicks, hasty=args.user == "hasty"))
 
 
 def load(name: str, models: Path | None) -> Segmenter:
@@ -78,11 +80,14 @@ def load(name: str, models: Path | None) -> Segmenter:
     return make_segmenter(EngineOptions(segmenter=name, models=models))
 
 
-def measure(segmenter: Segmenter, folder: Path, every: int, clicks: int) -> dict[str, list[Outcome]]:
-    """One outcome a frame, by video."""
+def measure(
+    segmenter: Segmenter, folder: Path, every: int, clicks: int, *, hasty: bool = False
+) -> dict[str, list[Outcome]]:
+    """One outcome a frame, by video; a hasty annotator's first clicks are the same in every run."""
     outcomes: dict[str, list[Outcome]] = {}
-    for video, image, truth in frames(folder, every):
-        outcomes.setdefault(video, []).append(annotate(segmenter, image, truth, clicks))
+    for number, (video, image, truth) in enumerate(frames(folder, every)):
+        seed = number if hasty else None
+        outcomes.setdefault(video, []).append(annotate(segmenter, image, truth, clicks, seed))
     return outcomes
 
 
@@ -96,17 +101,20 @@ def frames(folder: Path, every: int) -> Iterator[tuple[str, NDArray[np.uint8], M
                 yield video.name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), truth
 
 
-def annotate(segmenter: Segmenter, image: NDArray[np.uint8], truth: Mask, clicks: int) -> Outcome:
-    """One frame, first by clicks and then by a box."""
+def annotate(
+    segmenter: Segmenter, image: NDArray[np.uint8], truth: Mask, clicks: int, seed: int | None = None
+) -> Outcome:
+    """One frame, first by clicks and then by a box; with a seed the first click is hasty."""
     started = time.perf_counter()
     segmenter.set_image(image)
     outcome = Outcome([], 0.0, time.perf_counter() - started)
-    prompt, previous = Prompt((deepest(truth),), (True,)), None
+    prompt, previous = Prompt((deepest(truth) if seed is None else anywhere(truth, seed),), (True,)), None
     while True:
         started = time.perf_counter()
         proposals = segmenter.predict(prompt, previous)
         (outcome.later if previous else outcome.first).append(time.perf_counter() - started)
-        before, previous = previous, proposals[0] if previous else best_of(proposals, truth)
+        kept = proposals[0] if previous or seed is not None else best_of(proposals, truth)
+        before, previous = previous, kept
         record(outcome, prompt, previous, truth)
         if before is not None:
             outcome.farthest = max(outcome.farthest, farthest(before.mask, previous.mask, prompt.points[-1]))
@@ -155,6 +163,13 @@ def deepest(region: Mask) -> tuple[float, float]:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     y, x = np.unravel_index(int(distance.argmax()), distance.shape)
     return float(x), float(y)
+
+
+def anywhere(region: Mask, seed: int) -> tuple[float, float]:
+    """(x, y) of a pixel of it, drawn by chance."""
+    ys, xs = np.nonzero(region)
+    chosen = np.random.default_rng(seed).integers(len(ys))
+    return float(xs[chosen]), float(ys[chosen])
 
 
 def box_of(truth: Mask) -> tuple[float, float, float, float]:

@@ -15,6 +15,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 LONGEST_SIDE = 864  # of the image that is worked on: 480p as it is, larger images shrunk
 FOLLOWED = 0.8  # pixels: how soft an outline is that lies on an edge
 FREE = 4.0  # the same of one in the midst of nothing, which would show the regions' corners
+DOT = 0.03  # of the mask's area: what a dot at a click may be, or one pixel
 SHORTEST_LONG_SIDE = 256  # tiny images are enlarged to this, so that they have enough regions
 
 
@@ -110,8 +111,9 @@ def touched(labels: NDArray[np.int32], count: int, pixels: Mask) -> Mask:
 
 
 def obeyed(mask: Mask, clicks: dict[Pixel, bool], size: tuple[int, int]) -> None:
-    """Put right, in place, what no cut of whole regions could: a dot at each click that is not obeyed."""
-    radius = max(1, round(max(size) / LONGEST_SIDE))
+    """Put right, in place, what no cut of whole regions could: a dot, small to the mask, at a click not obeyed."""
+    most = math.sqrt(DOT * np.count_nonzero(mask))
+    radius = min(max(1, round(max(size) / LONGEST_SIDE)), int(max(most - 1, 0) / 2))
     for (x, y), include in clicks.items():
         if mask[y, x] != include:
             window = np.s_[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]

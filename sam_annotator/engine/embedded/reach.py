@@ -17,7 +17,7 @@ import numpy as np
 from sam_annotator.engine.embedded.cut import Chosen
 from sam_annotator.engine.embedded.masks import bounds, padded
 from sam_annotator.engine.embedded.regions import Floats, Regions
-from sam_annotator.engine.embedded.trust import Change
+from sam_annotator.engine.embedded.trust import FROM_ELSEWHERE, Change, Click, History
 
 MOST_FADE = 0.25  # of the working image's shorter side: how far a click loosens the mask before, at most
 LEAST_FADE = 0.1  # of MOST_FADE
@@ -28,18 +28,14 @@ A_LITTLE = 2.0  # working pixels
 FAINT = 0.05  # how much what is far away counts when colours are learnt
 UNLIKE = 24.0  # Lab distance from the clicked colour to another one
 LIKE = 3.5  # times the distance from an include click to the nearest other colour: how deep it lies at most
-SHARES = (1.0, 0.5, 0.25, 0.16, 0.1)  # of its reach, tried one after the other until the change is sure
+SHARES = (1.0, 0.5, 0.25, 0.16, 0.1)  # of its reach, tried one after the other until the change is safe
 SMALL = 2.0  # times the mean area of regions
 LITTLE = 0.03  # of the mask's area: a change by this much cannot cost more IoU, were it all wrong
-GOOD = 0.7  # score of a mask from which on no more is risked, and exclude clicks are not trusted with much
-DARING = 0.4  # of what the mask before lacks to that
 SAME = 1.15  # times the area that changes within the next smaller share of the reach: what changes does not hang on it
-CONCEIVABLE = 0.2  # trust in such a change from which on it is made if it also stands out
-LIKELY = 0.85  # the same if it does not
-SURE = 0.97  # trust in any other change of a good mask
-PROBABLE = 0.95  # the same where the mask is not good
-MOST_LASTING = 0.2  # of the area of a good mask: such a change at most, for trust can err, unless nothing is like it
-MOST_OTHER = 0.1  # the same of any other change: it would cost too much only if two thirds of it were wrong
+MOST_TAKEN = 0.1  # of the mask's area, by an exclude click whose reach decides how much: all of it could be wrong
+MOST_ADDED = 0.5  # the same by an include click, of what is contested if that is more: what is wrong costs less
+MOST_RISK = 0.008  # of costing IoU
+NO_RISK = 0.0005
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +45,13 @@ class Reach:
     Attributes:
         was: bool (n,), the regions of the mask before.
         clicks: (x, y) in working pixels, and whether it includes.
-        risk: what may change without being sure, in shares of the mask's area.
-        doubtful: the mask before is not good, so that much of it may be too much.
+        history: how the mask before came about.
     """
 
     regions: Regions
     was: Chosen
-    clicks: Sequence[tuple[tuple[float, float], bool]]
-    risk: float = LITTLE
-    doubtful: bool = False
+    clicks: Sequence[Click]
+    history: History = FROM_ELSEWHERE
 
     def firmness(self, share: float) -> Floats:
         """How firmly the mask before stands, (n,): 1, but less near the clicks, within a share of their reach."""
@@ -79,25 +73,34 @@ class Reach:
         return near
 
     def surest(self, answers: Iterable[Chosen]) -> Chosen:
-        """The first of the answers, from far to near, that changes nothing too thick, and little or what is sure.
+        """The first of the answers, from far to near, that changes little or is safe.
 
-        What is wrong and has an edge of its own is found however far a click may reach. What comes and goes with
-        the reach has none: such a change may be right, but not at the risk of more than it could cost. Where even
-        the nearest answer is no better, a little of it is made.
+        Where that changes even less, a little of the next farther one is made: no click does next to nothing.
         """
         remaining = iter(answers)
-        result = next(remaining)
-        for closer in remaining:
-            if not self.is_too_thick(result) and (self._is_little(result) or self._is_sure(result, closer)):
+        result = widest = next(remaining)
+        refused = None
+        while not self._is_little(result):
+            closer = next(remaining, None)
+            if self._is_safe(result, result if closer is None else closer, widest):
                 return result
+            refused = result
+            if closer is None:
+                break
             result = closer
-        return result if self._is_little(result) else self._little_of(result)
+        if refused is None:
+            return result
+        return max(self._little_of(refused), result, key=self._changes_of_little)
+
+    def _changes_of_little(self, now: Chosen) -> float:
+        """Area of what changes, if it is little; else nothing."""
+        return self._changes(now) if self._is_little(now) else 0.0
 
     def _little_of(self, now: Chosen) -> Chosen:
         """The part of the changes that is nearest to the clicks: no more than a little, or one small region."""
         changed = np.flatnonzero(now != self.was)
         order = changed[np.argsort(np.min(self._remoteness(1.0), axis=0)[changed], kind="stable")]
-        little = np.cumsum(self.regions.areas[order]) <= self.risk * self._size
+        little = np.cumsum(self.regions.areas[order]) <= LITTLE * self._size
         little[:1] |= self.regions.areas[order[:1]] <= SMALL * self.regions.areas.mean()
         result = self.was.copy()
         result[order[little]] = now[order[little]]
@@ -105,29 +108,37 @@ class Reach:
 
     def _is_little(self, now: Chosen) -> bool:
         """True if what changes could cost next to nothing, were it all wrong."""
-        return self._changes(now) <= self.risk * self._size
+        return self._changes(now) <= LITTLE * self._size
 
-    def _is_sure(self, now: Chosen, closer: Chosen) -> bool:
-        """True if what changes is most likely right; an exclude click is not to ruin a good mask at any odds."""
-        asking = [click for click in self.clicks if self._depth(click) > 0]
-        kinds = {include for _, include in asking}
-        if len(kinds) != 1:
+    def _is_safe(self, now: Chosen, closer: Chosen, widest: Chosen) -> bool:
+        """True if what changes most likely costs nothing; never of clicks of both kinds at once."""
+        click = self._asking
+        if click is None:
             return False
-        change = Change(self.regions, self.was, now, asking[-1], self._thickness(now) / max(self._deepest, 1.0))
+        belief = Change(self.regions, self.was, widest, click).belief(self.history, self.contested)
+        change = Change(self.regions, self.was, now, click)
         lasts = self._changes(now) <= SAME * self._changes(closer)
-        if self.doubtful:
-            return change.trust > (LIKELY if lasts else PROBABLE) or (lasts and change.stands_out)
-        if self._changes(now) > self._most(change, lasts) * self._size:
+        if self.is_too_thick(now):
             return False
-        if lasts:
-            return change.trust > (CONCEIVABLE if change.stands_out else LIKELY)
-        return change.trust > SURE and kinds == {True}
+        if lasts and change.stands_out:
+            return True
+        little_enough = lasts or change.size <= self._most(include=click[1])
+        return change.risk(belief, lasts=lasts) < (MOST_RISK if little_enough else NO_RISK)
 
-    def _most(self, change: Change, lasts: bool) -> float:
-        """How much of a good mask's area a change may be, however much it is trusted."""
-        if not lasts:
-            return MOST_OTHER
-        return math.inf if change.stands_out and change.is_distinct else MOST_LASTING
+    def _most(self, *, include: bool) -> float:
+        """What may change at most, in shares of the mask, where the reach decides how much and there is some risk."""
+        return MOST_ADDED * max(self.contested, 1.0) if include else MOST_TAKEN
+
+    @cached_property
+    def _asking(self) -> Click | None:
+        """The last of the clicks that ask for a change, if all of them are of one kind."""
+        asking = [click for click in self.clicks if self._depth(click) > 0]
+        return asking[-1] if len({include for _, include in asking}) == 1 else None
+
+    @property
+    def contested(self) -> float:
+        """Area as deep as the deepest of the clicks, in shares of the mask."""
+        return math.pi * self._deepest**2 / max(self._size, 1.0)
 
     @cached_property
     def _size(self) -> float:
@@ -151,7 +162,7 @@ class Reach:
     def _deepest(self) -> float:
         return max(map(self._depth, self.clicks), default=0.0)
 
-    def _depth(self, click: tuple[tuple[float, float], bool]) -> float:
+    def _depth(self, click: Click) -> float:
         """Working pixels from a click to the edge of the mask before; 0 where it agrees with the mask.
 
         An include click can be far from the mask and still on something thin: other colours are then near.

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.core.prompt import Prompt, Proposal
-from sam_annotator.engine.embedded.masks import smoothed
+from sam_annotator.engine.embedded.masks import obeyed, smoothed
 from sam_annotator.engine.embedded.reach import LITTLE, SAME, Reach
 from sam_annotator.engine.embedded.regions import find_regions
-from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter
+from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter, Memory
+from sam_annotator.engine.embedded.trust import History
 
 Mask = NDArray[np.bool_]
 HEIGHT, WIDTH = 180, 240
@@ -325,21 +326,30 @@ def test_a_click_on_a_speck_may_not_add_what_is_much_thicker_however_far_the_mas
     assert not reach.is_too_thick(specked)
 
 
-def test_of_answers_to_a_click_the_first_is_taken_that_changes_little_or_is_sure() -> None:
+def test_of_answers_to_a_click_the_first_is_taken_that_changes_little_or_is_safe() -> None:
     mask, spot = disc(90, 90, 60), disc(90, 90, 42)
     regions = find_regions(painted((mask, (200, 60, 40)), (spot, (40, 70, 190)), noise=6))
     was = regions.mean(mask) > 0.5
+    area = regions.areas[was].sum()
     reach = Reach(regions, was, [((90, 90), False)])
     whole, part, speck = (was & (regions.mean(disc(90, 90, radius)) <= 0.5) for radius in (42, 24, 8))
     assert np.array_equal(reach.surest([whole, whole, part, speck]), whole)  # found from nearby, too, and stands out
-    assert np.array_equal(reach.surest([whole, part, speck, speck]), speck)  # comes and goes with the reach
-    assert np.array_equal(reach.surest([part, part, speck, speck]), speck)  # its outline is nowhere in the picture
-    assert np.array_equal(Reach(regions, was, reach.clicks, risk=0.6).surest([whole, part, speck]), whole)
-    little = reach.surest([part, part, part])  # not even the nearest answer is any better
-    assert 0 < regions.areas[was & ~little].sum() <= LITTLE * regions.areas[was].sum()
-    assert not little[regions.labels[90, 90]]
-    area = regions.areas[was].sum()
+    for answers in ([whole, part, speck, speck], [part, part, part]):  # comes and goes; its outline is nowhere
+        little = reach.surest(answers)
+        assert 0 < regions.areas[was & ~little].sum() <= LITTLE * area
+        assert not little[regions.labels[90, 90]]
     assert regions.areas[was & ~part].sum() > max(LITTLE * area, SAME * regions.areas[was & ~speck].sum())
+
+
+def test_an_include_click_whose_reach_decides_adds_half_a_mask_at_most_or_half_of_what_it_contests() -> None:
+    mask, more = disc(70, 90, 20), disc(150, 90, 60)
+    regions = find_regions(painted((mask | more, (200, 60, 40)), noise=6))
+    was, now, less = (regions.mean(part) > 0.5 for part in (mask, mask | disc(130, 90, 40), mask | disc(130, 90, 20)))
+    poor = History(first=0.1, owed=0.5)
+    shallow, deep = (Reach(regions, was, [((x, 90), True)], poor) for x in (100, 170))
+    assert shallow.contested < 1 < deep.contested
+    assert not np.array_equal(shallow.surest([now, less, was]), now)
+    assert np.array_equal(deep.surest([now, less, was]), now)
 
 
 THIN = {
@@ -448,3 +458,46 @@ def test_no_click_of_a_person_who_corrects_the_largest_error_costs_more_than_3_h
             assert right <= box[2] + 8
             assert bottom <= box[3] + 8
         previous = refined
+
+
+def test_clicks_deep_in_what_a_wrong_mask_lacks_are_followed_however_good_it_was_said_to_be() -> None:
+    truth = disc(120, 90, 70)
+    halves = painted((truth, (200, 60, 40)), (truth & (np.arange(WIDTH) < 120), (180, 90, 60)), noise=25)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(halves)
+    prompt = Prompt(((70, 90),), (True,))
+    first = segmenter.predict(prompt)[0]
+    wrong = Proposal(disc(70, 90, 20), 0.9, Memory(prompt, None, History(0.9)))
+    start, refined = iou(wrong.mask, truth), wrong
+    for _ in range(5):
+        point, include = next_click(refined.mask, truth)
+        prompt = Prompt((*prompt.points, point), (*prompt.includes, include))
+        refined = segmenter.predict(prompt, refined)[0]
+    assert iou(refined.mask, truth) > max(start + 0.4, 0.7)
+    assert first.mask.any()
+
+
+def test_the_same_point_clicked_with_the_other_button_is_a_new_click(segmenter: EmbeddedSegmenter) -> None:
+    point = (90.0, 80.0)
+    found = segmenter.predict(Prompt((point,), (True,)))[0]
+    taken = segmenter.predict(Prompt((point, point), (True, False)), found)[0]
+    assert not taken.mask[80, 90]
+    assert isinstance(found.state, Memory)
+    assert isinstance(taken.state, Memory)
+    assert taken.state.history.contested > found.state.history.contested
+
+
+def test_an_include_click_after_the_mask_became_empty_searches_anew(segmenter: EmbeddedSegmenter) -> None:
+    nothing = Proposal(np.zeros((HEIGHT, WIDTH), np.bool_), 0.2, Memory(Prompt(((20.0, 20.0),), (False,))))
+    prompt = Prompt(((20.0, 20.0), (90.0, 80.0)), (False, True))
+    (found,) = segmenter.predict(prompt, nothing)
+    assert iou(found.mask, BALL) > 0.85
+
+
+def test_the_dot_of_a_click_on_a_tiny_mask_is_one_pixel() -> None:
+    mask = disc(50, 50, 4)
+    before = mask.copy()
+    obeyed(mask, {(80, 80): True, (52, 50): False}, (480, 854))
+    assert np.count_nonzero(mask != before) == 2
+    assert mask[80, 80]
+    assert not mask[50, 52]
