@@ -41,6 +41,7 @@ from sam_annotator.engine.segmenter import Embedding, never
 CLICK_BIASES = (0.8, 0.4, -0.2, -0.7)
 BOX_BIASES = (0.4, 0.0, -0.4)
 BOX_COLOURS = 3  # that stand out in a box, each of them tried as the object's
+LEAST_AROUND = 0.4  # of the image, outside of a box: nothing can stand out against less
 HOLE = 0.01  # of the mask's area: holes smaller than this are filled
 
 
@@ -155,7 +156,8 @@ class _Session:
         """What may be meant by a box: smaller and larger, and what has a colour that stands out in it."""
         question = self._asked.question(self._asked.prior(), self._asked.context())
         found = self._graph.solve(question, BOX_BIASES)
-        for regions in self._graph.standing_out(question, BOX_COLOURS):
+        around = float(self._regions.areas[question.outside].sum()) / float(self._regions.areas.sum())
+        for regions in self._graph.standing_out(question, BOX_COLOURS if around > LEAST_AROUND else 0):
             include = np.setdiff1d(np.concatenate([question.include, regions]), question.exclude)
             found += self._graph.solve(replace(question, include=include), (self._graph.likeness(include),))
         return found

@@ -402,6 +402,16 @@ def test_a_wheel_in_a_box_is_found_without_the_things_between_its_spokes() -> No
     assert iou(segmenter.predict(Prompt(box=bounds(wheel)))[0].mask, wheel) > 0.85
 
 
+def test_where_little_is_around_a_box_no_colour_is_said_to_stand_out_and_one_of_the_proposals_is_the_object() -> None:
+    ball = disc(120, 90, 25)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(painted((ball, (200, 60, 40)), noise=8))
+    for margin in (0, 12):
+        proposals = segmenter.predict(Prompt(box=(margin, margin, WIDTH - margin, HEIGHT - margin)))
+        assert len(proposals) == 3
+        assert max(iou(one.mask, ball) for one in proposals) > 0.9
+
+
 def test_outlines_have_no_corners_where_the_picture_has_no_edge_and_keep_to_edges_elsewhere() -> None:
     corner = np.zeros((120, 160), np.bool_)
     corner[30:80, 40:100] = True
