@@ -67,11 +67,17 @@ DOUBTFUL_SCORE: Final = 0.7
 
 @dataclass(frozen=True, order=True)
 class DoubtfulAnswer:
-    """A propagated mask that may have drifted."""
+    """A propagated mask that may have drifted, or one that is missing right beside a key frame of its object.
+
+    Attributes:
+        score: of the mask; 0 where it is missing.
+        beside: index of the key frame beside which it is missing; None: the mask is there.
+    """
 
     score: float
     frame: int
     object_id: int
+    beside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -165,18 +171,18 @@ class VideoTracks:
         return MappingProxyType({object_id: labels for object_id, labels in counted.items() if len(labels) > 1})
 
     def doubtful_frames(self, below: float = DOUBTFUL_SCORE) -> frozenset[int]:
-        """Indices of the frames with a propagated mask that may have drifted: its score is `below` this."""
+        """Indices of the frames of `doubtful_answers`."""
         return frozenset(answer.frame for answer in self.doubtful_answers(below))
 
     def doubtful_answers(self, below: float = DOUBTFUL_SCORE) -> list["DoubtfulAnswer"]:
-        """The propagated masks whose score is `below` this, the lowest first."""
+        """The propagated masks whose score is `below` this, and those missing beside a key frame; the lowest first."""
         found = [
             DoubtfulAnswer(sight.score, index, object_id)
             for object_id, frames in self._sights.items()
             for index, sight in frames.items()
             if sight.score < below
         ]
-        return sorted(found)
+        return sorted([*found, *(missing for track in self.tracks() for missing in _vanishings(track))])
 
     def next_object_id(self) -> int:
         """An id that no frame has, and that was not handed out before, even if its object was deleted since."""
@@ -202,6 +208,15 @@ class VideoTracks:
             )
             self._made[object_id] = track
         return track
+
+
+def _vanishings(track: Track) -> Iterator[DoubtfulAnswer]:
+    """Frames for which a propagation answered 'not here' right beside a key frame; each once."""
+    unseen = track.answered_frames - track.frames - track.absent_frames
+    for gone in unseen:
+        keys = [key for key in (gone - 1, gone + 1) if key in track.key_frames]
+        if keys:
+            yield DoubtfulAnswer(0.0, gone, track.object_id, beside=keys[0])
 
 
 def _sight(shapes: Iterable[Shape]) -> _Sight:

@@ -13,7 +13,7 @@ from sam_annotator.core.errors import AnnotatorError, InputError
 from sam_annotator.core.run_journal import last_run
 from sam_annotator.core.steps import finished, translated
 from sam_annotator.core.store import AnnotationStore
-from sam_annotator.core.tracks import Track, VideoTracks
+from sam_annotator.core.tracks import VideoTracks
 from sam_annotator.core.videos import Video
 from sam_annotator.engine import engines
 from sam_annotator.engine.engines import EngineOptions
@@ -203,26 +203,14 @@ def _note_tracks(result: VideoResult, video: Video, known: VideoTracks) -> None:
 
 
 def _doubts(video: Video, known: VideoTracks) -> Iterator[Doubt]:
-    """The uncertain masks, and where an object is gone right beside a key frame: it has no mask there."""
     names = [path.name for path in video.frame_paths]
-    who = {track.object_id: f"{track.label} {track.object_id}" for track in known.tracks()}
+    labels = {track.object_id: track.label for track in known.tracks()}
     for answer in known.doubtful_answers():
-        yield Doubt(answer.score, video.name, names[answer.frame], who[answer.object_id])
-    for track in known.tracks():
-        for gone, (key, side) in sorted(_vanishings(track).items()):
-            note = f"{who[track.object_id]} vanishes {side} {names[key]}; look at it"
-            yield Doubt(0.0, video.name, names[gone], note)
-
-
-def _vanishings(track: Track) -> dict[int, tuple[int, str]]:
-    """Frames for which a propagation answered 'not here' right beside a key frame: which one, and on which side."""
-    unseen = track.answered_frames - track.frames - track.absent_frames
-    found: dict[int, tuple[int, str]] = {}
-    for key in sorted(track.key_frames):
-        for gone, side in ((key - 1, "before"), (key + 1, "after")):
-            if gone in unseen:
-                found.setdefault(gone, (key, side))
-    return found
+        who = f"{labels[answer.object_id]} {answer.object_id}"
+        if answer.beside is not None:
+            side = "before" if answer.frame < answer.beside else "after"
+            who += f" vanishes {side} {names[answer.beside]}; look at it"
+        yield Doubt(answer.score, video.name, names[answer.frame], who)
 
 
 _ONE_AT_A_TIME = threading.Lock()

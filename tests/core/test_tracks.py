@@ -145,6 +145,22 @@ def test_frames_with_a_low_score_are_doubtful_until_a_human_approves(video: Vide
     assert tracks.doubtful_frames(below=0.95) == {0, 1}
 
 
+def test_a_mask_missing_right_beside_a_key_frame_is_doubtful_until_a_human_says_that_it_is_gone(
+    video: Video, store: AnnotationStore
+) -> None:
+    put(store, video, 0, answered=(1,))
+    put(store, video, 1, part(1))
+    put(store, video, 2, answered=(1,))
+    put(store, video, 3, answered=(1,))  # not beside the key frame: said once
+    tracks = scanned(video, store)
+    assert [(one.score, one.frame, one.object_id, one.beside) for one in tracks.doubtful_answers()] == [
+        (0.0, 0, 1, 1),
+        (0.0, 2, 1, 1),
+    ]
+    put(store, video, 2, answered=(1,), absent=(1,))
+    assert scanned(video, store).doubtful_frames() == {0}
+
+
 def test_object_ids_begin_at_one_and_never_come_back(video: Video, store: AnnotationStore) -> None:
     tracks = scanned(video, store)
     assert [tracks.next_object_id(), tracks.next_object_id()] == [1, 2]
