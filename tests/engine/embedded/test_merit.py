@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.cut import RegionGraph
 from sam_annotator.engine.embedded.masks import bounds, filled
-from sam_annotator.engine.embedded.merit import clicked_deep, fit, in_order, merit_in_box, wholeness
+from sam_annotator.engine.embedded.merit import clicked_deep, fit, in_order, merit_in_box, score_of_refined, wholeness
 from sam_annotator.engine.embedded.regions import find_regions
+from sam_annotator.engine.embedded.trust import History
 
 Mask = NDArray[np.bool_]
 
@@ -57,6 +58,25 @@ def test_a_mask_that_is_thickest_at_the_click_is_clicked_deep_and_one_that_bulge
     assert clicked_deep(neck | body, [(25, 40)]) < 0.3
     assert clicked_deep(neck | body, [(25, 40), (60, 85)]) > 0.9
     assert clicked_deep(neck, []) == clicked_deep(neck, [(90, 90)]) == clicked_deep(neck & body, [(25, 64)]) - 1 == 0
+
+
+def test_the_score_of_a_corrected_mask_falls_with_what_its_clicks_contest_and_are_owed() -> None:
+    ball = box_mask(40, 30, 120, 90)
+    picture = np.full((120, 160, 3), (96, 112, 92), np.uint8)
+    picture[ball] = (200, 60, 40)
+    graph = RegionGraph(find_regions(cv2.GaussianBlur(picture, (0, 0), 0.8)))
+    own = graph.regions.mean(ball) > 0.5
+    fine, contested, owed, poor = (
+        score_of_refined(graph, ball, own, history)
+        for history in (
+            History(0.8, followed=1),
+            History(0.8, followed=1, contested=0.5),
+            History(0.8, followed=1, contested=0.5, owed=0.5),
+            History(0.2, followed=1, contested=0.5, owed=0.5),
+        )
+    )
+    assert fine > contested > owed > poor
+    assert fine > poor + 0.4
 
 
 def test_proposals_begin_with_the_best_and_offer_what_is_different() -> None:
