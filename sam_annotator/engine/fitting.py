@@ -1,10 +1,16 @@
-"""What is handed to a propagator is looked at first: a sentence now, rather than a failure somewhere inside later."""
+"""What is handed to an engine is looked at first: a sentence now, rather than a failure somewhere inside later."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sam_annotator.core.errors import EngineError
 from sam_annotator.engine.propagator import Masks
+
+
+def require_image(image: NDArray[np.uint8]) -> None:
+    """Raises EngineError for what is no image with something in it, uint8 (height, width, 3), RGB."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise EngineError(f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}.")
 
 
 def fitting_size(
@@ -20,8 +26,7 @@ def fitting_size(
     Raises:
         EngineError: an array of another kind, or of another size than the frames before or than its image.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise EngineError(f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}.")
+    require_image(image)
     height, width = image.shape[:2]
     if known is not None and known != (height, width):
         raise EngineError(

@@ -56,8 +56,10 @@ class Regions:
 
     def mean(self, values: NDArray[np.generic]) -> Floats:
         """Mean over each region of a (height, width) array: float32 (n,)."""
-        sums = np.bincount(self.labels.ravel(), weights=values.ravel(), minlength=len(self))
-        return (sums / self.areas).astype(np.float32)
+        x, y, width, height = cv2.boundingRect((values != 0).astype(np.uint8))
+        window = np.s_[y : y + height, x : x + width]
+        sums = np.bincount(self.labels[window].ravel(), values[window].ravel(), len(self))
+        return np.asarray(sums / self.areas, np.float32)
 
     def strength(self, among: NDArray[np.bool_], most: float = math.inf) -> float:
         """Mean strength of some of the borders, bool (m,), by their lengths, none counted above `most`; 0 of none."""

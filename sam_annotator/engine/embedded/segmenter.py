@@ -36,6 +36,7 @@ from sam_annotator.engine.embedded.merit import (
 from sam_annotator.engine.embedded.reach import SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
 from sam_annotator.engine.embedded.trust import FROM_ELSEWHERE, History
+from sam_annotator.engine.fitting import require_image
 from sam_annotator.engine.segmenter import Embedding, never
 
 CLICK_BIASES = (0.8, 0.4, -0.2, -0.7)
@@ -83,11 +84,7 @@ class EmbeddedSegmenter:
         Raises:
             EngineError: not such an array.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise EngineError(
-                f"The segmenter was given an array of shape {image.shape} and type {image.dtype}; "
-                "it needs an RGB image, uint8 (height, width, 3)."
-            )
+        require_image(image)
         return Embedding((image.shape[0], image.shape[1]), dict(vars(find_regions(at_working_size(image)))))
 
     def use(self, embedding: Embedding) -> None:
@@ -232,10 +229,7 @@ class _Session:
 
     def _share(self, mask: Mask) -> Floats:
         """How much of each region a mask of the image's size covers, 0..1, (n,)."""
-        covered = shrunk(mask, self._regions.labels.shape)
-        window = bounds(covered > 0)
-        sums = np.bincount(self._regions.labels[window].ravel(), covered[window].ravel(), len(self._regions))
-        return np.asarray(sums / self._regions.areas, np.float32)
+        return self._regions.mean(shrunk(mask, self._regions.labels.shape))
 
     def _regions_of(self, mask: Mask) -> Chosen:
         """The regions a mask mostly covers, bool (n,)."""

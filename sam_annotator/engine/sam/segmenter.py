@@ -20,6 +20,7 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes
 from sam_annotator.engine.checkpoints import load_sam
 from sam_annotator.engine.device import choose_device, fastest_precision
+from sam_annotator.engine.fitting import require_image
 from sam_annotator.engine.sam.encoder import FastEncoder
 from sam_annotator.engine.sam.ladder import Ladder, Rung, precision_name, rungs_below
 from sam_annotator.engine.sam.torchvision_standin import import_segment_anything
@@ -145,10 +146,7 @@ class SamSegmenter:
             EncodingStopped: `should_stop` said so.
             EngineError: it is no such array, or the model failed.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise EngineError(
-                f"A frame must be an array uint8 (height, width, 3), RGB, not {image.dtype} {image.shape}."
-            )
+        require_image(image)
         scaled = self._predictor.transform.apply_image(np.ascontiguousarray(image))
         self._predictor.model.image_encoder.should_stop = should_stop
         features = self._compute(lambda: self._encode(scaled))

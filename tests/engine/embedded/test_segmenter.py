@@ -277,7 +277,7 @@ def test_misuse_is_answered_with_a_sentence(segmenter: EmbeddedSegmenter) -> Non
         segmenter.predict(Prompt(((1, 1),), (False,)))
     with pytest.raises(EngineError, match="10 x 20 pixels"):
         segmenter.predict(Prompt(((1, 1),), (True,)), Proposal(np.ones((20, 10), np.bool_), 1.0))
-    with pytest.raises(EngineError, match="RGB image"):
+    with pytest.raises(EngineError, match="must be an array uint8"):
         EmbeddedSegmenter().set_image(np.zeros((20, 30), np.uint8))
 
 
