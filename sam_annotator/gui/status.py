@@ -17,6 +17,7 @@ class StatusLine(QtCore.QObject):
         super().__init__(bar)
         self._bar = bar
         self._hint, self._hint_is_old = "", False
+        self._result = ""
         self._end_of_action = QtCore.QTimer(self, singleShot=True, interval=0)
         self._end_of_action.timeout.connect(self._age_hint)
         self._segmenter = self._propagator = self._doing = self._run = ""
@@ -41,6 +42,15 @@ class StatusLine(QtCore.QObject):
         """What was clicked, proposed or shown has changed: a hint from an earlier action has had its day."""
         if self._hint_is_old and self._bar.currentMessage() == self._hint:
             self._bar.clearMessage()
+
+    def show_result(self, text: str) -> None:
+        """How a run ended: a sentence at the left for a few seconds, whatever is clicked meanwhile."""
+        self._result = text
+        self._bar.showMessage(text, _HINT_MS)
+
+    def drop_result(self) -> None:
+        """Another run begins, or another video is opened."""
+        self.take_back(self._result)
 
     def take_back(self, hint: str) -> None:
         """This hint is not true any more."""

@@ -165,6 +165,7 @@ class PropagationPanel(QtCore.QObject):
 
     def _begin(self, work: Callable[[], Iterator[Any]], frames: tuple[int, int]) -> None:
         self._window.sam_tool.forget()
+        self._window.status.drop_result()
         self._video = self._window.session.video
         self._is_following = self._timeline.follow.isChecked()
         self._timeline.slider.show_range(frames)
@@ -224,7 +225,7 @@ class PropagationPanel(QtCore.QObject):
         video = self._video
         if video is self._window.session.video:
             self._timeline.show_idle(how)
-            self._window.statusBar().showMessage(how, 6000)  # it speaks of the run, whatever is clicked meanwhile
+            self._window.status.show_result(how)
         else:
             self._timeline.show_idle()
             self._window.show_hint(f"The propagation of {video.name} was stopped; what it computed is kept.")

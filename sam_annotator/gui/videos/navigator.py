@@ -135,6 +135,7 @@ class Navigator(QtCore.QObject):
         self._window.propagation.cancel()
         self._opener.cancel_unpacking()
         self._session.close_video()
+        self._window.status.drop_result()
         self._told.clear()
 
     def _show_video(self, video: Video) -> None:

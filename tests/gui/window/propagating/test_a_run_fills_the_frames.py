@@ -76,6 +76,19 @@ def test_cancelling_keeps_what_was_computed(driver: Driver, held: HeldPropagator
     assert answered(driver) == list(range(FRAMES))
 
 
+def test_how_a_run_ended_is_said_no_longer_than_until_the_next(driver: Driver, held: HeldPropagator) -> None:
+    bar, status = driver.window.statusBar(), driver.window.status
+    status.show_result("Done: 3 frames computed")
+    start(driver, held, 2)
+    assert not bar.currentMessage().startswith("Done")
+    driver.window.propagation.cancel()
+    held.let_all()
+    driver.propagation()
+    status.show_result("Done: 3 frames computed")
+    driver.open_video("b")
+    assert not bar.currentMessage().startswith("Done")
+
+
 def test_only_the_range_and_direction_that_were_chosen_are_filled(driver: Driver, held: HeldPropagator) -> None:
     held.let_all()
     timeline = driver.window.timeline
