@@ -24,17 +24,9 @@ from sam_annotator.engine.embedded.masks import (
     shrunk,
     smoothed,
 )
-from sam_annotator.engine.embedded.merit import (
-    GUESSED,
-    in_order,
-    merit_in_box,
-    merit_of_click,
-    score_in_box,
-    score_of_click,
-    score_of_refined,
-)
 from sam_annotator.engine.embedded.reach import SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
+from sam_annotator.engine.embedded.scores import in_order, score_in_box, score_of_click, score_of_refined
 from sam_annotator.engine.embedded.trust import FROM_ELSEWHERE, History
 from sam_annotator.engine.fitting import require_image
 from sam_annotator.engine.segmenter import Embedding, never
@@ -137,9 +129,10 @@ class _Session:
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in found]
         regions = [self._regions_of(mask) for mask in masks]
         alike = np.array([[self._graph.agreement(one, other) for other in regions] for one in regions])
-        others = [np.delete(row, i) for i, row in enumerate(alike)]
-        order = self._by_click(masks, regions, alike) if self._asked.box is None else self._by_merit(masks, regions)
-        return tuple(self._found(masks[i], regions[i], float(np.median(others[i]))) for i in order[:3])
+        in_box = self._asked.box is not None
+        scores = self._scores_in_box(masks, regions) if in_box else self._scores_of_click(masks, regions, alike)
+        order = sorted(range(len(masks)), key=lambda i: -scores[i]) if in_box else in_order(scores, alike, 3)
+        return tuple(self._found(masks[i], scores[i]) for i in order[:3])
 
     def _found_by_clicks(self) -> list[Chosen]:
         """What may be meant by clicks: smaller and larger, and what has their colours alone."""
@@ -159,25 +152,22 @@ class _Session:
             found += self._graph.solve(replace(question, include=include), (self._graph.likeness(include),))
         return found
 
-    def _by_click(self, masks: list[Mask], regions: list[Chosen], alike: NDArray[np.float64]) -> list[int]:
-        """The order of masks for clicks: the best first, then others that give a choice."""
+    def _scores_of_click(self, masks: list[Mask], regions: list[Chosen], alike: NDArray[np.float64]) -> list[float]:
+        """Guesses of the IoU of masks for clicks; `alike` is the IoU of each with each."""
         lasting = (alike.sum(axis=1) - 1) / (len(masks) - 1)
-        merits = [
-            merit_of_click(self._graph, mask, own, self._asked.include, float(value))
+        return [
+            score_of_click(self._graph, mask, own, self._asked.include, float(value))
             for mask, own, value in zip(masks, regions, lasting, strict=True)
         ]
-        return in_order(merits, alike, 3)
 
-    def _by_merit(self, masks: list[Mask], regions: list[Chosen]) -> list[int]:
-        """The order of masks for a box, the best first."""
-        assert self._asked.box is not None
-        context = self._asked.context()
-        merits = [
-            merit_in_box(self._graph, mask, own, self._asked.box, context)
-            for mask, own in zip(masks, regions, strict=True)
+    def _scores_in_box(self, masks: list[Mask], regions: list[Chosen]) -> list[float]:
+        """Guesses of the IoU of masks for a box."""
+        box, context = self._asked.box, self._asked.context()
+        assert box is not None
+        return [
+            score_in_box(self._graph, mask, own, box, context, guessed=i >= len(BOX_BIASES))
+            for i, (mask, own) in enumerate(zip(masks, regions, strict=True))
         ]
-        merits = [merit - GUESSED * (i >= len(BOX_BIASES)) for i, merit in enumerate(merits)]
-        return sorted(range(len(masks)), key=lambda i: -merits[i])
 
     def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
         """The previous mask, changed where the new clicks ask for it."""
@@ -236,12 +226,7 @@ class _Session:
         chosen: Chosen = self._share(mask) > 0.5
         return chosen
 
-    def _found(self, mask: Mask, regions: Chosen, agreement: float) -> Proposal:
-        """A mask with a guess of its IoU; agreement is with the masks of other biases."""
-        if self._asked.box is not None:
-            score = score_in_box(self._graph, mask, regions, self._asked.box)
-        else:
-            score = score_of_click(self._graph, mask, regions, self._asked.include, agreement)
+    def _found(self, mask: Mask, score: float) -> Proposal:
         score = _bounded(score)
         return Proposal(mask, score, Memory(self._prompt, history=History(score)))
 

@@ -82,6 +82,18 @@ def test_proposals_have_the_image_s_size_and_a_score_between_0_and_1(segmenter: 
         assert 0 <= proposal.score <= 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_shown_first_has_the_highest_score(seed: int) -> None:
+    picture, truth = scene(seed)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    rows, columns = np.nonzero(truth)
+    place = (float(columns[len(columns) // 3]), float(rows[len(rows) // 3]))
+    for prompt in (Prompt((place,), (True,)), Prompt(box=bounds(truth))):
+        scores = [proposal.score for proposal in segmenter.predict(prompt)]
+        assert scores[0] == max(scores)
+
+
 def test_an_exclude_click_takes_a_part_away_and_leaves_the_rest() -> None:
     left, right = disc(90, 80, 34), disc(150, 80, 34)
     segmenter = EmbeddedSegmenter()

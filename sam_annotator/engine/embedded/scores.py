@@ -1,6 +1,7 @@
-"""Which of several masks is most likely meant, judged by the masks alone, for nobody knows the truth.
+"""How good a mask is likely to be, judged by the mask alone, for nobody knows the truth: a guess of its IoU.
 
-The weights were fitted to the order of masks whose IoU was known, leaving out one source of pictures after the other.
+The weights were fitted to masks whose IoU was known, leaving out one source of pictures after the other; those of
+clicks as much to which of the masks for one click is the best. See benchmarks/RESULTS.md.
 """
 
 import cv2
@@ -12,40 +13,27 @@ from sam_annotator.engine.embedded.masks import Box, Mask, Pixel, bounds
 from sam_annotator.engine.embedded.regions import Floats
 from sam_annotator.engine.embedded.trust import History, log_share
 
-WHOLENESS = 0.8  # weight of a mask's being in one piece, to that of its bounds' fitting the box
-COMMON_COLOURS = 0.6  # of sharing its colours with the surroundings, against it
-OUTLINE = 0.1  # of an outline on stronger edges than those within
-GUESSED = 0.06  # against a mask of a colour that was only guessed to be the object's
+IN_BOX = -0.36
+FIT = 0.71  # weight of its bounds' fitting the box
+WHOLENESS = 0.57  # of being in one piece
+COMMON_COLOURS = 0.43  # of sharing its colours with the surroundings, against it
+OUTLINE = 0.07  # of an outline on stronger edges than those within
+GUESSED = 0.04  # of being of a colour that was only guessed to be the object's, against it
 
-LASTING = 0.55  # weight of being much like the masks of other biases
-CLICKED_DEEP = 0.5  # of the click's lying in the thickest part of a mask: that is where people click
-CLEAR = 0.45  # of an outline on strong edges
-COLOURS_AROUND = 0.2  # of sharing colours with what is near, against a mask
+LASTING = 0.84  # weight of being much like the masks of other biases
+CLICKED_DEEP = 0.17  # of the click's lying in the thickest part of a mask: that is where people click
+CLEAR = 0.17  # of an outline on strong edges
+COLOURS_AROUND = 0.17  # of sharing colours with what is near, against a mask
 HISTORY = (0.19, -0.07, 0.04, -0.09, -0.04)  # weights of how a corrected mask came about, in the order of its evidence
-UNLIKE = 0.4  # of being unlike those that are shown already: a choice between equals is none
+UNLIKE = 0.8  # of being unlike those that are shown already: a choice between equals is none
 
 
-def merit_in_box(graph: RegionGraph, mask: Mask, own: Chosen, box: Box, context: Floats) -> float:
-    """How well a mask suits the box that was drawn, to compare it with others.
-
-    Args:
-        mask: bool, of the image's size; `own`, bool (n,), its regions.
-        box: left, top, right, bottom in the image's pixels.
-        context: float32 (n,), how much each region counts as surroundings.
-    """
-    return (
-        fit(mask, box)
-        + WHOLENESS * wholeness(mask)
-        - COMMON_COLOURS * graph.regions.colour_overlap(own, context)
-        + OUTLINE * outline(graph, own)
-    )
-
-
-def merit_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pixel], lasting: float) -> float:
-    """How well a mask suits include clicks, to compare it with others.
+def score_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pixel], lasting: float) -> float:
+    """A guess of the IoU of a mask found by clicks alone.
 
     Args:
         mask: bool, of the image's size; `own`, bool (n,), its regions.
+        clicks: those that include.
         lasting: mean IoU with the masks of other biases.
     """
     return (
@@ -56,16 +44,25 @@ def merit_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pix
     )
 
 
-def score_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pixel], agreement: float) -> float:
-    """A guess of the IoU of a mask found by clicks alone, fitted to masks whose IoU was known."""
-    around = graph.regions.colour_overlap(own, _near(graph, own))
-    return 0.24 + 0.6 * clicked_deep(mask, clicks) + 0.2 * agreement - 0.33 * around
+def score_in_box(
+    graph: RegionGraph, mask: Mask, own: Chosen, box: Box, context: Floats, *, guessed: bool = False
+) -> float:
+    """The same of a mask found by a box.
 
-
-def score_in_box(graph: RegionGraph, mask: Mask, own: Chosen, box: Box) -> float:
-    """The same of a mask found by a box."""
-    around = graph.regions.colour_overlap(own, _near(graph, own))
-    return 0.03 + 0.39 * fit(mask, box) + 0.5 * wholeness(mask) - 0.32 * around
+    Args:
+        mask: bool, of the image's size; `own`, bool (n,), its regions.
+        box: left, top, right, bottom in the image's pixels.
+        context: float32 (n,), how much each region counts as surroundings.
+        guessed: it was found by a colour that may be the object's.
+    """
+    return (
+        IN_BOX
+        + FIT * fit(mask, box)
+        + WHOLENESS * wholeness(mask)
+        - COMMON_COLOURS * graph.regions.colour_overlap(own, context)
+        + OUTLINE * outline(graph, own)
+        - GUESSED * guessed
+    )
 
 
 def score_of_refined(graph: RegionGraph, mask: Mask, own: Chosen, history: History) -> float:
@@ -75,11 +72,11 @@ def score_of_refined(graph: RegionGraph, mask: Mask, own: Chosen, history: Histo
     return came_about + 0.25 * wholeness(mask) - 0.31 * around
 
 
-def in_order(merits: list[float], alike: NDArray[np.float64], count: int) -> list[int]:
+def in_order(scores: list[float], alike: NDArray[np.float64], count: int) -> list[int]:
     """So many indices: the best first, then good ones that are unlike those before; `alike` is IoU, square."""
-    order = [int(np.argmax(merits))]
-    while len(order) < min(count, len(merits)):
-        worth = np.array(merits) - UNLIKE * alike[:, order].max(axis=1)
+    order = [int(np.argmax(scores))]
+    while len(order) < min(count, len(scores)):
+        worth = np.array(scores) - UNLIKE * alike[:, order].max(axis=1)
         worth[order] = -np.inf
         order.append(int(np.argmax(worth)))
     return order

@@ -1,4 +1,4 @@
-"""What tells the mask that is meant from others, and the masks' small tools."""
+"""What tells a good mask from others, and the masks' small tools."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from sam_annotator.engine.embedded.cut import RegionGraph
 from sam_annotator.engine.embedded.masks import bounds, filled
-from sam_annotator.engine.embedded.merit import clicked_deep, fit, in_order, merit_in_box, score_of_refined, wholeness
 from sam_annotator.engine.embedded.regions import find_regions
+from sam_annotator.engine.embedded.scores import clicked_deep, fit, in_order, score_in_box, score_of_refined, wholeness
 from sam_annotator.engine.embedded.trust import History
 
 Mask = NDArray[np.bool_]
@@ -26,13 +26,13 @@ def test_of_masks_for_a_box_the_whole_thing_is_better_than_its_pieces_and_than_a
     picture[box_mask(40, 60, 52, 70) | box_mask(108, 60, 120, 70) | box_mask(70, 30, 90, 45)] = (30, 30, 30)
     graph = RegionGraph(find_regions(cv2.GaussianBlur(picture, (0, 0), 0.8)))
     pieces = box_mask(40, 60, 52, 70) | box_mask(108, 60, 120, 70) | box_mask(70, 30, 90, 45)
-    merits = [
-        merit_in_box(
+    scores = [
+        score_in_box(
             graph, mask, graph.regions.mean(mask) > 0.5, (40, 30, 120, 70), np.ones(len(graph.regions), np.float32)
         )
         for mask in (car, pieces, box_mask(40, 30, 120, 70), car & ~box_mask(0, 0, 160, 50))
     ]
-    assert np.argmax(merits) == 0
+    assert np.argmax(scores) == 0
 
 
 def test_an_empty_mask_is_not_whole_and_fits_nothing() -> None:
