@@ -194,7 +194,8 @@ class Followed:
             self.model.follow(evidence, trust)
 
     def lose(self) -> None:
-        """It may be anywhere: too many frames went by unseen."""
+        """It may be anywhere: too many frames went by unseen, or another scene has begun."""
+        self.longest_away = LONG_AWAY
         if self.distance is not None:
             self.distance = np.full_like(self.distance, -FAR)
 

@@ -26,6 +26,9 @@ REACH: Final = 36.0
 FARTHEST_FLOW: Final = 4
 """Frames apart beyond which flow is not trusted and the object is looked for instead."""
 
+LEAST_TRUST: Final = 0.05
+"""Mean trust in the flow below which another scene has begun: cuts are at 0 to 0.07, the wildest shots above 0.2."""
+
 
 Places = NDArray[np.intp]
 
@@ -100,7 +103,7 @@ def predict(
     samples = compete({key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()})
     predictions = {}
     for key, one in followed.items():
-        if one.view is not None and abs(one.view.index - view.index) > FARTHEST_FLOW:
+        if one.view is not None and _is_apart(one.view, view, flow_from):
             one.lose()
         if one.view is None or not one.model.knows:
             predictions[key] = _nowhere(view)
@@ -112,6 +115,11 @@ def predict(
             lasting = spread_global(one.model.lasting_log_odds(view.appearance), view.size)
             predictions[key] = replace(predictions[key], lasting=lasting)
     return predictions
+
+
+def _is_apart(before: View, view: View, flow_from: Callable[[View], Flow]) -> bool:
+    """Whether nothing can be carried from one frame to the other: too many lie between them, or a cut."""
+    return abs(before.index - view.index) > FARTHEST_FLOW or float(flow_from(before).trust.mean()) < LEAST_TRUST
 
 
 def _predict_one(
