@@ -1,13 +1,15 @@
 """How many clicks a segmenter needs: a simulated annotator against masks made by hand.
 
-    python benchmarks/clicks.py FOLDER [--segmenter NAME] [--every 10] [--user careful | hasty]
+    python benchmarks/clicks.py FOLDER [--segmenter NAME] [--every 10] [--user careful | hasty | choosing]
 
 FOLDER is laid out as DAVIS is: `JPEGImages/<video>/*.jpg` and `Annotations/<video>/*.png` (not 0: object).
 The annotator clicks the deepest point of the object, chooses the best of the proposals, and then clicks the deepest
 point of the largest error until 20 clicks are spent. NoC@85 is the mean number of clicks until IoU 0.85 (20 where it
 never comes). The hasty annotator's first click lies anywhere in the object; the first proposal is kept, however bad.
+The choosing one clicks like that, too, but takes the best of what is offered after every click.
 Of the clicks after the first, drops are those that cost more than 0.03 IoU; far is the farthest pixel that a click
-changed, from it, in shares of the image's shorter side. Of a box the first proposal counts. Any segmenter is measured
+changed, from it, in shares of the image's shorter side. Of a box the first proposal counts; a loose one has a margin
+of 0.15 of the object's size on each side. Any segmenter is measured
 through the contract; times are of the clock, seconds.
 """
 
@@ -27,6 +29,8 @@ from sam_annotator.engine.segmenter import Segmenter
 
 MOST_CLICKS = 20
 DROP = 0.03  # of IoU: what a click may cost
+LOOSE = 0.15  # of the object's size: the margin of a box that is drawn loosely
+USERS = ("careful", "hasty", "choosing")
 Mask = NDArray[np.bool_]
 
 
@@ -35,8 +39,9 @@ class Outcome:
     """What one frame, or the mean of several, came to."""
 
     ious: list[float]
-    box: float
     set_image: float
+    box: float = 0.0
+    loose: float = 0.0
     first: list[float] = field(default_factory=list)
     later: list[float] = field(default_factory=list)
     farthest: float = 0.0  # in shares of the image's shorter side
@@ -62,11 +67,11 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="where the weights are")
     parser.add_argument("--every", type=int, default=10, help="take every n-th frame")
     parser.add_argument("--clicks", type=int, default=MOST_CLICKS, help="clicks at most")
-    parser.add_argument("--user", choices=("careful", "hasty"), default="careful", help="how the first mask is chosen")
+    parser.add_argument("--user", choices=USERS, default="careful", help="how masks are chosen")
     args = parser.parse_args()
     segmenter = load(args.segmenter, args.models)
     print(f"{segmenter.name}; every {args.every}th frame of {args.folder.name}; a {args.user} annotator")
-    print_table(measure(segmenter, args.folder, args.every, args.clicks, hasty=args.user == "hasty"))
+    print_table(measure(segmenter, args.folder, args.every, args.clicks, args.user))
 
 
 def load(name: str, models: Path | None) -> Segmenter:
@@ -81,13 +86,12 @@ def load(name: str, models: Path | None) -> Segmenter:
 
 
 def measure(
-    segmenter: Segmenter, folder: Path, every: int, clicks: int, *, hasty: bool = False
+    segmenter: Segmenter, folder: Path, every: int, clicks: int, user: str = "careful"
 ) -> dict[str, list[Outcome]]:
-    """One outcome a frame, by video; a hasty annotator's first clicks are the same in every run."""
+    """One outcome a frame, by video; clicks that lie anywhere are the same in every run."""
     outcomes: dict[str, list[Outcome]] = {}
-    for number, (video, image, truth) in enumerate(frames(folder, every)):
-        seed = number if hasty else None
-        outcomes.setdefault(video, []).append(annotate(segmenter, image, truth, clicks, seed))
+    for seed, (video, image, truth) in enumerate(frames(folder, every)):
+        outcomes.setdefault(video, []).append(annotate(segmenter, image, truth, clicks, user, seed))
     return outcomes
 
 
@@ -102,19 +106,19 @@ def frames(folder: Path, every: int) -> Iterator[tuple[str, NDArray[np.uint8], M
 
 
 def annotate(
-    segmenter: Segmenter, image: NDArray[np.uint8], truth: Mask, clicks: int, seed: int | None = None
+    segmenter: Segmenter, image: NDArray[np.uint8], truth: Mask, clicks: int, user: str = "careful", seed: int = 0
 ) -> Outcome:
-    """One frame, first by clicks and then by a box; with a seed the first click is hasty."""
+    """One frame, first by clicks and then by boxes."""
     started = time.perf_counter()
     segmenter.set_image(image)
-    outcome = Outcome([], 0.0, time.perf_counter() - started)
-    prompt, previous = Prompt((deepest(truth) if seed is None else anywhere(truth, seed),), (True,)), None
+    outcome = Outcome([], time.perf_counter() - started)
+    prompt, previous = Prompt((deepest(truth) if user == "careful" else anywhere(truth, seed),), (True,)), None
     while True:
         started = time.perf_counter()
         proposals = segmenter.predict(prompt, previous)
         (outcome.later if previous else outcome.first).append(time.perf_counter() - started)
-        kept = proposals[0] if previous or seed is not None else best_of(proposals, truth)
-        before, previous = previous, kept
+        chooses = user == "choosing" or (user == "careful" and previous is None)
+        before, previous = previous, best_of(proposals, truth) if chooses else proposals[0]
         record(outcome, prompt, previous, truth)
         if before is not None:
             outcome.farthest = max(outcome.farthest, farthest(before.mask, previous.mask, prompt.points[-1]))
@@ -122,7 +126,9 @@ def annotate(
             break
         point, include = next_click(previous.mask, truth)
         prompt = Prompt((*prompt.points, point), (*prompt.includes, include))
-    outcome.box = iou(segmenter.predict(Prompt(box=box_of(truth)))[0].mask, truth)
+    outcome.box, outcome.loose = (
+        iou(segmenter.predict(Prompt(box=box_of(truth, margin)))[0].mask, truth) for margin in (0.0, LOOSE)
+    )
     return outcome
 
 
@@ -172,10 +178,12 @@ def anywhere(region: Mask, seed: int) -> tuple[float, float]:
     return float(xs[chosen]), float(ys[chosen])
 
 
-def box_of(truth: Mask) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) around the object."""
+def box_of(truth: Mask, margin: float = 0.0) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) around the object and a margin, in shares of its size, within the image."""
     x, y, width, height = cv2.boundingRect(truth.astype(np.uint8))
-    return float(x), float(y), float(x + width), float(y + height)
+    right, bottom = x + width * (1 + margin), y + height * (1 + margin)
+    left, top = x - width * margin, y - height * margin
+    return max(left, 0.0), max(top, 0.0), min(right, float(truth.shape[1])), min(bottom, float(truth.shape[0]))
 
 
 def iou(mask: Mask, truth: Mask) -> float:
@@ -186,7 +194,7 @@ def iou(mask: Mask, truth: Mask) -> float:
 def print_table(outcomes: dict[str, list[Outcome]]) -> None:
     """One row a video and one for all frames."""
     print(
-        f"{'video':20} frames  IoU@1    @3    @5   @10  NoC@85   box   drops of clicks   far  disobeyed"
+        f"{'video':20} frames  IoU@1    @3    @5   @10  NoC@85   box loose   drops of clicks   far  disobeyed"
         "  set_image  first  later  score"
     )
     everything = [outcome for video in outcomes.values() for outcome in video]
@@ -195,6 +203,7 @@ def print_table(outcomes: dict[str, list[Outcome]]) -> None:
         print(
             f"{name:20} {len(rows):6} " + " ".join(f"{value:5.3f}" for value in reached),
             f"{np.mean([row.clicks for row in rows]):7.2f} {np.mean([row.box for row in rows]):5.3f}"
+            f" {np.mean([row.loose for row in rows]):5.3f}"
             f" {sum(row.drops for row in rows):7} {sum(len(row.ious) - 1 for row in rows):9}"
             f" {max(row.farthest for row in rows):5.2f} {sum(row.disobeyed for row in rows):10}"
             f" {mean(rows, lambda row: [row.set_image]):8.3f} s {mean(rows, lambda row: row.first):6.3f}"

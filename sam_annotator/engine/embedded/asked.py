@@ -21,9 +21,10 @@ class Asked:
     """A prompt on the regions of an image.
 
     Attributes:
-        clicks: the pixels that were clicked, and whether they belong to the object.
+        clicks: the pixels that were clicked, and whether they belong to the object; of two on one the later counts.
         include: those that do.
         box: within the image, holding the include clicks; None without one.
+        has_new_box: the mask before answers no box, or another one.
         fresh: (x, y) in working pixels and whether it includes: the clicks that the mask before does not answer yet.
     """
 
@@ -35,7 +36,9 @@ class Asked:
         self.clicks = {pixel_of(point, size): flag for point, flag in clicks}
         self.include = [pixel for pixel, flag in self.clicks.items() if flag]
         self.box = box_within(prompt.box, size, self.include) if prompt.box is not None else None
-        self._fresh = [click for click in clicks if click not in seen]
+        self.has_new_box = prompt.box is not None and prompt.box != answered.box
+        counting = [(point, flag) for point, flag in clicks if self.clicks[pixel_of(point, size)] == flag]
+        self._fresh = [click for click in counting if click not in seen]
         self.fresh: list[Click] = [(self._working_point(point), flag) for point, flag in self._fresh]
 
     @property

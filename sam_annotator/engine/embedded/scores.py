@@ -13,12 +13,13 @@ from sam_annotator.engine.embedded.masks import Box, Mask, Pixel, bounds
 from sam_annotator.engine.embedded.regions import Floats
 from sam_annotator.engine.embedded.trust import History, log_share
 
-IN_BOX = -0.36
-FIT = 0.71  # weight of its bounds' fitting the box
-WHOLENESS = 0.57  # of being in one piece
-COMMON_COLOURS = 0.43  # of sharing its colours with the surroundings, against it
-OUTLINE = 0.07  # of an outline on stronger edges than those within
-GUESSED = 0.04  # of being of a colour that was only guessed to be the object's, against it
+IN_BOX = -0.33
+FIT = 0.59  # weight of its bounds' fitting the box, which may be loose
+WHOLENESS = 0.47  # of being in one piece
+LASTING_IN_BOX = 0.29  # of being much like the other masks for the box
+COMMON_COLOURS = 0.25  # of sharing its colours with the surroundings, against it
+OUTLINE = 0.06  # of an outline on stronger edges than those within
+GUESSED = 0.03  # of being of a colour that was only guessed to be the object's, against it
 
 LASTING = 0.84  # weight of being much like the masks of other biases
 CLICKED_DEEP = 0.17  # of the click's lying in the thickest part of a mask: that is where people click
@@ -45,7 +46,7 @@ def score_of_click(graph: RegionGraph, mask: Mask, own: Chosen, clicks: list[Pix
 
 
 def score_in_box(
-    graph: RegionGraph, mask: Mask, own: Chosen, box: Box, context: Floats, *, guessed: bool = False
+    graph: RegionGraph, mask: Mask, own: Chosen, box: Box, context: Floats, lasting: float, *, guessed: bool = False
 ) -> float:
     """The same of a mask found by a box.
 
@@ -53,12 +54,14 @@ def score_in_box(
         mask: bool, of the image's size; `own`, bool (n,), its regions.
         box: left, top, right, bottom in the image's pixels.
         context: float32 (n,), how much each region counts as surroundings.
+        lasting: mean IoU with the other masks for the box.
         guessed: it was found by a colour that may be the object's.
     """
     return (
         IN_BOX
         + FIT * fit(mask, box)
         + WHOLENESS * wholeness(mask)
+        + LASTING_IN_BOX * lasting
         - COMMON_COLOURS * graph.regions.colour_overlap(own, context)
         + OUTLINE * outline(graph, own)
         - GUESSED * guessed

@@ -27,14 +27,17 @@ from sam_annotator.engine.embedded.masks import (
 from sam_annotator.engine.embedded.reach import SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
 from sam_annotator.engine.embedded.scores import in_order, score_in_box, score_of_click, score_of_refined
-from sam_annotator.engine.embedded.trust import FROM_ELSEWHERE, History
+from sam_annotator.engine.embedded.trust import FROM_ELSEWHERE, UNKNOWN, History
 from sam_annotator.engine.fitting import require_image
 from sam_annotator.engine.segmenter import Embedding, never
 
 CLICK_BIASES = (0.8, 0.4, -0.2, -0.7)
+FEW_CLICK_BIASES = (0.4, -0.2)  # beside a correction, where time is short
 BOX_BIASES = (0.4, 0.0, -0.4)
 BOX_COLOURS = 3  # that stand out in a box, each of them tried as the object's
 LEAST_AROUND = 0.4  # of the image, outside of a box: nothing can stand out against less
+DOUBTFUL = 0.7  # score of a corrected mask below which others are offered beside it
+ALIKE = 0.9  # IoU with it above which they are none
 HOLE = 0.01  # of the mask's area: holes smaller than this are filled
 
 
@@ -89,25 +92,21 @@ class EmbeddedSegmenter:
         self._graph, self._size = RegionGraph(regions), embedding.image_size
 
     def predict(self, prompt: Prompt, previous: Proposal | None = None) -> tuple[Proposal, ...]:
-        """Masks for a prompt: three without `previous`, best first, or one refinement of it.
+        """Masks for a prompt: three without `previous`, best first; else its refinement, and others if that is poor.
 
         Raises:
             EngineError: no image was set, the prompt is empty and there is no `previous`, or its mask has another size.
         """
         if self._graph is None or self._size is None:
             raise EngineError("No image was given to the segmenter yet; open a frame first.")
-        if prompt.is_empty and previous is None:
-            raise EngineError("There is nothing to segment yet: click on the object, or draw a box around it.")
         if previous is not None and previous.mask.shape != self._size:
             raise EngineError(
                 f"The mask to refine is {previous.mask.shape[1]} x {previous.mask.shape[0]} pixels, "
                 f"the image {self._size[1]} x {self._size[0]}; open the frame again."
             )
         session = _Session(self._graph, self._size, prompt, previous)
-        if previous is None:
-            return session.begin()
-        if session.starts_anew(previous):
-            return _Session(self._graph, self._size, prompt, None).begin()[:1]
+        if previous is None or session.starts_anew(previous):
+            return _Session(self._graph, self._size, prompt, None).begin()
         return session.refine(previous)
 
 
@@ -120,57 +119,74 @@ class _Session:
         self._asked = Asked(self._regions, size, prompt, self._memory.prompt if self._memory is not None else Prompt())
 
     def starts_anew(self, previous: Proposal) -> bool:
-        """True if there is no mask to refine, but something to find one by."""
-        return not previous.mask.any() and True in self._asked.newly
+        """True if there is a new box, or no mask to refine but something to find one by."""
+        return self._asked.has_new_box or (not previous.mask.any() and True in self._asked.newly)
 
-    def begin(self) -> tuple[Proposal, ...]:
-        """Three proposals, the one that is most likely meant first."""
-        found = self._found_by_clicks() if self._asked.box is None else self._found_in_box()
+    def begin(self, *, quickly: bool = False) -> tuple[Proposal, ...]:
+        """Three proposals, the one that is most likely meant first; in half the time if fewer masks may be tried.
+
+        Raises:
+            EngineError: there is nothing to find one by.
+        """
+        if not self._can_begin:
+            raise EngineError("There is nothing to segment yet: click on the object, or draw a box around it.")
+        if self._asked.box is None:
+            found = self._found_by_clicks(FEW_CLICK_BIASES if quickly else CLICK_BIASES)
+        else:
+            found = self._found_in_box(0 if quickly else BOX_COLOURS)
         masks = [self._cleaned(self._upscaled(chosen)) for chosen in found]
         regions = [self._regions_of(mask) for mask in masks]
         alike = np.array([[self._graph.agreement(one, other) for other in regions] for one in regions])
+        scores = self._scores(masks, regions, (alike.sum(axis=1) - 1) / (len(masks) - 1))
         in_box = self._asked.box is not None
-        scores = self._scores_in_box(masks, regions) if in_box else self._scores_of_click(masks, regions, alike)
         order = sorted(range(len(masks)), key=lambda i: -scores[i]) if in_box else in_order(scores, alike, 3)
         return tuple(self._found(masks[i], scores[i]) for i in order[:3])
 
-    def _found_by_clicks(self) -> list[Chosen]:
+    @property
+    def _can_begin(self) -> bool:
+        return self._asked.box is not None or bool(self._asked.include)
+
+    def _found_by_clicks(self, sizes: Sequence[float]) -> list[Chosen]:
         """What may be meant by clicks: smaller and larger, and what has their colours alone."""
         question = self._asked.question(self._asked.prior(), self._asked.context())
         if not len(question.include):  # all of them lie beside exclude clicks
             question = replace(question, include=np.array([self._asked.region_at(self._asked.include[-1])], np.intp))
-        biases: Sequence[float | Floats] = (*CLICK_BIASES, self._graph.likeness(question.include))
+        biases: Sequence[float | Floats] = (*sizes, self._graph.likeness(question.include))
         return self._graph.solve(question, biases)
 
-    def _found_in_box(self) -> list[Chosen]:
+    def _found_in_box(self, colours: int) -> list[Chosen]:
         """What may be meant by a box: smaller and larger, and what has a colour that stands out in it."""
         question = self._asked.question(self._asked.prior(), self._asked.context())
         found = self._graph.solve(question, BOX_BIASES)
         around = float(self._regions.areas[question.outside].sum()) / float(self._regions.areas.sum())
-        for regions in self._graph.standing_out(question, BOX_COLOURS if around > LEAST_AROUND else 0):
+        for regions in self._graph.standing_out(question, colours if around > LEAST_AROUND else 0):
             include = np.setdiff1d(np.concatenate([question.include, regions]), question.exclude)
             found += self._graph.solve(replace(question, include=include), (self._graph.likeness(include),))
         return found
 
-    def _scores_of_click(self, masks: list[Mask], regions: list[Chosen], alike: NDArray[np.float64]) -> list[float]:
-        """Guesses of the IoU of masks for clicks; `alike` is the IoU of each with each."""
-        lasting = (alike.sum(axis=1) - 1) / (len(masks) - 1)
+    def _scores(self, masks: list[Mask], regions: list[Chosen], lasting: NDArray[np.float64]) -> list[float]:
+        """Guesses of the IoU of masks; `lasting` is the mean IoU of each with the others."""
+        box, include, context = self._asked.box, self._asked.include, self._asked.context()
+        found = enumerate(zip(masks, regions, lasting.tolist(), strict=True))
+        if box is None:
+            return [score_of_click(self._graph, mask, own, include, value) for _, (mask, own, value) in found]
         return [
-            score_of_click(self._graph, mask, own, self._asked.include, float(value))
-            for mask, own, value in zip(masks, regions, lasting, strict=True)
-        ]
-
-    def _scores_in_box(self, masks: list[Mask], regions: list[Chosen]) -> list[float]:
-        """Guesses of the IoU of masks for a box."""
-        box, context = self._asked.box, self._asked.context()
-        assert box is not None
-        return [
-            score_in_box(self._graph, mask, own, box, context, guessed=i >= len(BOX_BIASES))
-            for i, (mask, own) in enumerate(zip(masks, regions, strict=True))
+            score_in_box(self._graph, mask, own, box, context, value, guessed=i >= len(BOX_BIASES))
+            for i, (mask, own, value) in found
         ]
 
     def refine(self, previous: Proposal) -> tuple[Proposal, ...]:
-        """The previous mask, changed where the new clicks ask for it."""
+        """The previous mask, changed where the new clicks ask for it; if it is poor still, others beside it."""
+        corrected = self._corrected(previous)
+        if corrected.score >= DOUBTFUL or not self._can_begin:
+            return (corrected,)
+        regions = self._regions_of(corrected.mask)
+        others = self.begin(quickly=True)
+        unlike = [one for one in others if self._graph.agreement(regions, self._regions_of(one.mask)) < ALIKE]
+        return (corrected, *unlike[:2])
+
+    def _corrected(self, previous: Proposal) -> Proposal:
+        """The previous mask with the changes that the new clicks ask for."""
         base = self._memory.base if self._memory is not None else previous.mask
         share = self._share(previous.mask)
         was = share > 0.5
@@ -180,9 +196,12 @@ class _Session:
         merged = self._as_asked(self._merged(previous.mask, was, asked), previous.mask)
         mask = self._cleaned(merged, previous.mask, base)
         changed = int(np.count_nonzero(mask != previous.mask)) / max(int(np.count_nonzero(previous.mask)), 1)
+        if not changed and not reach.contested:  # the clicks agree with the mask: that makes it no better
+            score = UNKNOWN if self._memory is None else previous.score
+            return Proposal(mask, score, Memory(self._prompt, base, history))
         history = history.after(reach.contested, changed)
         score = score_of_refined(self._graph, mask, self._regions_of(mask), history)
-        return (Proposal(mask, _bounded(score), Memory(self._prompt, base, history)),)
+        return Proposal(mask, _bounded(score), Memory(self._prompt, base, history))
 
     def _asked_for(self, share: Floats, was: Chosen, reach: Reach) -> Chosen:
         """The mask before with the changes that the new clicks ask for, (n,)."""

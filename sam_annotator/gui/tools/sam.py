@@ -183,7 +183,7 @@ class SamTool(QtCore.QObject):
     def _on_answer(self, question: int, prompt: Prompt, proposals: Proposals) -> None:
         if question == self._question:
             self._answers[prompt] = proposals
-            if self.in_hand is not None and self.in_hand.area and self._start is None:
+            if self.in_hand is not None and self.in_hand.area and self._previous() is None:
                 self._choices.setdefault(prompt, nearest_in_size(proposals, self.in_hand.area))
             self._end_question()
 

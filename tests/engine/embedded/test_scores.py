@@ -28,7 +28,7 @@ def test_of_masks_for_a_box_the_whole_thing_is_better_than_its_pieces_and_than_a
     pieces = box_mask(40, 60, 52, 70) | box_mask(108, 60, 120, 70) | box_mask(70, 30, 90, 45)
     scores = [
         score_in_box(
-            graph, mask, graph.regions.mean(mask) > 0.5, (40, 30, 120, 70), np.ones(len(graph.regions), np.float32)
+            graph, mask, graph.regions.mean(mask) > 0.5, (40, 30, 120, 70), np.ones(len(graph.regions), np.float32), 0.5
         )
         for mask in (car, pieces, box_mask(40, 30, 120, 70), car & ~box_mask(0, 0, 160, 50))
     ]

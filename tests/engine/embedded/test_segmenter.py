@@ -94,12 +94,60 @@ def test_what_is_shown_first_has_the_highest_score(seed: int) -> None:
         assert scores[0] == max(scores)
 
 
+def test_a_box_drawn_after_another_or_after_clicks_is_answered_anew(segmenter: EmbeddedSegmenter) -> None:
+    left, _, right, bottom = whole = bounds(BALL)
+    proposals = segmenter.predict(Prompt(box=(left, whole[1], (left + right) / 2, bottom)))
+    clicked = segmenter.predict(Prompt(((20, 20),), (True,)))
+    for before, clicks in ((proposals[0], ()), (clicked[0], ())):
+        again = segmenter.predict(Prompt(clicks, (True,) * len(clicks), whole), before)
+        assert len(again) == 3
+        assert iou(again[0].mask, BALL) > 0.85
+    refined = segmenter.predict(Prompt(((92, 80),), (True,), whole), again[0])
+    assert iou(refined[0].mask, BALL) > 0.85
+
+
+def test_a_click_that_agrees_with_the_mask_changes_neither_it_nor_its_score(segmenter: EmbeddedSegmenter) -> None:
+    first = segmenter.predict(Prompt(((90, 80),), (True,)))[0]
+    row, column = (int(place.mean()) for place in np.nonzero(first.mask))
+    for point, include in (((float(column), float(row)), True), ((3.0, 3.0), False)):
+        assert first.mask[int(point[1]), int(point[0])] == include
+        (again, *_) = segmenter.predict(Prompt(((90, 80), point), (True, include)), first)
+        assert np.array_equal(again.mask, first.mask)
+        assert again.score == first.score
+
+
+def test_of_two_clicks_on_one_pixel_the_later_counts(segmenter: EmbeddedSegmenter) -> None:
+    place = (90.0, 80.0)
+    with pytest.raises(EngineError, match="click on the object"):
+        segmenter.predict(Prompt((place, place), (True, False)))
+    assert segmenter.predict(Prompt((place, place), (False, True)))[0].mask[80, 90]
+    nothing = Proposal(np.zeros((HEIGHT, WIDTH), np.bool_), 0.5)
+    assert not segmenter.predict(Prompt((place, place), (True, False)), nothing)[0].mask.any()
+
+
+def test_beside_a_correction_that_leaves_a_poor_mask_others_are_offered(segmenter: EmbeddedSegmenter) -> None:
+    poor = Proposal(disc(60, 45, 12), 0.2, Memory(Prompt(((60.0, 45.0),), (True,)), history=History(0.2)))
+    prompt = Prompt(((60.0, 45.0), (90.0, 80.0)), (False, True))
+    corrected, *others = segmenter.predict(prompt, poor)
+    assert corrected.score < 0.7
+    assert iou(corrected.mask, BALL) < 0.5
+    assert max(iou(other.mask, BALL) for other in others) > 0.85
+    assert len(others) <= 2
+    for mask in (corrected.mask, *(other.mask for other in others)):
+        assert mask[80, 90]
+        assert not mask[45, 60]
+    again, *_ = segmenter.predict(Prompt((*prompt.points, (95.0, 85.0)), (*prompt.includes, True)), others[0])
+    assert iou(again.mask, others[0].mask) > 0.95
+    good = segmenter.predict(Prompt(((90.0, 80.0),), (True,)))[0]
+    assert len(segmenter.predict(Prompt(((90.0, 80.0), (100.0, 90.0)), (True, True)), good)) == 1
+
+
 def test_an_exclude_click_takes_a_part_away_and_leaves_the_rest() -> None:
     left, right = disc(90, 80, 34), disc(150, 80, 34)
     segmenter = EmbeddedSegmenter()
     segmenter.set_image(painted((left, (200, 60, 40)), (right & ~left, (200, 110, 50))))
     start = Proposal(left | right, 1.0)
-    (refined,) = segmenter.predict(Prompt(((80, 80), (160, 80)), (True, False)), start)
+    refined, *_ = segmenter.predict(Prompt(((80, 80), (160, 80)), (True, False)), start)
     assert iou(refined.mask, left) > 0.85
 
 
@@ -112,7 +160,7 @@ def test_a_click_on_something_thin_does_not_take_the_wall_behind_it() -> None:
     segmenter.set_image(
         painted((wall, (180, 178, 172)), (bird, (30, 30, 34)), (beak & ~bird, (200, 160, 130)), noise=8)
     )
-    (refined,) = segmenter.predict(Prompt(((118, 90),), (True,)), Proposal(bird, 1.0))
+    refined, *_ = segmenter.predict(Prompt(((118, 90),), (True,)), Proposal(bird, 1.0))
     assert iou(refined.mask, bird | beak) > 0.95
 
 
@@ -138,15 +186,15 @@ def test_a_box_finds_what_is_in_it_and_stays_in_it(segmenter: EmbeddedSegmenter)
 
 def test_a_saved_mask_is_taken_up_again_and_keeps_its_parts(segmenter: EmbeddedSegmenter) -> None:
     saved = Proposal(BALL | disc(20, 150, 10), 1.0)
-    (refined,) = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
+    refined, *_ = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
     assert iou(refined.mask, saved.mask | SPOT) > 0.9
-    (again,) = segmenter.predict(Prompt(((170, 120), (20, 150)), (True, False)), refined)
+    again, *_ = segmenter.predict(Prompt(((170, 120), (20, 150)), (True, False)), refined)
     assert not again.mask[150, 20]
     assert iou(again.mask, BALL | SPOT) > 0.85
 
 
 def test_only_exclude_clicks_can_correct_a_saved_mask(segmenter: EmbeddedSegmenter) -> None:
-    (refined,) = segmenter.predict(Prompt(((170, 120),), (False,)), Proposal(BALL | SPOT, 1.0))
+    refined, *_ = segmenter.predict(Prompt(((170, 120),), (False,)), Proposal(BALL | SPOT, 1.0))
     assert iou(refined.mask, BALL) > 0.9
 
 
@@ -209,7 +257,7 @@ def test_clicks_only_add_or_take_away_what_hangs_together_with_them_and_nothing_
     for _ in range(8):
         points.append((float(random.integers(WIDTH)), float(random.integers(HEIGHT))))
         includes.append(bool(random.integers(2)))
-        (refined,) = segmenter.predict(Prompt(tuple(points), tuple(includes)), previous)
+        refined, *_ = segmenter.predict(Prompt(tuple(points), tuple(includes)), previous)
         for (x, y), include in zip(points, includes, strict=True):
             assert refined.mask[int(y), int(x)] == include
         changed = refined.mask != previous.mask
@@ -221,7 +269,7 @@ def test_clicks_only_add_or_take_away_what_hangs_together_with_them_and_nothing_
 
 def test_a_saved_mask_s_holes_are_not_filled_by_a_click_elsewhere(segmenter: EmbeddedSegmenter) -> None:
     saved = Proposal(BALL & ~disc(75, 70, 3), 1.0)
-    (refined,) = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
+    refined, *_ = segmenter.predict(Prompt(((170, 120),), (True,)), saved)
     assert not refined.mask[70, 75]
     assert refined.mask[120, 170]
 
@@ -276,7 +324,7 @@ def test_a_4k_image_is_refined_at_its_own_size() -> None:
     picture[ball], picture[spot] = (200, 60, 40), (40, 70, 190)
     segmenter.set_image(picture)
     first = segmenter.predict(Prompt(((1500, 1100),), (True,)))[0]
-    (second,) = segmenter.predict(Prompt(((1500, 1100), (2900, 900)), (True, True)), first)
+    second, *_ = segmenter.predict(Prompt(((1500, 1100), (2900, 900)), (True, True)), first)
     assert second.mask.shape == (2160, 3840)
     assert iou(second.mask, ball | spot) > 0.97
     assert segmenter.predict(Prompt(box=bounds(spot)))[0].mask.shape == (2160, 3840)
@@ -314,7 +362,7 @@ def test_a_click_changes_nothing_far_away() -> None:
     band[60:120, 84:] = True
     segmenter = EmbeddedSegmenter()
     segmenter.set_image(painted((left | band, (200, 60, 40))))
-    (refined,) = segmenter.predict(Prompt(((50, 90), (86, 90)), (True, True)), Proposal(left, 1.0))
+    refined, *_ = segmenter.predict(Prompt(((50, 90), (86, 90)), (True, True)), Proposal(left, 1.0))
     assert refined.mask[90, 86]
     assert not refined.mask[:, 300:].any()
 
@@ -512,7 +560,7 @@ def test_the_same_point_clicked_with_the_other_button_is_a_new_click(segmenter: 
 def test_an_include_click_after_the_mask_became_empty_searches_anew(segmenter: EmbeddedSegmenter) -> None:
     nothing = Proposal(np.zeros((HEIGHT, WIDTH), np.bool_), 0.2, Memory(Prompt(((20.0, 20.0),), (False,))))
     prompt = Prompt(((20.0, 20.0), (90.0, 80.0)), (False, True))
-    (found,) = segmenter.predict(prompt, nothing)
+    found, *_ = segmenter.predict(prompt, nothing)
     assert iou(found.mask, BALL) > 0.85
 
 
