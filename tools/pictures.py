@@ -7,7 +7,7 @@ from PIL import Image
 
 PICTURES = {
     "5-propagating.png": "window.jpg",
-    "3-corrected.png": "proposals.jpg",
+    "2-proposals.png": "proposals.jpg",
     "4-name.png": "name.jpg",
     "8-dataset.png": "dataset.jpg",
 }
