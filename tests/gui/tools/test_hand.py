@@ -236,6 +236,10 @@ def test_of_three_proposals_the_one_as_large_as_the_object_was_is_chosen(empty: 
     driver.click(*ball_centre(1))
     driver.proposals()
     assert driver.window.sam_tool.chosen == 2
+    x, y = ball_centre(1)
+    driver.click(x + 3, y)
+    driver.proposals()
+    assert driver.window.sam_tool.chosen == 0  # what is chosen was refined, whatever is offered beside it
 
 
 def test_enter_ends_going_on_with_an_object_and_the_next_click_is_a_new_one(empty: Driver) -> None:
