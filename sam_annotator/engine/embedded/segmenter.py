@@ -183,7 +183,7 @@ class _Session:
         regions = self._regions_of(corrected.mask)
         others = self.begin(quickly=True)
         unlike = [one for one in others if self._graph.agreement(regions, self._regions_of(one.mask)) < ALIKE]
-        return (corrected, *unlike[:2])
+        return (corrected, *sorted(unlike, key=lambda one: -one.score)[:2])
 
     def _corrected(self, previous: Proposal) -> Proposal:
         """The previous mask with the changes that the new clicks ask for."""

@@ -133,6 +133,7 @@ def test_beside_a_correction_that_leaves_a_poor_mask_others_are_offered(segmente
     assert iou(corrected.mask, BALL) < 0.5
     assert max(iou(other.mask, BALL) for other in others) > 0.85
     assert len(others) <= 2
+    assert others[0].score == max(other.score for other in others)
     for mask in (corrected.mask, *(other.mask for other in others)):
         assert mask[80, 90]
         assert not mask[45, 60]
