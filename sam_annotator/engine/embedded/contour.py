@@ -70,15 +70,20 @@ def _box(mask: Mask) -> tuple[slice, slice]:
     return slice(top, rows[-1] + MARGIN + 1), slice(left, columns[-1] + MARGIN + 1)
 
 
-def compete(odds: Mapping[int, Floats]) -> dict[int, Floats]:
-    """Each object's log odds against the strongest of the others and the background."""
+def compete(odds: Mapping[int, Floats], claims: Mapping[int, Floats] | None = None) -> dict[int, Floats]:
+    """Each object's log odds against the strongest of the others' and the background.
+
+    Args:
+        odds: by object, arrays of one shape.
+        claims: what each says against the others, where that is less than its log odds.
+    """
     if len(odds) < 2:
         return dict(odds)
-    stack = np.stack(list(odds.values()))
-    order = np.sort(stack, axis=0)
+    against = np.stack([(odds if claims is None else claims)[key] for key in odds])
+    order = np.sort(against, axis=0)
     best, second = order[-1], order[-2]
-    rivals = np.maximum(np.where(stack == best, second, best), 0)
-    return dict(zip(odds, stack - rivals, strict=True))
+    rivals = np.maximum(np.where(against == best, second, best), 0)
+    return {key: one - rivals[place] for place, (key, one) in enumerate(odds.items())}
 
 
 def without_overlap(masks: Mapping[int, Mask], odds: Mapping[int, Floats]) -> dict[int, Mask]:

@@ -166,7 +166,7 @@ class Followed:
             mask: bool (height, width).
             others: bool (height, width), what is known of other objects there.
 
-        An empty one says that it is not here: it is looked for from then on.
+        An empty one says that it is not here: it is looked for from then on, and what is found need not be it.
         """
         self.true_index = view.index
         self.is_doubtful = False
@@ -179,6 +179,7 @@ class Followed:
             self._areas.clear()
             self._see(int(mask.sum()))
         else:
+            self.longest_away = LONG_AWAY
             self._miss()
 
     def go_on(self, view: View, mask: Mask, trust: float) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sam_annotator.engine.embedded.appearance import CEILING, GLOBAL_STEP, local_log_odds, spread_global
+from sam_annotator.engine.embedded.appearance import CEILING, GLOBAL_START, GLOBAL_STEP, local_log_odds, spread_global
 from sam_annotator.engine.embedded.contour import NEVER, Contours, compete, without_overlap
 from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded.memory import Followed, View
@@ -22,6 +22,9 @@ MOTION_WEIGHT: Final = 0.5
 
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
+
+FARTHEST_CLAIM: Final = REACH + 12
+"""Working pixels from where an object was beyond which it has no say against others, however alike they are."""
 
 FARTHEST_FLOW: Final = 4
 """Frames apart beyond which flow is not trusted and the object is looked for instead."""
@@ -100,11 +103,14 @@ def predict(
         flow_from: gives the flow from another frame to the present one.
         blocked: bool (height, width), pixels that belong to others for sure.
     """
-    samples = compete({key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()})
-    predictions = {}
-    for key, one in followed.items():
+    for one in followed.values():
         if one.view is not None and _is_apart(one.view, view, flow_from):
             one.lose()
+    odds = {key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()}
+    grid = np.s_[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP]
+    samples = compete(odds, {key: _claim(one, odds[key], grid) for key, one in followed.items()})
+    predictions = {}
+    for key, one in followed.items():
         if one.view is None or not one.model.knows:
             predictions[key] = _nowhere(view)
         else:
@@ -156,7 +162,15 @@ def _predict_one(
 def _look_closely(followed: Mapping[int, Followed], object_id: int, view: View, places: Places) -> Floats:
     """Global log odds of an object against the others at these pixels, numbered row by row: float32 (n,)."""
     wide = view.appearance.wide_at(places)
-    return compete({key: one.model.log_odds(wide) for key, one in followed.items()})[object_id]
+    odds = {key: one.model.log_odds(wide) for key, one in followed.items()}
+    grid = np.unravel_index(places, view.size)
+    return compete(odds, {key: _claim(one, odds[key], grid) for key, one in followed.items()})[object_id]
+
+
+def _claim(followed: Followed, odds: Floats, grid: Any) -> Floats:
+    """What an object says against others: nothing far from where it was; `grid` chooses the pixels of its log odds."""
+    where = followed.last_seen.distance if followed.is_lost and followed.last_seen else followed.distance
+    return odds if where is None else np.where(where[grid] > -FARTHEST_CLAIM, odds, np.float32(-CEILING))
 
 
 def _reach(followed: Followed) -> float:

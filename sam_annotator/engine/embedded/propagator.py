@@ -116,7 +116,10 @@ class EmbeddedPropagator:
         with self._threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1, "beside") as beside:
             self._follow_back(view, known, sought, beside)
             for object_id in sorted(wanted & given.keys()):
-                self._restart(self._back, object_id, view, known)
+                if known[object_id].any():
+                    self._restart(self._back, object_id, view, known)
+                elif object_id in self._back:  # from where it is not, nothing is to be learned of the frames before
+                    self._back[object_id] = self._back[object_id].setting_out()
 
     def _forget(self) -> None:
         self._image_size: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""An object leaves the picture where another one of its kind stands: whoever is found again need not be it."""
+"""Objects that look alike: each is told by where it was, and whoever is found again after a while need not be it."""
 
 import numpy as np
 
@@ -56,3 +56,32 @@ def test_what_only_shrinks_was_never_away() -> None:
         for _ in range(8):
             followed.go_on(view, ellipse(120, 80, part, part), trust=0)
         assert followed.frames_away == away
+
+
+def test_two_of_a_kind_that_are_both_followed_are_as_sure_as_one() -> None:
+    face, ground = texture(1, (190, 90, 60), 12), texture(0, (96, 128, 96), 10)
+    places = [{1: ellipse(50 + 2 * i, 40, 24, 18), 2: ellipse(190 - 2 * i, 125, 24, 18)} for i in range(10)]
+    shifts = [{1: (2 * i, 0), 2: (140 - 2 * i, 85)} for i in range(10)]
+    frames = []
+    for truth, shift in zip(places, shifts, strict=True):
+        image = ground
+        for key, mask in truth.items():
+            image = np.where(mask[..., None], moved(face, *shift[key]), image)
+        frames.append(np.clip(image, 0, 255).astype(np.uint8))
+    video = Painted(frames, places)
+    propagator = EmbeddedPropagator()
+    propagator.begin([video.key_frame(0)])
+    for index in range(1, 10):
+        answer = propagator.step(index, frames[index], {}, frozenset({1, 2}))
+        for key in (1, 2):
+            assert iou(answer[key].mask, places[index][key]) > 0.9
+            assert answer[key].score > DOUBTFUL_SCORE + 0.1
+
+
+def test_after_a_frame_where_it_is_said_to_be_away_what_is_found_is_told_by_the_key_frames() -> None:
+    followed = Followed()
+    view = View.of(0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    followed.restart(view, ellipse(120, 80, 40, 40))
+    assert not followed.may_be_another
+    followed.restart(view, np.zeros((HEIGHT, WIDTH), bool))
+    assert followed.may_be_another

@@ -166,3 +166,13 @@ def test_who_takes_the_word_of_a_side_that_had_lost_the_object_shares_its_doubt(
     one = followed(3)
     fuse(prediction(there), one, 50, Reached.of(prediction(there), there > 0, followed(9, is_doubtful=True), 50))
     assert not one.is_doubtful
+
+
+def test_from_where_an_object_is_said_to_be_away_no_word_comes_of_the_frames_before(twins: Painted) -> None:
+    propagator = EmbeddedPropagator()
+    propagator.begin([twins.key_frame(0, 1)])
+    propagator.begin_back()
+    given = {4: twins.truth[4], 2: {1: np.zeros_like(twins.truth[0][1])}}
+    for index in range(4, -1, -1):
+        propagator.step_back(index, twins.frames[index], given.get(index, {}), frozenset({1}))
+    assert propagator._reached.keys() == {3}
