@@ -318,7 +318,7 @@ class AnnotationWindow(LabelmeWindow):
             self.sam_tool.prefetch.start_soon()
         else:
             self.sam_tool.take_in_hand(None)
-        self.canvas.refresh_hint()
+        self.hand.show()
 
     def refresh_panels(self) -> None:
         """Show the objects and what is annotated."""

@@ -15,6 +15,7 @@ from sam_annotator.gui.labelme_seam import paint_labelme_shape as paint_with_ver
 _DRAG_PIXELS = 6
 _BRUSH_RADIUS = 8.0
 _BRUSH_KEYS = (Qt.Key_BracketLeft, Qt.Key_BracketRight, Qt.Key_Escape)
+CARRY = "Space carries the checked objects through the video"
 _PROPOSAL_COLOR = QtGui.QColor(255, 214, 10)
 
 
@@ -46,6 +47,7 @@ class AnnotationCanvas(UndoableCanvas):
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
         self._is_proposal_coming = False
+        self._next_step = CARRY
         self._image, self._pictures = ShrunkImage(), MaskPictures()
         self._press: QtCore.QPointF | None = None
         self._drag: QtCore.QRectF | None = None
@@ -107,6 +109,12 @@ class AnnotationCanvas(UndoableCanvas):
         self.update()
         self.refresh_hint()
 
+    def show_next_step(self, text: str) -> None:
+        """What to do next where objects are there, for the hint."""
+        if text != self._next_step:
+            self._next_step = text
+            self.refresh_hint()
+
     def show_notice(self, text: str) -> None:
         """Write a sentence in the middle of the canvas (empty: none), such as why a frame cannot be shown."""
         self.notice = text
@@ -134,7 +142,7 @@ class AnnotationCanvas(UndoableCanvas):
         if self.create_mode == SAM_BOX_MODE:
             return "Drag a box around an object"
         if self.shapes:
-            return "Space carries the checked objects through the video  ·  click on another object"
+            return f"{self._next_step}  ·  click on another object"
         return "Click on an object, or drag a box around it"
 
     def _hint_for(self, held: Held) -> str:

@@ -137,7 +137,7 @@ class ObjectCommands(QtCore.QObject):
 
     def take_back(self, steps: Callable[[], Iterator[int]]) -> None:
         """Undo a propagation."""
-        self._start("taking the propagation back", steps)
+        self._start("taking the propagation back", steps, said="The last propagation is taken back.")
 
     def _change(
         self, change: Callable[..., Iterator[int]], object_id: int, *arguments: object, first: int = 0

@@ -24,7 +24,7 @@ class Hand(QtCore.QObject):
         super().__init__(window)
         self._window, self._tool = window, window.sam_tool
         self._shapes: list[LabelmeShape] = []  # of the object in hand, as they were when it was taken
-        self._tool.changed.connect(self._show)
+        self._tool.changed.connect(self.show)
         self._tool.left.connect(self._say_what_was_left)
         window.canvas.pointed_at.connect(self._take_at)
         window.objects_panel.refine_wanted.connect(self.refine)
@@ -144,7 +144,7 @@ class Hand(QtCore.QObject):
         """The shapes of the frame have changed: what is in hand may have another mask now, or be gone."""
         held = self._tool.in_hand
         if self._window.canvas.is_brushing:
-            self._show()
+            self.show()
         if held is None or self._window.canvas.has_prompt:
             return
         if self._window.view.label_of(held.object_id) is None:
@@ -193,7 +193,8 @@ class Hand(QtCore.QObject):
     def _say_what_was_left(self, index: int) -> None:
         self._window.show_hint(f"The proposal on frame {index + 1} was not accepted.")
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Say on the canvas what is in hand, or under the brush."""
         held = self._tool.in_hand
         shown = None if held is None else Held(held.object_id, str(held), held.start is not None)
         self._window.canvas.show_held(self._window.brush.held if self._window.canvas.is_brushing else shown)

@@ -11,6 +11,7 @@ from sam_annotator.core.errors import AnnotatorError
 from sam_annotator.core.run_journal import can_take_back, take_back_last_run
 from sam_annotator.core.tracks import Track, key_frames_around, start_of_range
 from sam_annotator.core.videos import Video
+from sam_annotator.gui.canvas.annotation_canvas import CARRY
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 from sam_annotator.gui.settings.preferences import remembered_agreement
 
@@ -94,7 +95,18 @@ class PropagationPanel(QtCore.QObject):
         filled = frozenset[int]().union(*(track.frames for track in every))
         keys = frozenset[int]().union(*(track.key_frames for track in every))
         absent = frozenset[int]().union(*(track.absent_frames for track in every))
-        self._timeline.slider.show_marks(FrameMarks(filled, keys, tracks.doubtful_frames(), absent))
+        doubtful = tracks.doubtful_frames()
+        self._timeline.slider.show_marks(FrameMarks(filled, keys, doubtful, absent))
+        self._say_what_is_next(len(doubtful))
+
+    def _say_what_is_next(self, doubtful: int = 0) -> None:
+        if self._run.is_running:
+            text = "Space goes on" if self._run.is_paused else "Space pauses"
+        elif doubtful:
+            text = f"X: next of {doubtful} doubtful frame{'s' * (doubtful > 1)}  ·  Space carries on what is checked"
+        else:
+            text = CARRY
+        self._window.canvas.show_next_step(text)
 
     def _is_ready(self) -> bool:
         """Whether a run can begin; what the person corrected is accepted, and saved."""
@@ -219,6 +231,7 @@ class PropagationPanel(QtCore.QObject):
             self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
             doing = "paused" if self._run.is_paused else f"propagating {self._run.describe()}"
             self._window.show_doing(doing, run=True)
+            self._say_what_is_next()
 
     def _on_ended(self, how: str) -> None:
         self._is_following = False

@@ -242,6 +242,14 @@ def test_of_three_proposals_the_one_as_large_as_the_object_was_is_chosen(empty: 
     assert driver.window.sam_tool.chosen == 0  # what is chosen was refined, whatever is offered beside it
 
 
+def test_what_was_under_the_brush_is_not_said_of_the_tool_after_it(empty: Driver) -> None:
+    empty.press(Qt.Key_B)
+    assert "new object" in str(empty.window.canvas._held)
+    empty.press(Qt.Key_Q)
+    assert empty.window.canvas._held is None
+    assert empty.window.canvas.hint().startswith("Click on an object")
+
+
 def test_enter_ends_going_on_with_an_object_and_the_next_click_is_a_new_one(empty: Driver) -> None:
     driver = empty
     driver.click(*ball_centre(0))

@@ -76,6 +76,23 @@ def test_cancelling_keeps_what_was_computed(driver: Driver, held: HeldPropagator
     assert answered(driver) == list(range(FRAMES))
 
 
+def test_the_hint_says_what_space_does_and_that_frames_are_doubtful(driver: Driver, held: HeldPropagator) -> None:
+    hint = driver.window.canvas.hint
+    assert hint().startswith("Space carries")
+    start(driver, held, 2)
+    assert hint().startswith("Space pauses")
+    driver.press(Qt.Key_Space)
+    driver.wait(lambda: driver.window.propagation.is_paused, "the pause")
+    assert hint().startswith("Space goes on")
+    driver.press(Qt.Key_Space)
+    held.let_all()
+    driver.propagation()
+    doubtful = len(driver.window.session.tracks.doubtful_frames())
+    assert hint().startswith(f"X: next of {doubtful} doubtful frame" if doubtful else "Space carries")
+    driver.window.propagation_panel._say_what_is_next(3)
+    assert hint().startswith("X: next of 3 doubtful frames")
+
+
 def test_how_a_run_ended_is_said_no_longer_than_until_the_next(driver: Driver, held: HeldPropagator) -> None:
     bar, status = driver.window.statusBar(), driver.window.status
     status.show_result("Done: 3 frames computed")
