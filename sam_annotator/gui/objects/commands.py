@@ -183,10 +183,10 @@ class ObjectCommands(QtCore.QObject):
         window.setEnabled(True)
         window.status.show_doing("")
         window.canvas.setFocus()
-        window.navigator.reload_frame(change)
-        window.refresh_panels()
         if said:
             window.view.say(said)
+        window.navigator.reload_frame(change)  # which may have something weightier to say
+        window.refresh_panels()
         if message:
             window.navigator.reread_video()
             window.show_error("Not everything could be changed", message)

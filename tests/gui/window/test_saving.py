@@ -451,7 +451,7 @@ def test_what_was_deleted_in_the_video_does_not_come_back_by_undoing_another_edi
 def test_a_change_of_other_frames_keeps_every_step_of_undo(two: Driver) -> None:
     two.window.commands.take_back(lambda: iter(()))
     settled(two)
-    assert two.window.statusBar().currentMessage() == ""
+    assert two.window.statusBar().currentMessage() == "The last propagation is taken back."
     undo(two)
     assert facts(two) == {(1, "ball", SAM)}
 
