@@ -42,4 +42,5 @@ def ended(driver: Driver) -> None:
 def at_work(driver: Driver, name: str) -> None:
     jobs = driver.window.jobs
     driver.wait(lambda: name in f"{jobs.segmenter_name} {jobs.propagator_name}", f"{name} to be at work")
-    driver.wait(lambda: name in driver.window.statusBar().currentMessage(), "the status line to say so")
+    # what was said last, for a click that is answered takes an older hint away at once
+    driver.wait(lambda: name in driver.window.status._hint, "the status line to say so")
