@@ -9,8 +9,8 @@ never comes). The hasty annotator's first click lies anywhere in the object; the
 The choosing one clicks like that, too, but takes the best of what is offered after every click.
 Of the clicks after the first, drops are those that cost more than 0.03 IoU; far is the farthest pixel that a click
 changed, from it, in shares of the image's shorter side. Of a box the first proposal counts; a loose one has a margin
-of 0.15 of the object's size on each side. Any segmenter is measured
-through the contract; times are of the clock, seconds.
+of 0.15 of the object's size on each side. Any segmenter is measured through the contract; times are of the clock,
+seconds.
 """
 
 import argparse

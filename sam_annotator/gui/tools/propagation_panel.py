@@ -90,6 +90,7 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.repair.setEnabled(bool(self._to_repair()))
         if tracks is None:
             self._timeline.slider.show_marks(FrameMarks())
+            self._say_what_is_next()
             return
         every = tracks.tracks()
         filled = frozenset[int]().union(*(track.frames for track in every))
