@@ -33,15 +33,14 @@ CEILING: Final = 2.0
 _GRID: Final = (slice(START, None, STEP), slice(START, None, STEP))
 
 
-def gather_motion(before: Floats | None, flow: Flow, distance: Floats) -> Floats:
+def gather_motion(before: Floats | None, flow: Flow, now: Floats) -> Floats:
     """Log odds that a pixel moves like the object, the earlier ones carried along: float32 (height, width).
 
     Args:
         before: what was gathered up to the frame before, if anything.
         flow: from that frame to the present one.
-        distance: signed distance of the object's mask as flow predicts it.
+        now: what that one adds, see `present_motion`.
     """
-    now = _log_odds(flow, distance)
     return now if before is None else now + np.float32(MEMORY) * flow.carry(before)
 
 
@@ -64,8 +63,16 @@ def _frequencies(values: Floats) -> Floats:
     return np.asarray(smooth / smooth.sum(), np.float32)
 
 
-def _log_odds(flow: Flow, distance: Floats) -> Floats:
-    """The present frame's, within +-FRAME_CEILING; zeros where either side is too small to know how it moves."""
+def present_motion(flow: Flow, distance: Floats) -> Floats:
+    """Log odds that a pixel moves like the object in this frame alone: float32 (height, width) within +-FRAME_CEILING.
+
+    Args:
+        flow: from the frame before.
+        distance: signed distance of the object's mask as flow predicts it.
+
+    Returns:
+        Zeros where the object, or the rest, is too small to know how it moves.
+    """
     places = pixel_grid(flow.size)[_GRID]
     terms = np.concatenate([np.ones_like(places[..., :1]), places / 100 - 1], axis=-1).reshape(-1, 3)
     shifts = (flow.source[_GRID] - places).reshape(-1, 2)

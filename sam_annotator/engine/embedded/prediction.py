@@ -12,13 +12,23 @@ from sam_annotator.engine.embedded.appearance import CEILING, GLOBAL_START, GLOB
 from sam_annotator.engine.embedded.contour import NEVER, Contours, compete, without_overlap
 from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded.memory import Followed, View
-from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
+from sam_annotator.engine.embedded.motion import FRAME_CEILING, gather_motion, present_motion, weigh_motion
 from sam_annotator.engine.embedded.small import CLOSE, MOST_SEARCHED, SEARCHED, close_log_odds, places_near
 
 WARP_WEIGHT: Final = 0.2
 LOCAL_WEIGHT: Final = 0.7
 GLOBAL_WEIGHT: Final = 0.9
 MOTION_WEIGHT: Final = 0.5
+
+REFUTATION: Final = 3.0
+"""Log odds that are taken from a pixel which moves with the rest and, by the key frames alone, looks like it.
+
+Each voice is wrong now and then; that both are, of a pixel of the object, was seen in one of a hundred.
+"""
+
+STILL: Final = (0.35 * FRAME_CEILING, 0.75 * FRAME_CEILING)
+UNLIKE: Final = (0.5 * CEILING, 0.85 * CEILING)
+"""Log odds against the object from which a voice begins to refute, and at which it does so fully."""
 
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
@@ -118,8 +128,7 @@ def predict(
             predictions[key] = _predict_one(one, view, flow_from, samples[key], look_closely)
         predictions[key].odds[blocked] = NEVER
         if one.may_be_another and not one.is_small:
-            lasting = spread_global(one.model.lasting_log_odds(view.appearance), view.size)
-            predictions[key] = replace(predictions[key], lasting=lasting)
+            predictions[key] = replace(predictions[key], lasting=_lasting(one, view))
     return predictions
 
 
@@ -149,14 +158,27 @@ def _predict_one(
     found = seen.find(overall if step == 1 else samples, step, followed.frames_lost) if seen else None
     if found is not None:
         return _place_again(followed, np.maximum(carried.distance, found), overall)
-    followed.motion = gather_motion(followed.motion, flow, carried.distance)
+    moves = present_motion(flow, carried.distance)
+    followed.motion = gather_motion(followed.motion, flow, moves)
     odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
+    if not followed.is_small:
+        odds -= np.float32(REFUTATION) * _denies(moves, STILL) * _denies(_lasting(followed, view), UNLIKE)
     followed.shape = followed.shape and followed.shape.carried(flow, carried.distance)
     if followed.shape is not None:
         followed.shape = followed.shape.compared(odds > 0)
         near = odds > NEVER
         odds[near] += followed.shape.log_odds(view.appearance.lab)[near]
     return Prediction(carried.distance, carried.nearby, overall, odds, reach=_reach(followed))
+
+
+def _lasting(followed: Followed, view: View) -> Floats:
+    """Log odds of an object at each pixel by what the key frames alone taught: float32 (height, width)."""
+    return spread_global(followed.model.lasting_log_odds(view.appearance), view.size)
+
+
+def _denies(odds: Floats, bounds: tuple[float, float]) -> Floats:
+    """0..1 at each pixel: how surely a voice speaks against the object."""
+    return np.asarray(np.interp(-odds, bounds, (0, 1)), np.float32)
 
 
 def _look_closely(followed: Mapping[int, Followed], object_id: int, view: View, places: Places) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sam_annotator.engine.embedded.appearance import Evidence, GlobalModel, gather_evidence
 from sam_annotator.engine.embedded.flow import Flow, FlowEstimator, pixel_grid, signed_distance
 from sam_annotator.engine.embedded.memory import Followed, View
-from sam_annotator.engine.embedded.motion import gather_motion, weigh_motion
+from sam_annotator.engine.embedded.motion import gather_motion, present_motion, weigh_motion
 from sam_annotator.engine.embedded.prediction import predict
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from sam_annotator.engine.propagator import KeyFrame
@@ -53,7 +53,8 @@ def test_what_crept_into_a_mask_but_rests_is_told_from_what_moves() -> None:
     distance = signed_distance(moving | crept)
     gathered = None
     for _ in range(4):
-        gathered = gather_motion(gathered, flow_of(moving, 3), distance)
+        flow = flow_of(moving, 3)
+        gathered = gather_motion(gathered, flow, present_motion(flow, distance))
     worth = weigh_motion(gathered, distance)
     assert worth[60, 80] > 0.5
     assert worth[60, 140] < -0.5
@@ -61,13 +62,31 @@ def test_what_crept_into_a_mask_but_rests_is_told_from_what_moves() -> None:
 
 def test_motion_says_nothing_where_all_rests() -> None:
     distance = signed_distance(disc(80, 60, 25))
-    gathered = gather_motion(None, flow_of(disc(80, 60, 25), 0), distance)
+    gathered = present_motion(flow_of(disc(80, 60, 25), 0), distance)
     assert np.abs(weigh_motion(gathered, distance)).max() < 0.3
 
 
 def test_a_mask_too_small_to_know_how_it_moves_leaves_motion_unsaid() -> None:
     distance = signed_distance(disc(80, 60, 3))
-    assert not gather_motion(None, flow_of(disc(80, 60, 3), 5), distance).any()
+    assert not present_motion(flow_of(disc(80, 60, 3), 5), distance).any()
+
+
+def test_ground_that_crept_into_a_mask_is_let_go_though_it_was_learned_as_the_object() -> None:
+    face, ahead = grain(1, (190, 90, 60)), disc(90, 60, 22)
+    trail = (disc(60, 60, 16) | disc(75, 60, 16)) & ~ahead
+    views = [View.of(index, paint((shifted(face, 3 * index), disc(60 + 3 * index, 60, 22)))) for index in range(12)]
+    followed = Followed()
+    followed.restart(views[0], disc(60, 60, 22))
+    evidence = gather_evidence(views[0].appearance, signed_distance(disc(60, 60, 22)))
+    assert evidence is not None
+    followed.model.learn_key_frame(evidence)
+    for index in range(1, 11):
+        followed.go_on(views[index], disc(60 + 3 * index, 60, 22) | trail, trust=1.0)
+    estimator = FlowEstimator()
+    flow = estimator.between(views[10].grey, views[11].grey)
+    found = predict({1: followed}, views[11], lambda view: flow, np.zeros((HEIGHT, WIDTH), bool))[1]
+    assert found.odds[trail].mean() < -2
+    assert (found.odds[disc(93, 60, 20)] > 0).mean() > 0.9
 
 
 def test_flow_carries_a_mask_along() -> None:
