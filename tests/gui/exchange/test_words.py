@@ -11,7 +11,7 @@ from PyQt5 import QtCore, QtWidgets
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.exchange import remedies
-from sam_annotator.gui.exchange.export_dialog import ExportDialog
+from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, YOUTUBE_VIS, ExportDialog
 from sam_annotator.gui.exchange.import_dialog import ImportDialog
 from sam_annotator.gui.exchange.work import TreeFolders
 from tests.gui.scene import BRICK
@@ -110,6 +110,23 @@ def test_an_error_that_ends_the_work_speaks_of_the_dialog(
     told = _checked(driver, dialog, output=str(tmp_path / "made"), jobs=1, cache=str(tmp_path / "file/drawn"))
     assert "--" not in told
     assert told
+    dialog.deleteLater()
+
+
+@pytest.mark.parametrize("kind", [YOUTUBE_VIS, PNG_MASKS, COCO])
+def test_the_check_says_that_the_folder_of_the_dataset_cannot_be_written(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, kind: str
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "file").write_text("")
+    driver = make_annotation_window(tree[0])
+    dialog = ExportDialog(driver.window)
+    told = _checked(driver, dialog, kind=kind, output=str(made / "file/below"), jobs=1)
+    assert told.startswith(f"{made / 'file'} is a file")
+    assert "choose a folder that can be written (What and where: Into)" in told
+    assert dialog.verdict.text() == "Nothing was written: this has to be mended first."
+    assert dialog.primary.text() == "Check"
     dialog.deleteLater()
 
 
