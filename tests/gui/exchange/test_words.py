@@ -1,6 +1,8 @@
 """What the dialogs for datasets say: the window's own words for what can be wrong, and lists one can read."""
 
+import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.core import datasets
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.exchange import remedies
@@ -53,6 +56,21 @@ def test_the_dialogs_have_words_of_their_own_for_every_remedy(words: Any) -> Non
     assert set(words) == set(Remedy)
     assert not [remedy for remedy in Remedy if "--" in words[remedy]]
     assert set(COMMAND_LINE) == set(Remedy)
+
+
+def test_what_core_says_of_datasets_names_no_command_that_the_window_does_not_have() -> None:
+    files = Path(datasets.__file__).parent.rglob("*.py")
+    said = [text for path in files for text in _sentences(ast.parse(path.read_text(encoding="utf-8")))]
+    assert len(said) > 500
+    assert not [text for text in said if re.search(r"\bconvert(ed)? again|\b[Tt]o convert", text)]
+
+
+def _sentences(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module but its docstrings."""
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    documentation = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)}
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    yield from (text for text in texts if isinstance(text, str) and text not in documentation)
 
 
 @pytest.mark.parametrize("kind", [ExportDialog, ImportDialog])
