@@ -314,6 +314,7 @@ class LabelmeWindow(MainWindow):
 
     def clear_frame(self) -> None:
         """No image, no shapes."""
+        self.canvas.deselect_shape()  # else labelme's actions for what is selected stay as they are
         self.reset_state()
 
     def load_shapes(self, shapes: list[LabelmeShape], replace: bool = True) -> None:
