@@ -6,6 +6,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 
 from sam_annotator.gui.canvas.colors import LAMP_COLORS
 from sam_annotator.gui.docks.encoded import Encoded
+from sam_annotator.gui.status_bar import CutLabel
 
 _HINT_MS: Final = 6000
 
@@ -23,8 +24,7 @@ class StatusLine(QtCore.QObject):
         self._segmenter = self._propagator = self._doing = self._run = ""
         self.lamp = Lamp()
         bar.addPermanentWidget(self.lamp)
-        self.engine = QtWidgets.QLabel()
-        self.saved = QtWidgets.QLabel()
+        self.engine, self.saved = CutLabel(share=0.4), CutLabel(share=0.22)
         for label in (self.engine, self.saved):
             label.setContentsMargins(8, 0, 8, 0)
             bar.addPermanentWidget(label)
