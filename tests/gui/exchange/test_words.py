@@ -131,6 +131,19 @@ def test_an_error_that_ends_the_work_speaks_of_the_dialog(
     dialog.deleteLater()
 
 
+def test_videos_without_annotation_do_not_contradict_that_all_annotations_go_in(
+    make_annotation_window: Window, make_videos: Callable[..., Path], tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    make_videos("bare", "more/bare")
+    driver = make_annotation_window(tree[0])
+    dialog = ExportDialog(driver.window)
+    told = _checked(driver, dialog, output=str(tmp_path / "made"), jobs=1, categories_from="present")
+    assert dialog.verdict.text() == "All annotations go in as they are. Nothing is written yet."
+    assert "Not in the dataset: videos without annotation: 2 (bare, more/bare)" in told
+    assert "Left out" not in told
+    dialog.deleteLater()
+
+
 @pytest.mark.parametrize("kind", [YOUTUBE_VIS, PNG_MASKS, COCO])
 def test_the_check_says_that_the_folder_of_the_dataset_cannot_be_written(
     make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, kind: str
