@@ -120,6 +120,8 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     exchange = (actions["export"], actions["import"])
     window.labelme_menus.file.insertActions(window.labelme_actions.close, exchange)
     window.labelme_menus.file.insertSeparator(window.labelme_actions.close)
+    for action in (window.labelme_actions.open_next_img, window.labelme_actions.open_prev_img):
+        window.labelme_menus.file.removeAction(action)  # frames are gone through in Video
     view = window.labelme_menus.view
     first = view.actions()[0]
     for dock in window.own_docks:
