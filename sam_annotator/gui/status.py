@@ -10,6 +10,9 @@ from sam_annotator.gui.status_bar import CutLabel
 
 _HINT_MS: Final = 6000
 
+PAUSED: Final = "paused"
+"""What is said of a run that is."""
+
 
 class StatusLine(QtCore.QObject):
     """Permanent texts at the right of the status bar; the hint at its left is the canvas's own."""
@@ -77,7 +80,11 @@ class StatusLine(QtCore.QObject):
 
     def _refresh(self) -> None:
         names = dict.fromkeys(name for name in (self._segmenter, self._propagator) if name)
-        self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or self._run or 'ready'}")
+        doing = self._doing or self._run
+        if self._run == PAUSED and self._doing:  # what goes on meanwhile does not end the pause
+            doing = f"{PAUSED}; {self._doing}"
+        said = (" + ".join(names), doing or "ready") if names else (doing or "models are loaded at first use",)
+        self.engine.setText("  ·  ".join(said))
 
 
 class Lamp(QtWidgets.QWidget):

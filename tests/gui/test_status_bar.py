@@ -67,5 +67,14 @@ def test_a_message_that_does_not_fit_ends_in_an_ellipsis_and_is_told_whole(
     assert not bar.toolTip()
 
 
+def test_before_a_folder_is_opened_nothing_is_said_to_be_ready(
+    make_annotation_window: Callable[..., Driver],
+) -> None:
+    window = make_annotation_window().window
+    assert window.status.engine.text() == "models are loaded at first use"
+    window.status.show_doing("loading the segmenter")
+    assert window.status.engine.text() == "loading the segmenter"
+
+
 def test_a_hint_is_plain_text(make_annotation_window: Callable[..., Driver]) -> None:
     assert make_annotation_window().window.hint_label.textFormat() == Qt.PlainText

@@ -14,6 +14,7 @@ from sam_annotator.core.videos import Video
 from sam_annotator.gui.canvas.annotation_canvas import CARRY
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 from sam_annotator.gui.settings.preferences import remembered_agreement
+from sam_annotator.gui.status import PAUSED
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -38,7 +39,7 @@ class PropagationPanel(QtCore.QObject):
         self._timeline.repair_wanted.connect(self.repair)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
-        self._run.busy.connect(partial(window.status.show_doing, run=True))
+        self._run.busy.connect(self._show_busy)
         self._run.frame_done.connect(self._on_frame)
         self._run.noticed.connect(self._show_notice)
         self._run.changed.connect(self._show_run)
@@ -244,10 +245,15 @@ class PropagationPanel(QtCore.QObject):
     def _show_notice(self, text: str) -> None:
         self._window.statusBar().showMessage(text, 20_000)
 
+    def _show_busy(self, text: str) -> None:
+        """What is done before the first frame; a step that was under way may say so after the pause began."""
+        if not self._run.is_paused:
+            self._window.status.show_doing(text, run=True)
+
     def _show_run(self) -> None:
         if self._run.is_running:
             self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
-            doing = "paused" if self._run.is_paused else f"propagating {self._run.describe()}"
+            doing = PAUSED if self._run.is_paused else f"propagating {self._run.describe()}"
             self._window.show_doing(doing, run=True)
             self._say_what_is_next()
 
