@@ -1,6 +1,9 @@
 """What all tests share: an isolated home, real photographs, the folder of shared material where there is one."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,21 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Locks stay when they are let go of: those of the tests lie in a folder that is removed at the end.
+
+    Its name is short, since sockets between processes are made in it, and their paths may not be long.
+    """
+    tmp_path_factory.getbasetemp()  # pytest's own folders stay where people look for them
+    folder = tempfile.mkdtemp(prefix="sa-tests-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)  # for processes that tests start
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ import orjson
 
 from sam_annotator.core.annotation import FrameAnnotation, decode_annotation
 from sam_annotator.core.errors import SaveError
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.renamed import Renamed, ids_after, renamed_from
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import Video
@@ -192,5 +193,6 @@ def saving(path: Path) -> Iterator[None]:
     except OSError as error:
         raise SaveError(
             f"{path} could not be written ({error.strerror or error}), and without it the propagation could not be "
-            "taken back. Free some space or choose a folder that can be written (--output DIR)."
+            "taken back",
+            Remedy.MAKE_ROOM,
         ) from error

@@ -33,7 +33,7 @@ class AnnotationStore:
             InputError: `output` is a file.
         """
         if output is not None and output.exists() and not output.is_dir():
-            raise InputError(f"{output} is a file; name a folder for the annotations (--output DIR).")
+            raise InputError(f"{output} is a file; name a folder for the annotations.")
         self.output = None if output is None else Path(os.path.abspath(output))
         self._lock = threading.RLock()
         self._depth = 0  # of blocks of `alone` in each other

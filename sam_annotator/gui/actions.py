@@ -9,6 +9,7 @@ from sam_annotator.gui.canvas.editing import toggle_key_frame
 from sam_annotator.gui.exchange import open_export, open_import
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 from sam_annotator.gui.objects.categories_dialog import edit_categories
+from sam_annotator.gui.settings.about import add_about
 from sam_annotator.gui.settings.keymaps import Keys
 from sam_annotator.gui.tools.brush import brush_icon
 
@@ -115,9 +116,12 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     bar.insertMenu(help_action, objects)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))
     window.labelme_menus.help.addAction(new_action(window, "Weights…", lambda _checked=False: window.weights.show()))
+    add_about(window)
     exchange = (actions["export"], actions["import"])
     window.labelme_menus.file.insertActions(window.labelme_actions.close, exchange)
     window.labelme_menus.file.insertSeparator(window.labelme_actions.close)
+    for action in (window.labelme_actions.open_next_img, window.labelme_actions.open_prev_img):
+        window.labelme_menus.file.removeAction(action)  # frames are gone through in Video
     view = window.labelme_menus.view
     first = view.actions()[0]
     for dock in window.own_docks:

@@ -14,6 +14,7 @@ from typing import Any
 from PyQt5 import QtCore
 
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.gui.words import said
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Job(QtCore.QObject):
             self._end(self.succeeded, end.value)
             return False
         except AnnotatorError as error:
-            self._end(self.failed, str(error))
+            self._end(self.failed, said(error))
             return False
         except BaseException as error:  # also a library's exit(): it would end the thread, and Qt would abort
             logger.exception("a job failed")

@@ -20,6 +20,8 @@ from labelme.widgets import Canvas, format_shape_label
 from labelme.widgets import ToolBar as LabelmeToolBar
 from PyQt5 import QtCore, QtGui, QtWidgets
 
+from sam_annotator.gui.status_bar import CutLabel, StatusBar
+
 __all__ = [
     "BRUSH_MODE",
     "SAM_BOX_MODE",
@@ -314,6 +316,7 @@ class LabelmeWindow(MainWindow):
 
     def clear_frame(self) -> None:
         """No image, no shapes."""
+        self.canvas.deselect_shape()  # else labelme's actions for what is selected stay as they are
         self.reset_state()
 
     def load_shapes(self, shapes: list[LabelmeShape], replace: bool = True) -> None:
@@ -440,6 +443,15 @@ class LabelmeWindow(MainWindow):
         widgets.zoom_widget.valueChanged.connect(self.keep_zoom)
         self.centralWidget().installEventFilter(self)
         return widgets
+
+    def _setup_status_bar(self) -> Any:
+        self.setStatusBar(StatusBar(self))
+        widgets = super()._setup_status_bar()
+        theirs, ours = widgets.message, CutLabel(cut=QtCore.Qt.ElideRight)
+        self.statusBar().insertWidget(0, ours, 1)
+        self.statusBar().removeWidget(theirs)
+        theirs.deleteLater()
+        return widgets._replace(message=ours)
 
     def _setup_toolbars(self) -> None:
         self._ai_annotation.hide()  # labelme's own AI; its widgets have no place in our toolbars

@@ -6,8 +6,12 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 
 from sam_annotator.gui.canvas.colors import LAMP_COLORS
 from sam_annotator.gui.docks.encoded import Encoded
+from sam_annotator.gui.status_bar import CutLabel
 
 _HINT_MS: Final = 6000
+
+PAUSED: Final = "paused"
+"""What is said of a run that is."""
 
 
 class StatusLine(QtCore.QObject):
@@ -23,8 +27,7 @@ class StatusLine(QtCore.QObject):
         self._segmenter = self._propagator = self._doing = self._run = ""
         self.lamp = Lamp()
         bar.addPermanentWidget(self.lamp)
-        self.engine = QtWidgets.QLabel()
-        self.saved = QtWidgets.QLabel()
+        self.engine, self.saved = CutLabel(share=0.4), CutLabel(share=0.22)
         for label in (self.engine, self.saved):
             label.setContentsMargins(8, 0, 8, 0)
             bar.addPermanentWidget(label)
@@ -77,7 +80,11 @@ class StatusLine(QtCore.QObject):
 
     def _refresh(self) -> None:
         names = dict.fromkeys(name for name in (self._segmenter, self._propagator) if name)
-        self.engine.setText(f"{' + '.join(names) or 'models not loaded yet'}  ·  {self._doing or self._run or 'ready'}")
+        doing = self._doing or self._run
+        if self._run == PAUSED and self._doing:  # what goes on meanwhile does not end the pause
+            doing = f"{PAUSED}; {self._doing}"
+        said = (" + ".join(names), doing or "ready") if names else (doing or "models are loaded at first use",)
+        self.engine.setText("  ·  ".join(said))
 
 
 class Lamp(QtWidgets.QWidget):

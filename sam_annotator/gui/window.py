@@ -11,6 +11,7 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import write_annotation
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore, relative_path
 from sam_annotator.core.videos import Video
 from sam_annotator.gui import actions as own_actions
@@ -36,11 +37,13 @@ from sam_annotator.gui.tools.hand import Hand
 from sam_annotator.gui.tools.propagation import PropagationTool
 from sam_annotator.gui.tools.propagation_panel import PropagationPanel
 from sam_annotator.gui.tools.sam import SamTool
+from sam_annotator.gui.videos.deleting import ask_to_delete
 from sam_annotator.gui.videos.frame_view import FrameView
 from sam_annotator.gui.videos.navigator import Navigator
 from sam_annotator.gui.videos.session import Session
 from sam_annotator.gui.weights.banner import Banner
 from sam_annotator.gui.weights.fetching import Weights, with_remembered
+from sam_annotator.gui.words import WINDOW, said
 
 _REFRESH_MS = 80
 
@@ -191,9 +194,9 @@ class AnnotationWindow(LabelmeWindow):
             stands = self.session.save(mine, is_as_found=not self.canvas.can_restore_shape)
         except AnnotatorError as error:
             self.status.show_saved("NOT SAVED", good=False)
-            if str(error) != self._last_error:  # once, not at every stroke
-                self._last_error = str(error)
-                self.show_error("Not saved", str(error))
+            if said(error) != self._last_error:  # once, not at every stroke
+                self._last_error = said(error)
+                self.show_error("Not saved", said(error))
             return False
         self._last_error = ""
         self.view.take_over(mine, stands)
@@ -209,7 +212,7 @@ class AnnotationWindow(LabelmeWindow):
             image_path = relative_path(self.session.frame.path, path.parent)
             write_annotation(path, replace(annotation, image_path=image_path))
         except AnnotatorError as error:
-            self.show_error("Not saved", str(error))
+            self.show_error("Not saved", error.told({**WINDOW, Remedy.MAKE_ROOM: "choose another place for it"}))
             return False
         return True
 
@@ -220,28 +223,7 @@ class AnnotationWindow(LabelmeWindow):
 
     def delete_file(self) -> None:
         """Delete the annotation file of this frame, after asking."""
-        path = self.annotation_path()
-        if path is None or not path.exists():
-            return
-        box = self._message_box("Delete this frame's annotation?", f"{path} will be deleted for good.")
-        box.setStandardButtons(QtWidgets.QMessageBox.Yes | QtWidgets.QMessageBox.No)
-        box.buttonClicked.connect(
-            lambda button: (
-                self._delete_annotation() if box.standardButton(button) == QtWidgets.QMessageBox.Yes else None
-            )
-        )
-        box.open()
-
-    def _delete_annotation(self) -> None:
-        try:
-            self.session.store.remove(self.session.video, self.session.index)
-        except AnnotatorError as error:
-            self.show_error("Not deleted", str(error))
-            return
-        if self.session.tracks is not None:
-            self.session.tracks.set_frame(self.session.index, None)
-        self.mark_file_annotated(self.session.index, False)
-        self.navigator.reload_frame()
+        ask_to_delete(self)
 
     def change_output(self) -> None:
         """Ask where annotations are read and written from now on."""
@@ -335,7 +317,7 @@ class AnnotationWindow(LabelmeWindow):
 
     def show_error(self, title: str, text: str) -> None:
         """A dialog with one sentence; returns at once."""
-        self._message_box(title, text).open()
+        self.message_box(title, text).open()
 
     def show_error_message(self, title: str, message: str) -> int:
         self.show_error(title, message)
@@ -347,7 +329,7 @@ class AnnotationWindow(LabelmeWindow):
     def open_preferences(self) -> None:
         open_preferences(self)
 
-    def _message_box(
+    def message_box(
         self, title: str, text: str, icon: QtWidgets.QMessageBox.Icon = QtWidgets.QMessageBox.Warning
     ) -> QtWidgets.QMessageBox:
         shown = text if icon == QtWidgets.QMessageBox.Information else html.escape(text)  # a path may look like a tag

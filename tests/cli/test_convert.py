@@ -53,7 +53,7 @@ def test_the_dataset_is_written_and_summed_up_on_stdout(folder: Path, capsys: py
         "  masks       2",
         "  categories  1",
         "  images      4 linked",
-        "Left out: videos without annotation: 1 (duck)",
+        "Not in the dataset: videos without annotation: 1 (duck)",
         "To know: frames without annotation: 2 of 4, in 1 video (swan); objects count as absent there",
     ]
     reader = YoutubeVis(path)

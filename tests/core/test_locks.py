@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from sam_annotator.core.datasets.sole_export import sole_export
 from sam_annotator.core.errors import SaveError
 from sam_annotator.core.locks import alone
 from sam_annotator.core.store import AnnotationStore
@@ -55,6 +57,17 @@ def test_who_has_a_file_alone_has_it_until_its_process_dies(tmp_path: Path) -> N
     other.stdout.close()
     with alone(path) as mine:
         assert mine
+
+
+def test_tests_and_their_processes_leave_no_lock_in_the_temporary_folder_of_the_machine(tmp_path: Path) -> None:
+    program = "import tempfile; print(tempfile.gettempdir())"
+    with start(program) as other:
+        assert other.communicate(timeout=60)[0].strip() == tempfile.gettempdir()
+    folder = Path(tempfile.gettempdir())
+    before = set(folder.iterdir())
+    with sole_export(tmp_path / "dataset"):
+        assert [path.suffix for path in set(folder.iterdir()) - before] == [".lock"]
+    assert folder.name.startswith("sa-tests-")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder that cannot be written")

@@ -18,6 +18,7 @@ from sam_annotator.core.categories import Category, categories_from_labels, desc
 from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.mask_export import ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
+from sam_annotator.core.datasets.writable import check_writable
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import remove_halves, replacing
 from sam_annotator.core.masks import bounding_box, encode_rle
@@ -87,6 +88,7 @@ def check_coco_output(output: Path, *, force: bool) -> None:
         raise InputError(f"{output} is a folder; name a file for COCO, such as {output / 'annotations.json'}.")
     if output.exists() and not force:
         raise InputError(f"{output} is there already", Remedy.WRITE_OVER)
+    check_writable([output])
 
 
 class _Document:

@@ -197,10 +197,8 @@ class ConvertReport:
             yield f"  images      {encoded} to be encoded as JPEG, the others as they are"
 
     def _left_out(self) -> Iterator[str]:
+        yield from self._outside()
         left_out = {
-            "videos without annotation": self.videos_without_annotation,
-            "video files not unpacked (open them once in the window)": self.videos_not_unpacked,
-            "videos in no split": self.videos_in_no_split,
             "annotation files without a frame": tuple(map(str, self.files_without_frame)),
             "objects that cover no pixel": self.empty_objects,
         }
@@ -213,6 +211,22 @@ class ConvertReport:
         if self.empty_masks:
             yield f"Left out: masks without a pixel inside the image: {self.empty_masks}"
         yield from self._counted(_DROPS)
+
+    def _outside(self) -> Iterator[str]:
+        """Videos that are not in the dataset. Only where annotations are, something is left out."""
+        lost = {finding.reason for finding in self.findings if finding.kind == "dropped"}
+        for reason, what, names in (
+            ("video-without-annotation", "videos without annotation", self.videos_without_annotation),
+            (
+                "video-not-unpacked",
+                "video files not unpacked (open them once in the window)",
+                self.videos_not_unpacked,
+            ),
+            ("video-in-no-split", "videos in no split", self.videos_in_no_split),
+        ):
+            if names:
+                where = "Left out" if reason in lost else "Not in the dataset"
+                yield f"{where}: {what}: {len(names)} ({_some(names)})"
 
     def _repaired(self) -> Iterator[str]:
         yield from self._counted(_REPAIRS)

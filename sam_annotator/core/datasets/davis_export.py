@@ -20,6 +20,7 @@ from sam_annotator.core.datasets.convert_report import Finding
 from sam_annotator.core.datasets.davis_masks import MASK_FOLDER, META, VOID, davis_palette
 from sam_annotator.core.datasets.mask_export import OVERLAP, ExportProgress, ExportReport
 from sam_annotator.core.datasets.masked_video import FrameMasks, MaskedVideo, MaskedVideos, flat_names
+from sam_annotator.core.datasets.writable import check_writable
 from sam_annotator.core.errors import InputError
 from sam_annotator.core.files import remove_halves, write_atomically
 from sam_annotator.core.masks import label_map
@@ -79,6 +80,7 @@ def check_davis_output(output: Path, *, force: bool) -> None:
         raise InputError(f"{output} is a file; name a folder for the masks, or FILE.json for COCO.")
     if not force and ((output / META).exists() or (output / MASK_FOLDER).exists()):
         raise InputError(f"{output} has masks already", Remedy.WRITE_OVER_MASKS)
+    check_writable([output / META], [output / MASK_FOLDER])
 
 
 class _VideoExport:

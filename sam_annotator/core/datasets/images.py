@@ -176,7 +176,7 @@ def place_image(image: FrameImage, target: Path, mode: ImageMode) -> Placed:
     except OSError as error:
         raise SaveError(
             f"{image.path} could not be put into the dataset as {target} ({error.strerror or error}). "
-            "Free some space or choose a folder that can be written, then convert again: it goes on where it stopped."
+            "Free some space or choose a folder that can be written, then try again: it goes on where it stopped."
         ) from error
     return "copied"
 

@@ -237,12 +237,12 @@ class _VideoImport:
         if found and more:
             self.report.notes.append(
                 f"Video {self.masked.name}: {self.video.folder} has {counted(more, 'frame')} that the dataset does not "
-                f"name; converted again, the video has all {len(self.indices)}."
+                f"name; a dataset made of the video has all {len(self.indices)}."
             )
         if found != sorted(found):
             self.report.notes.append(
-                f"Video {self.masked.name}: the dataset names its frames in another order than that of their names, in "
-                "which they are converted again."
+                f"Video {self.masked.name}: the dataset names its frames in another order than that of their names, "
+                "which a dataset made of the video has."
             )
 
     def _begin(self, position: int, frame: str, writers: ThreadPoolExecutor) -> "_Written | None":

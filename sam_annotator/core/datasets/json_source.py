@@ -114,13 +114,13 @@ def _category_notes(odd_ids: Sequence[str], cleaned: Sequence[str]) -> Iterator[
     if odd_ids:
         yield (
             f"Categories whose ids cannot be kept, since ids are whole numbers from 1: {len(odd_ids)} "
-            f"({some(odd_ids)}). To convert again, give the categories as a list of names, or take the labels that "
-            "occur, which numbers them from 1; or mend the ids first."
+            f"({some(odd_ids)}). To make a dataset of them again, give the categories as a list of names, or take the "
+            "labels that occur, which numbers them from 1; or mend the ids first."
         )
     if cleaned:
         yield (
             f"Names of categories taken without the white space around them, and composed (NFC): {len(cleaned)} "
-            f"({some(cleaned)}); converted again they are written so."
+            f"({some(cleaned)}); a dataset made of them again has them so."
         )
 
 

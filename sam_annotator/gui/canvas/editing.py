@@ -28,7 +28,7 @@ def toggle_key_frame(window: "AnnotationWindow") -> None:
 def allow_delete(window: "AnnotationWindow") -> None:
     """Delete also answers where an object is chosen in the list that this frame does not show."""
     if window.objects_panel.current_id() is not None and not window.canvas.is_drawing:
-        window.labelme_actions.delete.setEnabled(True)
+        window.labelme_actions.delete.setEnabled(window.session.can_annotate)
 
 
 def say_nothing_to_delete(window: "AnnotationWindow") -> None:

@@ -195,13 +195,13 @@ class Timeline(QtWidgets.QWidget):
         self.number.setToolTip("Frame number, from 1")
         self.number.setFixedWidth(82)
         self.number.valueChanged.connect(lambda value: self.frame_wanted.emit(value - 1))
-        self.total_label = QtWidgets.QLabel("of 0")
+        self.total_label = QtWidgets.QLabel()
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 4)
         layout.setSpacing(2)
         layout.addLayout(self._frame_row())
         layout.addLayout(self._run_row())
-        self.show_idle()
+        self.show_video(0)
 
     def _frame_row(self) -> QtWidgets.QHBoxLayout:
         row = QtWidgets.QHBoxLayout()
@@ -265,10 +265,13 @@ class Timeline(QtWidgets.QWidget):
         """A new video: the range is the whole of it."""
         with QtCore.QSignalBlocker(self.number):
             self.number.setMaximum(max(total, 1))
-        self.total_label.setText(f"of {total}")
+            self.number.setSpecialValueText("" if total else "–")  # in the place of 1, which would be a frame
+        self.number.setEnabled(total > 0)
+        self.total_label.setText(f"of {total}" if total else "no frames")
         for box, value in ((self.first, 1), (self.last, max(total, 1))):
             box.setMaximum(max(total, 1))
             box.setValue(value)
+            box.setSpecialValueText("" if total else "–")
         self.start.setEnabled(total > 1)
         self.show_idle()
 

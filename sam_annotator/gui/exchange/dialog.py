@@ -65,7 +65,7 @@ class ExchangeDialog(QtWidgets.QDialog):
 
     def judge_check(self, outcome: Outcome) -> tuple[str, str, bool]:
         """What a check of what is possible has come to: a color, a sentence, and whether there is anything to write."""
-        return (*(("good", "All of it goes in as it is.") if outcome.is_clean else _DOUBTFUL), True)
+        return (*(("good", "All annotations go in as they are.") if outcome.is_clean else _DOUBTFUL), True)
 
     def describe_kept(self) -> str:
         """What becomes of work that was stopped, or failed."""
@@ -191,6 +191,10 @@ class ExchangeDialog(QtWidgets.QDialog):
         self.primary.setText(self._verb if writes else "Check")
         self.close_button.setEnabled(True)
         self.close_button.setText("Stop" if working else "Close")
+        is_written = not (working or self._is_check or self.outcome is None or not self.outcome.is_possible)
+        (self.close_button if is_written else self.primary).setDefault(True)  # Enter once more closes what is done
+        if is_written:
+            self.close_button.setFocus()
         self.report_button.setVisible(self.outcome is not None)
 
     def _save_report(self) -> None:

@@ -89,7 +89,7 @@ class PropagationTool(QtCore.QObject):
     def describe(self) -> str:
         """Frames done, speed and time left."""
         if self.is_paused:
-            return f"paused at {self.done}/{self.total}"
+            return f"paused at {self.done}/{self.total}" if self.total else "paused"
         speed = self.frames_per_second
         if not speed:
             return f"{self.done}/{self.total}" if self.total else "starting"

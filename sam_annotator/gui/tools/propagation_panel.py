@@ -1,6 +1,6 @@
 """Propagation in the window: what starts it, what is shown while it runs, and the frame that is taken along."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,13 @@ from sam_annotator.core.videos import Video
 from sam_annotator.gui.canvas.annotation_canvas import CARRY
 from sam_annotator.gui.docks.timeline import BETWEEN_KEYS, TO_NEXT_KEY, WHOLE_VIDEO, FrameMarks
 from sam_annotator.gui.settings.preferences import remembered_agreement
+from sam_annotator.gui.status import PAUSED
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
+
+
+_NAMED = 3  # lost objects in one sentence
 
 
 class PropagationPanel(QtCore.QObject):
@@ -29,12 +33,13 @@ class PropagationPanel(QtCore.QObject):
         self._timeline = window.timeline
         self._video: Video | None = None  # of the run
         self._is_following = False
+        self._answered: dict[int, set[int]] = {}  # object id -> frames the run had something to say of it in
         self._behind: int | None = None  # the frame whose file says more than the window shows
         self._timeline.start_wanted.connect(self.toggle)
         self._timeline.repair_wanted.connect(self.repair)
         self._timeline.pause_wanted.connect(self.toggle)
         self._timeline.cancel_wanted.connect(self._run.cancel)
-        self._run.busy.connect(partial(window.status.show_doing, run=True))
+        self._run.busy.connect(self._show_busy)
         self._run.frame_done.connect(self._on_frame)
         self._run.noticed.connect(self._show_notice)
         self._run.changed.connect(self._show_run)
@@ -180,6 +185,7 @@ class PropagationPanel(QtCore.QObject):
         self._window.sam_tool.forget()
         self._window.status.drop_result()
         self._video = self._window.session.video
+        self._answered = {}
         self._is_following = self._timeline.follow.isChecked()
         self._timeline.slider.show_range(frames)
         self._run.start(work)
@@ -209,6 +215,8 @@ class PropagationPanel(QtCore.QObject):
         except AnnotatorError:
             return  # said by the run itself, in step.problem
         session.tracks.set_frame(step.index, annotation)
+        for object_id in step.scores:
+            self._answered.setdefault(object_id, set()).add(step.index)
         window.mark_file_annotated(step.index, annotation is not None)
         if not self._person_is_busy() and self._is_following and step.index != session.index:
             window.navigator.show_frame(step.index)
@@ -216,6 +224,16 @@ class PropagationPanel(QtCore.QObject):
             self._behind = step.index
             self.catch_up()
         window.schedule_refresh()
+
+    def _lost(self) -> Iterator[str]:
+        """Which objects the run did not find in some of its frames; one part of a sentence, or nothing."""
+        tracks, view = self._window.session.tracks, self._window.view
+        known = () if tracks is None else tracks.tracks()
+        lost = {track.object_id: len(_unseen(track, self._answered)) for track in known}
+        parts = [f"{view.name_of(object_id)} in {_frames(count)}" for object_id, count in lost.items() if count]
+        if parts:
+            more = f" and {len(parts) - _NAMED} more objects" if len(parts) > _NAMED + 1 else ""
+            yield f"not found: {', '.join(parts[:_NAMED] if more else parts)}{more}"
 
     def _person_is_busy(self) -> bool:
         """True while a change of what is shown would take something from under the person's hands."""
@@ -227,10 +245,15 @@ class PropagationPanel(QtCore.QObject):
     def _show_notice(self, text: str) -> None:
         self._window.statusBar().showMessage(text, 20_000)
 
+    def _show_busy(self, text: str) -> None:
+        """What is done before the first frame; a step that was under way may say so after the pause began."""
+        if not self._run.is_paused:
+            self._window.status.show_doing(text, run=True)
+
     def _show_run(self) -> None:
         if self._run.is_running:
             self._timeline.show_run(self._run.done, self._run.total, self._run.describe(), self._run.is_paused)
-            doing = "paused" if self._run.is_paused else f"propagating {self._run.describe()}"
+            doing = PAUSED if self._run.is_paused else f"propagating {self._run.describe()}"
             self._window.show_doing(doing, run=True)
             self._say_what_is_next()
 
@@ -238,6 +261,7 @@ class PropagationPanel(QtCore.QObject):
         self._is_following = False
         video = self._video
         if video is self._window.session.video:
+            how = "; ".join((how.rstrip("."), *self._lost()))
             self._timeline.show_idle(how)
             self._window.status.show_result(how)
         else:
@@ -251,6 +275,15 @@ def _fills_something(*, start: int, first: int, last: int, direction: str, **_re
     ahead = direction in ("forward", "both") and last > start
     behind = direction in ("backward", "both") and first < start
     return ahead or behind
+
+
+def _unseen(track: Track, answered: Mapping[int, set[int]]) -> set[int]:
+    """Frames that a run had something to say of the object in, and that do not show it, though no human took it out."""
+    return (answered.get(track.object_id, set()) & track.answered_frames) - track.frames - track.absent_frames
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _can_repair(track: Track, index: int) -> bool:

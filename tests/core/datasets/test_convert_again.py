@@ -59,7 +59,7 @@ def test_new_frames_of_the_same_size_are_an_error_before_anything_is_written(
     folder = tree.dataset / "JPEGImages/train" / video
     (problem,) = caught.value.problems
     assert problem.startswith(f"{folder / '00001.jpg'} is there already and has other content than {source};")
-    assert f"remove the folder {folder}, and convert again" in problem
+    assert f"remove the folder {folder}, and try again" in problem
     assert [finding.reason for finding in caught.value.findings if finding.kind == "error"] == ["image-in-the-way"]
     assert {path: path.read_bytes() for path in tree.dataset.rglob("*.*")} == before
     assert tree.convert(images="none", force=True, jobs=jobs).masks > 0

@@ -88,7 +88,7 @@ def test_an_image_of_another_frame_in_the_dataset_is_not_written_over(tree: Tree
     source = tree.videos / "bear" / "00001.jpg"
     assert caught.value.problems == (
         f"{placed} is there already and has other content than {source}; it is not written over. If the frames are "
-        f"new, remove the folder {placed.parent}, and convert again; or choose another output.",
+        f"new, remove the folder {placed.parent}, and try again; or choose another output.",
     )
     assert placed.read_bytes() == b"something else"
 

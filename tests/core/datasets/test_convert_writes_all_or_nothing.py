@@ -1,6 +1,5 @@
 """A dataset is written whole or not at all: where to, over what, stopped, and each problem told."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -136,9 +135,31 @@ def test_an_output_that_cannot_be_written_is_an_error_before_anything_is_read(
 ) -> None:
     tree.video("bear")
     tree.annotate("bear/00000").write_bytes(b"{")
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
-    with pytest.raises(SaveError, match="dataset cannot be written; choose a folder that can"):
+    monkeypatch.setattr("tempfile.TemporaryFile", _refuse)  # root may write anywhere
+    with pytest.raises(InputError, match=r"cannot be written \(Permission denied\); choose a folder that can"):
         tree.convert()
+
+
+def _refuse(*_arguments: object, **_options: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("name", ["Annotations", "JPEGImages"])
+def test_a_file_where_a_folder_of_the_dataset_has_to_be_is_an_error_beforehand(tree: Tree, name: str) -> None:
+    tree.video("bear")
+    tree.annotate("bear/00000", polygon())
+    tree.dataset.mkdir()
+    (tree.dataset / name).write_text("a file")
+    with pytest.raises(InputError, match=f"{name} is a file"):
+        tree.convert(dry_run=True)
+
+
+def test_to_look_whether_an_output_can_be_written_leaves_nothing(tree: Tree) -> None:
+    tree.video("bear")
+    tree.annotate("bear/00000", polygon())
+    tree.dataset.mkdir()
+    tree.convert(dry_run=True)
+    assert not list(tree.dataset.iterdir())
 
 
 def test_a_full_disk_leaves_no_json_and_no_half_images(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

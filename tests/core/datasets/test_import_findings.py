@@ -212,8 +212,8 @@ def test_frames_that_the_dataset_does_not_name_are_noted(tmp_path: Path) -> None
     write_frames(tmp_path / "videos", "lake", 5)
     (note,) = told(tmp_path, copy.deepcopy(LAKE))
     assert note == (
-        f"Video lake: {tmp_path}/videos/lake has 3 frames that the dataset does not name; converted again, the video "
-        "has all 5."
+        f"Video lake: {tmp_path}/videos/lake has 3 frames that the dataset does not name; a dataset made of the "
+        "video has all 5."
     )
 
 

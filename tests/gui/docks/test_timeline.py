@@ -141,3 +141,13 @@ def test_a_slider_of_10000_frames_paints_in_a_moment(qtbot: QtBot) -> None:
     timer.start()
     slider.grab()
     assert timer.elapsed() < 1000
+
+
+def test_without_a_video_no_frame_is_numbered(qtbot: QtBot) -> None:
+    timeline = Timeline()
+    qtbot.addWidget(timeline)
+    for total, said in ((0, ("–", "no frames", "–")), (5, ("1", "of 5", "1")), (0, ("–", "no frames", "–"))):
+        timeline.show_video(total)
+        timeline.show_frame(total, 0)
+        assert (timeline.number.text(), timeline.total_label.text(), timeline.first.text()) == said
+        assert timeline.number.isEnabled() == bool(total)

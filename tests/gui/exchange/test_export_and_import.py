@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt5 import QtWidgets
+from PyQt5 import QtTest, QtWidgets
+from PyQt5.QtCore import Qt
 
 from sam_annotator.cli import main
 from sam_annotator.core.datasets.video import VideoReader
@@ -67,6 +68,42 @@ def test_export_checks_first_and_then_writes_what_the_command_line_writes(
     assert len(names) == 13
     for name in names:
         assert (tmp_path / "dataset" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_enter_checks_writes_and_closes_in_turn(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1, images="none")
+
+    def enter() -> None:
+        dialog.activateWindow()
+        QtTest.QTest.keyClick(dialog.focusWidget() or dialog, Qt.Key_Return)
+        driver.wait(lambda: not dialog.is_working, "the work", 60)
+
+    dialog.primary.setFocus()
+    enter()
+    assert dialog.primary.text() == "Export"
+    assert dialog.primary.isDefault()
+    enter()
+    assert dialog.verdict.text() == "Done."
+    assert dialog.close_button.isDefault()
+    enter()
+    assert not dialog.isVisible()
+
+
+def test_what_is_changed_after_an_export_is_checked_by_enter_again(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    driver = make_annotation_window(tree[0])
+    dialog = _open(driver, "export", ExportDialog)
+    _set(dialog, output=str(tmp_path / "dataset"), jobs=1, images="none")
+    _press(driver, dialog)
+    _press(driver, dialog)
+    assert dialog.close_button.isDefault()
+    _set(dialog, split="val")
+    assert dialog.primary.isDefault()
 
 
 def test_whatever_is_changed_has_to_be_checked_anew(

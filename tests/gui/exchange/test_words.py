@@ -1,6 +1,8 @@
 """What the dialogs for datasets say: the window's own words for what can be wrong, and lists one can read."""
 
+import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,11 @@ from typing import Any
 import pytest
 from PyQt5 import QtCore, QtWidgets
 
+from sam_annotator.core import datasets
 from sam_annotator.core.remedies import COMMAND_LINE, Remedy
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.exchange import remedies
-from sam_annotator.gui.exchange.export_dialog import ExportDialog
+from sam_annotator.gui.exchange.export_dialog import COCO, PNG_MASKS, YOUTUBE_VIS, ExportDialog
 from sam_annotator.gui.exchange.import_dialog import ImportDialog
 from sam_annotator.gui.exchange.work import TreeFolders
 from tests.gui.scene import BRICK
@@ -53,6 +56,21 @@ def test_the_dialogs_have_words_of_their_own_for_every_remedy(words: Any) -> Non
     assert set(words) == set(Remedy)
     assert not [remedy for remedy in Remedy if "--" in words[remedy]]
     assert set(COMMAND_LINE) == set(Remedy)
+
+
+def test_what_core_says_of_datasets_names_no_command_that_the_window_does_not_have() -> None:
+    files = Path(datasets.__file__).parent.rglob("*.py")
+    said = [text for path in files for text in _sentences(ast.parse(path.read_text(encoding="utf-8")))]
+    assert len(said) > 500
+    assert not [text for text in said if re.search(r"\bconvert(ed)? again|\b[Tt]o convert", text)]
+
+
+def _sentences(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module but its docstrings."""
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    documentation = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)}
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    yield from (text for text in texts if isinstance(text, str) and text not in documentation)
 
 
 @pytest.mark.parametrize("kind", [ExportDialog, ImportDialog])
@@ -110,6 +128,36 @@ def test_an_error_that_ends_the_work_speaks_of_the_dialog(
     told = _checked(driver, dialog, output=str(tmp_path / "made"), jobs=1, cache=str(tmp_path / "file/drawn"))
     assert "--" not in told
     assert told
+    dialog.deleteLater()
+
+
+def test_videos_without_annotation_do_not_contradict_that_all_annotations_go_in(
+    make_annotation_window: Window, make_videos: Callable[..., Path], tree: tuple[Path, Path], tmp_path: Path
+) -> None:
+    make_videos("bare", "more/bare")
+    driver = make_annotation_window(tree[0])
+    dialog = ExportDialog(driver.window)
+    told = _checked(driver, dialog, output=str(tmp_path / "made"), jobs=1, categories_from="present")
+    assert dialog.verdict.text() == "All annotations go in as they are. Nothing is written yet."
+    assert "Not in the dataset: videos without annotation: 2 (bare, more/bare)" in told
+    assert "Left out" not in told
+    dialog.deleteLater()
+
+
+@pytest.mark.parametrize("kind", [YOUTUBE_VIS, PNG_MASKS, COCO])
+def test_the_check_says_that_the_folder_of_the_dataset_cannot_be_written(
+    make_annotation_window: Window, tree: tuple[Path, Path], tmp_path: Path, kind: str
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "file").write_text("")
+    driver = make_annotation_window(tree[0])
+    dialog = ExportDialog(driver.window)
+    told = _checked(driver, dialog, kind=kind, output=str(made / "file/below"), jobs=1)
+    assert told.startswith(f"{made / 'file'} is a file")
+    assert "choose a folder that can be written (What and where: Into)" in told
+    assert dialog.verdict.text() == "Nothing was written: this has to be mended first."
+    assert dialog.primary.text() == "Check"
     dialog.deleteLater()
 
 

@@ -168,6 +168,16 @@ def test_pausing_holds_the_run_and_going_on_ends_it(
     assert heard.named("ended") == ["Done: 4 frames computed"]
 
 
+def test_a_run_that_is_paused_before_its_frames_are_counted_is_paused_at_none(
+    tool: PropagationTool, ended: Callable[[], None]
+) -> None:
+    tool.start(lambda: run_of(3))
+    tool.toggle_pause()
+    assert tool.describe() == "paused"
+    tool.toggle_pause()
+    ended()
+
+
 def test_a_paused_run_can_be_cancelled(tool: PropagationTool, heard: Heard, ended: Callable[[], None]) -> None:
     tool.start(lambda: run_of(5))
     tool.toggle_pause()

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PyQt5 import QtWidgets
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.datasets.youtube_vis import ConvertOptions, annotations_path, convert, images_folder
@@ -15,7 +16,7 @@ from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import DiscSegmenter, ball_centre, frame, make_video
-from tests.gui.steps import annotate, document, draw, facts, file_of
+from tests.gui.steps import annotate, document, draw, facts, file_of, take
 
 Window = Callable[..., Driver]
 Videos = Callable[..., Path]
@@ -114,6 +115,31 @@ def test_a_truncated_jpeg_is_named_and_can_be_stepped_over(make_annotation_windo
     assert driver.window.canvas.isEnabled()
     assert (root / "ball" / "00001.jpg").read_bytes() == left
     assert not file_of(driver, 1).exists()
+
+
+def test_a_frame_that_cannot_be_annotated_offers_nothing_for_what_was_selected_before(
+    make_annotation_window: Window, make_videos: Videos, output: Path
+) -> None:
+    root = make_videos(frames=3)
+    truncate(root / "ball" / "00001.jpg")
+    draw(root, output, (0, 2))
+    file = output / "ball" / "00002.json"
+    file.write_bytes(file.read_bytes()[:-9])
+    driver = make_annotation_window(root)
+    actions = driver.window.labelme_actions
+    offered = (actions.delete, actions.edit, actions.duplicate, actions.copy)
+    driver.press(Qt.Key_E)
+    take(driver)
+    assert all(action.isEnabled() for action in offered)
+    for index in (1, 2):
+        driver.press(Qt.Key_D)
+        for box in driver.window.findChildren(QtWidgets.QMessageBox):
+            box.close()
+        assert driver.window.session.index == index
+        take(driver)
+        assert not any(action.isEnabled() for action in offered)
+    driver.press(Qt.Key_Home)
+    assert actions.delete.isEnabled(), "the object is chosen in the list"
 
 
 def test_a_truncated_first_frame_does_not_keep_the_video_from_opening(

@@ -133,6 +133,16 @@ def test_annotations_of_plain_labelme_open_with_all_kinds_of_shapes(
 # --- labelme's features --------------------------------------------------------------------------------------------
 
 
+def test_frames_are_gone_through_in_one_menu_whose_entries_say_their_keys(driver: Driver) -> None:
+    menus = driver.window.labelme_menus
+    assert not [action.text() for action in menus.file.actions() if action.text() in ("&Next Image", "&Prev Image")]
+    (video,) = (action.menu() for action in driver.window.menuBar().actions() if action.text() == "&Video")
+    keys = {action.text(): [key.toString() for key in action.shortcuts()] for action in video.actions()}
+    assert keys["Next frame"] == ["D", "Right"]
+    assert keys["Previous frame"] == ["A", "Left"]
+    assert keys["Next video"] == ["Ctrl+PgDown"]
+
+
 def test_the_docks_of_labelme_can_be_shown_and_tell_what_is_in_the_frame(driver: Driver) -> None:
     docks = driver.window.labelme_docks
     for dock in (docks.flag_dock, docks.label_dock, docks.shape_dock, docks.file_dock):

@@ -316,16 +316,23 @@ def test_a_folder_that_is_read_only_is_told_with_what_to_do(
     delete_ball(driver)
     said = take_dialog(driver)
     assert "Permission denied" in said
-    assert "choose a folder that can be written" in said
+    assert said.endswith("choose a folder that can be written (File &gt; Change Output Dir).")
+    assert _plain(driver.window.labelme_actions.change_output_dir.text()) == "Change Output Dir"
     assert says(driver) == "NOT SAVED"
     assert file_of(driver).read_bytes() == before
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "")
 
 
 def test_a_run_that_cannot_save_stops_with_a_sentence(driver: Driver, disk: Disk, take_dialog: TakeDialog) -> None:
     disk.is_full = True
     driver.press(Qt.Key_Space)
     said = take_dialog(driver)
-    assert "Free some space" in said
+    assert "could not be taken back; free some space, or choose" in said
+    assert "(File &gt; Change Output Dir)" in said
+    assert "--" not in said
     assert str(file_of(driver, 1).parent) in said
     assert not driver.window.propagation.is_running
     assert facts(driver, 0) == {(1, "ball", "manual")}

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
-from sam_annotator.core.errors import InputError, SaveError
+from sam_annotator.core.datasets.writable import check_writable
+from sam_annotator.core.errors import InputError
 from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.videos import Video
 
@@ -82,19 +83,20 @@ def check_apart(output: Path, videos_root: Path) -> None:
         raise InputError(f"The dataset {output} would lie among the videos in {videos_root}; choose an output outside.")
 
 
-def check_output(output: Path, targets: Iterable[Path], force: bool) -> None:
-    """Make sure, as far as can be told beforehand, that the JSON files `targets` can be written.
+def check_output(output: Path, targets: Iterable[Path], folders: Iterable[Path], force: bool) -> None:
+    """Make sure, as far as can be told beforehand, that the JSON files `targets` and the images can be written.
+
+    Args:
+        folders: the image roots; none where no image is put there.
 
     Raises:
-        InputError: one is there already and `force` is not given, or a file is in the way.
-        SaveError: the folder cannot be written.
+        InputError: a target is there already and `force` is not given, a file is in the way, or a folder cannot be
+            written.
     """
-    for target in targets:
+    if os.path.isfile(output):  # unlike that of a Path, it bears names that are too long
+        raise InputError(f"{output} is a file; choose a folder for the dataset.")
+    chosen = list(targets)
+    check_writable(chosen, folders)
+    for target in chosen:
         if target.exists() and not force:
             raise InputError(f"{target} is there already", Remedy.WRITE_OVER_SPLIT)
-    real = Path(os.path.realpath(output))
-    standing = next(folder for folder in (real, *real.parents) if folder.exists())
-    if not standing.is_dir():
-        raise InputError(f"{standing} is a file; choose a folder for the dataset.")
-    if not os.access(standing, os.W_OK):
-        raise SaveError(f"{output} cannot be written", Remedy.OTHER_OUTPUT)

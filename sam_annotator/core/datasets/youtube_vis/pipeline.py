@@ -73,7 +73,8 @@ def _convert(
 ) -> Iterator[ConvertProgress]:
     check_options(options)
     targets = {split: annotations_path(output, split, options.layout) for split in options.splits}
-    check_output(output, targets.values(), options.force)
+    folders = {split: images_folder(output, split, options.layout) for split in options.splits}
+    check_output(output, targets.values(), folders.values() if options.images != "none" else (), options.force)
     vocabulary = Vocabulary.read(output, options)
     names = dataset_names(videos)
     survey = yield from look(videos, store, names, options)
@@ -84,7 +85,6 @@ def _convert(
         chosen = [video for video, _name in survey.chosen]
         laid = yield from read_videos(chosen, store, folder, options, draws=vocabulary.is_given)
         settled = settle(laid, names, vocabulary, options)
-        folders = {split: images_folder(output, split, options.layout) for split in options.splits}
         findings = [*found, *all_findings(survey, laid, settled, strays)]
         if not vocabulary.is_given:
             refuse(findings, options)

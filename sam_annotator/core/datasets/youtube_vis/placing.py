@@ -53,7 +53,7 @@ def _in_the_way(task: "_Task") -> list[tuple[Path, str]]:
             why = f"is there already and cannot be compared with {image.path} ({error})"
         text = (
             f"{target} {why}; it is not written over. If the frames are new, remove the folder {target.parent}, and "
-            "convert again; or choose another output."
+            "try again; or choose another output."
         )
         found.append((target, text))
     return found

@@ -135,7 +135,7 @@ def bodies(path: Path) -> Iterator[bytes]:
             for line in stream:
                 yield line[:-1]
     except OSError as error:
-        raise SaveError(f"{path} cannot be read any more ({error.strerror}); convert again.") from error
+        raise SaveError(f"{path} cannot be read any more ({error.strerror}); try again.") from error
 
 
 def _checksum(content: bytes) -> bytes:

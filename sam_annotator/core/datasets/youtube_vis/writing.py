@@ -179,6 +179,6 @@ def _check(holds: bool, number: int, what: str) -> None:
 
 def _disagreement(what: str) -> SaveError:
     return SaveError(
-        f"The dataset was not written: read back, it was not what was meant ({what}). Convert again; if it happens "
+        f"The dataset was not written: read back, it was not what was meant ({what}). Try again; if it happens "
         "again, the disk or the memory may be faulty."
     )

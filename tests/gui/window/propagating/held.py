@@ -24,6 +24,7 @@ class HeldPropagator:
     def __init__(self) -> None:
         self.given: dict[int, frozenset[int]] = {}
         self.fails_at = -1
+        self.blind_at: frozenset[int] = frozenset()
         self._steps = threading.Semaphore(0)
         self._is_free = threading.Event()
 
@@ -54,7 +55,8 @@ class HeldPropagator:
             raise EngineError("The model has no memory left; close other programs.")
         self.given[index] = frozenset(given)
         self._masks |= given
-        return {object_id: PropagatedMask(self._masks[object_id], 0.9) for object_id in wanted - given.keys()}
+        seen = self._masks if index not in self.blind_at else {i: np.zeros_like(m) for i, m in self._masks.items()}
+        return {object_id: PropagatedMask(seen[object_id], 0.9) for object_id in wanted - given.keys()}
 
 
 def start(driver: Driver, held: HeldPropagator, steps: int) -> None:

@@ -106,6 +106,32 @@ def test_how_a_run_ended_is_said_no_longer_than_until_the_next(driver: Driver, h
     assert not bar.currentMessage().startswith("Done")
 
 
+def test_the_end_says_which_object_was_lost_on_the_way_and_in_how_many_frames(
+    driver: Driver, held: HeldPropagator
+) -> None:
+    held.blind_at = frozenset({2, 3, 5})
+    held.let_all()
+    driver.press(Qt.Key_Space)
+    driver.propagation(30)
+    said = f"Done: {FRAMES - 1} frames computed; not found: 1 ball in 3 frames"
+    assert driver.window.timeline.progress.toolTip() == said
+    assert driver.window.statusBar().currentMessage() == said
+
+
+def test_the_end_of_a_run_that_lost_nothing_does_not_speak_of_what_an_earlier_one_lost(
+    driver: Driver, held: HeldPropagator
+) -> None:
+    held.blind_at = frozenset({5})
+    held.let_all()
+    driver.press(Qt.Key_Space)
+    driver.propagation(30)
+    driver.window.timeline.last.setValue(4)
+    driver.go_to(0)
+    driver.press(Qt.Key_Space)
+    driver.propagation(30)
+    assert driver.window.timeline.progress.toolTip() == "Done: 3 frames computed"
+
+
 def test_only_the_range_and_direction_that_were_chosen_are_filled(driver: Driver, held: HeldPropagator) -> None:
     held.let_all()
     timeline = driver.window.timeline

@@ -50,6 +50,21 @@ class Ticks(QtCore.QObject):
         self.longest, self.all, self._last = max(self.longest, now - self._last), self.all + now - self._last, now
 
 
+def test_a_pause_is_said_whatever_goes_on_meanwhile(driver: Driver, held: HeldPropagator) -> None:
+    start(driver, held, 2)
+    line = driver.window.status.engine
+    driver.press(Qt.Key_Space)
+    driver.window.propagation.busy.emit("loading the propagator")  # of the step that was under way
+    assert line.text().endswith("·  paused")
+    driver.window.sam_tool.busy.emit("preparing 00003.jpg")
+    assert line.text().endswith("·  paused; preparing 00003.jpg")
+    driver.window.sam_tool.busy.emit("")
+    assert line.text().endswith("·  paused")
+    driver.press(Qt.Key_Space)
+    assert "propagating" in line.text()
+    finish(driver, held)
+
+
 def test_a_click_amid_a_run_leaves_what_is_said_of_the_run(driver: Driver, held: HeldPropagator) -> None:
     start(driver, held, 2)
     driver.window.sam_tool.busy.emit("preparing the frame")

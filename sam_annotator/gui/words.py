@@ -1,0 +1,19 @@
+"""What to do about what is wrong, in the words of the window; the dialogs for datasets have words of their own."""
+
+from types import MappingProxyType
+from typing import Final
+
+from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.remedies import COMMAND_LINE, Remedy, Words
+
+WINDOW: Final[Words] = MappingProxyType(
+    {
+        **COMMAND_LINE,  # of datasets, which are not spoken of here
+        Remedy.MAKE_ROOM: "free some space, or choose a folder that can be written (File > Change Output Dir)",
+    }
+)
+
+
+def said(error: AnnotatorError) -> str:
+    """The sentence for an error, in the words of the window."""
+    return error.told(WINDOW)
