@@ -20,6 +20,10 @@ LOCAL_WEIGHT: Final = 0.7
 GLOBAL_WEIGHT: Final = 0.9
 MOTION_WEIGHT: Final = 0.5
 
+UNSEEN_WEIGHT: Final = 0.5
+"""What the local model's word for the object still counts where flow is not to be trusted: what has come into sight
+there was not to be seen in the frame before, and is like the object as easily as like the rest."""
+
 REFUTATION: Final = 3.0
 """Log odds that are taken from a pixel which moves with the rest and, by the key frames alone, looks like it.
 
@@ -232,7 +236,9 @@ def _fuse(carried: _Carried, overall: Floats, motion: Floats) -> Floats:
     """Log odds of the object at each pixel, NEVER where it cannot have got."""
     softness = 4 * (1 + 2 * (1 - carried.trust))
     warp = 1.5 * np.clip(carried.distance / softness, -CEILING, CEILING)
-    odds = WARP_WEIGHT * warp + LOCAL_WEIGHT * carried.nearby + GLOBAL_WEIGHT * overall + MOTION_WEIGHT * motion
+    seen = np.where(carried.nearby > 0, UNSEEN_WEIGHT + (1 - UNSEEN_WEIGHT) * carried.trust, 1)
+    nearby = LOCAL_WEIGHT * seen * carried.nearby
+    odds = WARP_WEIGHT * warp + nearby + GLOBAL_WEIGHT * overall + MOTION_WEIGHT * motion
     odds[carried.distance < -REACH] = NEVER
     return np.asarray(odds, np.float32)
 

@@ -1,5 +1,7 @@
 """What the embedded propagator gathers beside the mask before: how things move, who else is there, what lies ahead."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,16 @@ def flow_of(moving: Mask, shift: float) -> Flow:
     return Flow(source.astype(np.float32), here, np.ones((HEIGHT, WIDTH), np.float32))
 
 
+def followed_from(view: View, mask: Mask) -> Followed:
+    """An object known from one key frame."""
+    followed = Followed()
+    followed.restart(view, mask)
+    evidence = gather_evidence(view.appearance, signed_distance(mask))
+    assert evidence is not None
+    followed.model.learn_key_frame(evidence)
+    return followed
+
+
 def test_what_crept_into_a_mask_but_rests_is_told_from_what_moves() -> None:
     moving = disc(80, 60, 25)
     crept = np.zeros_like(moving)
@@ -75,11 +87,7 @@ def test_ground_that_crept_into_a_mask_is_let_go_though_it_was_learned_as_the_ob
     face, ahead = grain(1, (190, 90, 60)), disc(90, 60, 22)
     trail = (disc(60, 60, 16) | disc(75, 60, 16)) & ~ahead
     views = [View.of(index, paint((shifted(face, 3 * index), disc(60 + 3 * index, 60, 22)))) for index in range(12)]
-    followed = Followed()
-    followed.restart(views[0], disc(60, 60, 22))
-    evidence = gather_evidence(views[0].appearance, signed_distance(disc(60, 60, 22)))
-    assert evidence is not None
-    followed.model.learn_key_frame(evidence)
+    followed = followed_from(views[0], disc(60, 60, 22))
     for index in range(1, 11):
         followed.go_on(views[index], disc(60 + 3 * index, 60, 22) | trail, trust=1.0)
     estimator = FlowEstimator()
@@ -87,6 +95,20 @@ def test_ground_that_crept_into_a_mask_is_let_go_though_it_was_learned_as_the_ob
     found = predict({1: followed}, views[11], lambda view: flow, np.zeros((HEIGHT, WIDTH), bool))[1]
     assert found.odds[trail].mean() < -2
     assert (found.odds[disc(93, 60, 20)] > 0).mean() > 0.9
+
+
+def test_where_flow_is_not_to_be_trusted_the_frame_before_hardly_speaks_for_the_object() -> None:
+    body, face = disc(100, 60, 40), grain(1, (190, 90, 60))
+    views = [View.of(index, paint((face, body))) for index in (0, 1)]
+    left, rests = np.arange(WIDTH) < 100, flow_of(body, 0)
+    blind = replace(rests, trust=np.broadcast_to(np.where(left, 0, 1), (HEIGHT, WIDTH)).astype(np.float32))
+    odds = []
+    for flow in (rests, blind):
+        followed = followed_from(views[0], body)
+        odds.append(predict({1: followed}, views[1], lambda _, flow=flow: flow, np.zeros_like(body))[1].odds)
+    doubted = odds[0] - odds[1]
+    assert doubted[disc(85, 60, 15)].mean() > 0.9
+    assert np.abs(doubted[left & disc(100, 60, 50) & ~disc(100, 60, 44)]).mean() < 0.5, "what it says against it stands"
 
 
 def test_flow_carries_a_mask_along() -> None:
