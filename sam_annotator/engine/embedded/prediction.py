@@ -34,6 +34,9 @@ STILL: Final = (0.35 * FRAME_CEILING, 0.75 * FRAME_CEILING)
 UNLIKE: Final = (0.5 * CEILING, 0.85 * CEILING)
 """Log odds against the object from which a voice begins to refute, and at which it does so fully."""
 
+ALONG: Final = (0.5 * FRAME_CEILING, 0.9 * FRAME_CEILING)
+"""Log odds from which a pixel may be said to move with the object, and at which that is sure."""
+
 REACH: Final = 36.0
 """Working pixels outside the predicted mask beyond which the object cannot have got in one frame."""
 
@@ -166,12 +169,13 @@ def _predict_one(
     followed.motion = gather_motion(followed.motion, flow, moves)
     odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
     if not followed.is_small:
-        odds -= np.float32(REFUTATION) * _denies(moves, STILL) * _denies(_lasting(followed, view), UNLIKE)
+        odds -= np.float32(REFUTATION) * _sureness(-moves, STILL) * _sureness(-_lasting(followed, view), UNLIKE)
     followed.shape = followed.shape and followed.shape.carried(flow, carried.distance)
     if followed.shape is not None:
         followed.shape = followed.shape.compared(odds > 0)
         near = odds > NEVER
-        odds[near] += followed.shape.log_odds(view.appearance.lab)[near]
+        along = _sureness(moves, ALONG) * flow.trust
+        odds[near] += followed.shape.log_odds(view.appearance.lab, along)[near]
     return Prediction(carried.distance, carried.nearby, overall, odds, reach=_reach(followed))
 
 
@@ -180,9 +184,9 @@ def _lasting(followed: Followed, view: View) -> Floats:
     return spread_global(followed.model.lasting_log_odds(view.appearance), view.size)
 
 
-def _denies(odds: Floats, bounds: tuple[float, float]) -> Floats:
-    """0..1 at each pixel: how surely a voice speaks against the object."""
-    return np.asarray(np.interp(-odds, bounds, (0, 1)), np.float32)
+def _sureness(odds: Floats, bounds: tuple[float, float]) -> Floats:
+    """0..1 at each pixel: 0 up to log odds of the first bound, 1 from the second on."""
+    return np.asarray(np.interp(odds, bounds, (0, 1)), np.float32)
 
 
 def _look_closely(followed: Mapping[int, Followed], object_id: int, view: View, places: Places) -> Floats:

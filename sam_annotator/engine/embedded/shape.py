@@ -1,6 +1,7 @@
 """The outline that a key frame gave, carried along with the body: what keeps an object to its shape.
 
-Colours know little of where a car ends and its shadow begins; its own outline, moved as the body moves, does. At an
+Colours know little of where a car ends and its shadow begins; its own outline, moved as the body moves, does. And where
+the car comes out of a shadow and shines in colours never seen, what moves with it in its outline is car still. At an
 outline flow is half of what is behind, so it is taken from inside and smoothed outward: one affine motion, and what
 departs from it nearby. How far the flow beside the outline departs even from that tells how far the outline may be off
 by now: a car's stays true for twenty frames, a dog's for two or three. Lengths are working pixels.
@@ -62,6 +63,12 @@ TOLERANCE: Final = 1.5
 LEAST_CHANGE: Final = 8.0
 USUAL_CHANGES: Final = 2.5
 """Colours that differ by more than this, and so many times more than half of the body's do, are not the body's."""
+
+SHALLOW: Final = 0.5
+"""What is not deeper in the outline than this share of its error may as well lie outside."""
+
+MOVED_ALONG: Final = 4.0
+"""Log odds of what lies deep in the outline and surely moves with the body, whatever colours it has now."""
 
 LEAST_OUTSIDE: Final = 0.4
 """What its word outside it counts where other colours have come: they may be the body's, which something had hidden."""
@@ -125,21 +132,24 @@ class Shape:
         """
         return cast(Floats, np.sqrt((LEAST_ERROR + GROWTH * self.departed) * np.float32(self.measured)))
 
-    def log_odds(self, lab: Floats) -> Floats:
+    def log_odds(self, lab: Floats, along: Floats) -> Floats:
         """What the outline says of each pixel, float32 (height, width), zeros where the key frame did not look.
 
         Args:
             lab: float32 (height, width, 3), the present frame's colours.
+            along: float32 (height, width), 0..1, how surely each pixel moves with the body and not with the rest.
         """
         distance, error = self._distance(), self.error()
         odds = np.clip(distance / error, -1, 1) * (CEILING / (1 + np.square(np.square(error / TOLERANCE))))
-        odds *= self._seen()
+        seen = self._seen()
+        odds *= seen
         body = odds > 0
         if body.any():
             change = _squared(self._now(self.colours) - _smoothed(lab))
             same = np.exp(-change / max(LEAST_CHANGE**2, USUAL_CHANGES**2 * float(np.median(change[body]))))
             odds *= np.where(body, same, LEAST_OUTSIDE + (1 - LEAST_OUTSIDE) * same)
-        return np.asarray(odds, np.float32)
+        deep = np.clip(distance / error - SHALLOW, 0, 1) * seen
+        return np.asarray(odds + MOVED_ALONG * deep * along, np.float32)
 
     def _seen(self) -> Mask:
         """Which pixels of the present frame the key frame saw, and saw no other object there."""
