@@ -188,7 +188,7 @@ def _named_apart(videos: list[Video], root: Path) -> list[Video]:
 
 def _nothing_found(root: Path) -> str:
     if not any(not name.startswith(".") for name in os.listdir(root)):
-        return f"{root} is empty. Give a folder of videos, or one video."
+        return f"{root} is empty. Choose a folder of videos, or one video."
     return (
         f"{root} holds no videos: neither it nor a folder in it has images "
         f"({', '.join(suffix[1:] for suffix in IMAGE_SUFFIXES)}) or video files "

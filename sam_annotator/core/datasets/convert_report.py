@@ -214,19 +214,20 @@ class ConvertReport:
 
     def _outside(self) -> Iterator[str]:
         """Videos that are not in the dataset. Only where annotations are, something is left out."""
-        lost = {finding.reason for finding in self.findings if finding.kind == "dropped"}
-        for reason, what, names in (
-            ("video-without-annotation", "videos without annotation", self.videos_without_annotation),
-            (
-                "video-not-unpacked",
-                "video files not unpacked (open them once in the window)",
-                self.videos_not_unpacked,
-            ),
-            ("video-in-no-split", "videos in no split", self.videos_in_no_split),
+        unpacked = "video files not unpacked (open them once in the window)"
+        lost = {one.video for one in self.findings if one.kind == "dropped" and one.reason == "video-in-no-split"}
+        losing: list[str] = []
+        empty: list[str] = []
+        for name in self.videos_in_no_split:
+            (losing if name in lost else empty).append(name)
+        for what, names in (
+            ("Not in the dataset: videos without annotation", self.videos_without_annotation),
+            (f"Not in the dataset: {unpacked}", self.videos_not_unpacked),
+            ("Left out: videos in no split", losing),
+            ("Not in the dataset: videos in no split, without annotation", empty),
         ):
             if names:
-                where = "Left out" if reason in lost else "Not in the dataset"
-                yield f"{where}: {what}: {len(names)} ({_some(names)})"
+                yield f"{what}: {len(names)} ({_some(tuple(names))})"
 
     def _repaired(self) -> Iterator[str]:
         yield from self._counted(_REPAIRS)

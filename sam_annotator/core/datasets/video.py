@@ -159,7 +159,8 @@ class VideoReader:
         try:
             image = examine_image(path)
         except ImageError as error:
-            self._note("error", "image-unreadable", str(error), path)
+            remedy = "Put a whole image in its place, or leave the video out with a list of splits."
+            self._note("error", "image-unreadable", f"{error} {remedy}", path)
             return None
         self._images.append(image)
         first = self._images[0]

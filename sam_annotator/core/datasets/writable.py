@@ -22,6 +22,8 @@ def check_writable(files: Iterable[Path], folders: Iterable[Path] = ()) -> None:
     parents = []
     for file in map(_real, files):
         parents.append(file.parent)
+        if file.is_dir():
+            raise InputError(f"{file} is a folder; move it away, a file has to lie there", Remedy.OTHER_OUTPUT)
         if os.path.exists(file) and not os.access(file, os.W_OK):
             raise InputError(f"{file} is read-only", Remedy.OTHER_OUTPUT)
     for standing in dict.fromkeys(_standing(folder) for folder in (*parents, *map(_real, folders))):

@@ -98,6 +98,9 @@ def test_a_list_says_which_video_goes_where(tree: Tree) -> None:
     assert report.videos_in_no_split == ("c",)
     assert report.videos_without_annotation == ("d",)
     assert "Left out: videos in no split: 1 (c)" in str(report)
+    report = tree.convert(plan=read_split_list(write(tree, "few.txt", "test b\n")))
+    assert "Left out: videos in no split: 2 (a, c)\n" in str(report)
+    assert "Not in the dataset: videos in no split, without annotation: 1 (d)" in str(report)
     categories = [list(tree.load(split).categories) for split in ("train", "val")]
     assert categories == [[1, 2], [1, 2]]
 

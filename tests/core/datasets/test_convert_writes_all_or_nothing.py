@@ -210,3 +210,12 @@ def test_a_video_file_counts_once_it_is_unpacked(tree: Tree) -> None:
     report = tree.convert()
     assert report.videos_not_unpacked == ("film",)
     assert "video files not unpacked (open them once in the window): 1 (film)" in str(report)
+
+
+def test_a_folder_where_the_json_has_to_lie_is_an_error_before_anything_is_written(tree: Tree) -> None:
+    tree.video("bear")
+    tree.annotate("bear/00000", polygon())
+    (tree.dataset / "Annotations" / "train_instances.json").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"train_instances\.json is a folder; move it away"):
+        tree.convert(force=True)
+    assert not (tree.dataset / "JPEGImages").exists()

@@ -61,8 +61,7 @@ def test_the_dialogs_have_words_of_their_own_for_every_remedy(words: Any) -> Non
 def test_what_core_says_of_datasets_names_no_command_that_the_window_does_not_have() -> None:
     files = Path(datasets.__file__).parent.rglob("*.py")
     said = [text for path in files for text in _sentences(ast.parse(path.read_text(encoding="utf-8")))]
-    assert len(said) > 500
-    assert not [text for text in said if re.search(r"\bconvert(ed)? again|\b[Tt]o convert", text)]
+    assert not [text for text in said if re.search(r"\bconvert(ed)? again|\bto convert", text, re.IGNORECASE)]
 
 
 def _sentences(tree: ast.AST) -> Iterator[str]:
