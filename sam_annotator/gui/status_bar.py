@@ -79,6 +79,11 @@ class StatusBar(QtWidgets.QStatusBar):
                 label.setMaximumWidth(int(label.share * self.width()))
         self._explain()
 
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.ToolTip:
+            self._explain()  # what stands at the right may have grown since, or have left
+        return bool(super().event(event))
+
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         if self.currentMessage():
             painter = QtGui.QPainter(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -65,6 +66,30 @@ def test_a_message_that_does_not_fit_ends_in_an_ellipsis_and_is_told_whole(
     driver.window.show_hint("Accepted.")
     assert bar.shown_message() == "Accepted."
     assert not bar.toolTip()
+
+
+def test_a_message_is_told_whole_though_it_fitted_until_something_beside_it_grew(
+    make_annotation_window: Callable[..., Driver],
+) -> None:
+    driver = make_annotation_window(size=(1000, 700))
+    bar = driver.window.statusBar()
+    driver.window.show_hint("A sentence that has just room enough where nothing else stands.")
+    assert not bar.toolTip()
+    driver.window.status.show_doing(LONG)
+    driver.look()
+    assert bar.shown_message().endswith("…")
+    place = QtCore.QPoint(20, 5)
+    QtWidgets.QApplication.sendEvent(bar, QtGui.QHelpEvent(QtCore.QEvent.ToolTip, place, bar.mapToGlobal(place)))
+    assert bar.toolTip() == bar.currentMessage()
+
+
+def test_before_a_folder_is_opened_nothing_can_be_propagated_and_space_says_what_to_do(
+    make_annotation_window: Callable[..., Driver],
+) -> None:
+    window = make_annotation_window().window
+    assert not [box for box in (window.timeline.first, window.timeline.direction) if box.isEnabled()]
+    window.propagation_panel.toggle()
+    assert window.statusBar().currentMessage() == "Open a folder of videos first."
 
 
 def test_before_a_folder_is_opened_nothing_is_said_to_be_ready(

@@ -142,7 +142,8 @@ class AnnotationCanvas(UndoableCanvas):
         if self.create_mode == SAM_BOX_MODE:
             return "Drag a box around an object"
         if self.shapes:
-            return f"{self._next_step}  ·  click on another object"
+            another = "click on another object"
+            return f"{self._next_step}  ·  {another}" if self._next_step else another.capitalize()
         return "Click on an object, or drag a box around it"
 
     def _hint_for(self, held: Held) -> str:

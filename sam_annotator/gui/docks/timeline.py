@@ -188,7 +188,7 @@ class Timeline(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._is_running = False
+        self._can_choose = False
         self.slider = FrameSlider()
         self.slider.moved.connect(self.frame_wanted)
         self.number = QtWidgets.QSpinBox(keyboardTracking=False, minimum=1)
@@ -317,12 +317,12 @@ class Timeline(QtWidgets.QWidget):
         self.repair.setVisible(not running)
         self.pause.setVisible(running and can_pause)
         self.cancel.setVisible(running)
-        self.direction.setEnabled(not running)
-        self._is_running = running
+        self._can_choose = not running and self.last.maximum() > 1
+        self.direction.setEnabled(self._can_choose)
         self._show_choice()
 
     def _show_choice(self) -> None:
         """The range can be changed where it counts."""
         for box in (self.first, self.last):
-            box.setEnabled(not self._is_running and self.direction.currentData() in ("forward", "backward", "both"))
+            box.setEnabled(self._can_choose and self.direction.currentData() in ("forward", "backward", "both"))
         self.direction.setToolTip(self.direction.currentData(Qt.ToolTipRole))

@@ -74,9 +74,12 @@ class PropagationPanel(QtCore.QObject):
     def take_back(self) -> None:
         """Undo the last propagation of this video as one step."""
         session = self._window.session
-        if self._run.is_running or session.video is None or not can_take_back(session.video, session.store):
+        if self._run.is_running:
+            self._window.show_hint("A propagation is running; cancel it or let it end, then take it back.")
+        elif session.video is None or not can_take_back(session.video, session.store):
             self._window.show_hint("There is no propagation to take back.")
         else:
+            self._timeline.show_idle()  # how it ended is not true any more
             self._window.commands.take_back(partial(take_back_last_run, session.video, session.store))
 
     def stop_following(self) -> None:
@@ -109,15 +112,28 @@ class PropagationPanel(QtCore.QObject):
         if self._run.is_running:
             text = "Space goes on" if self._run.is_paused else "Space pauses"
         elif doubtful:
-            text = f"X: next of {doubtful} doubtful frame{'s' * (doubtful > 1)}  ·  Space carries on what is checked"
+            parts = [f"X: next of {doubtful} doubtful frame{'s' * (doubtful > 1)}"]
+            text = "  ·  ".join(parts + ["Space carries on what is checked"] * self._has_something_to_do())
         else:
-            text = CARRY
+            text = CARRY if self._has_something_to_do() else ""
         self._window.canvas.show_next_step(text)
+
+    def _has_something_to_do(self) -> bool:
+        """Whether a run from this frame would fill anything."""
+        object_ids = self._window.objects_panel.checked_ids()
+        if self._window.session.tracks is None or not object_ids:
+            return False
+        is_whole = self._timeline.direction.currentData() == WHOLE_VIDEO
+        return is_whole or not isinstance(self._request(object_ids), str)
 
     def _is_ready(self) -> bool:
         """Whether a run can begin; what the person corrected is accepted, and saved."""
         window, session = self._window, self._window.session
+        if session.video is None:
+            window.show_hint("Open a folder of videos first.")
+            return False
         if not session.can_annotate:
+            window.show_hint("This frame cannot be annotated: go to another one, and propagate from there.")
             return False
         if window.navigator.is_reading:
             window.show_hint("The annotations of this video are being read: try again in a moment.")

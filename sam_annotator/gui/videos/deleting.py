@@ -20,6 +20,7 @@ def ask_to_delete(window: "AnnotationWindow") -> None:
         return
     box = window.message_box("Delete this frame's annotation?", f"{path} will be deleted for good.")
     box.setStandardButtons(_Box.Yes | _Box.No)
+    box.setDefaultButton(_Box.No)
     box.buttonClicked.connect(lambda button: _delete(window) if box.standardButton(button) == _Box.Yes else None)
     box.open()
 

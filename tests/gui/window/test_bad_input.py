@@ -240,6 +240,8 @@ def test_a_corrupt_annotation_opens_its_dialog_once_in_a_visit_of_the_video_and_
     driver.press(Qt.Key_Right)
     assert driver.dialog_text() == ""
     assert "not valid JSON" in driver.window.canvas.notice
+    driver.press(Qt.Key_Space)
+    assert "go to another one, and propagate from there" in driver.window.statusBar().currentMessage()
     driver.open_video("b")
     driver.open_video("a")
     driver.press(Qt.Key_Right)

@@ -269,6 +269,14 @@ def test_deleting_the_file_of_a_frame_asks_first(driver: Driver, button: Box.Sta
     assert not driver.window.canvas.pixmap.isNull()
 
 
+def test_enter_deletes_no_file(driver: Driver) -> None:
+    driver.press(Qt.Key_Delete, Qt.ControlModifier)
+    driver.wait(driver.dialog_text, "the question")
+    (box,) = (box for box in driver.window.findChildren(Box) if box.isVisible())
+    assert box.defaultButton() == box.button(Box.No)
+    answer(driver, Box.No)
+
+
 def test_closing_shows_nothing_changes_nothing_and_the_video_can_be_opened_again(driver: Driver) -> None:
     path = file_of(driver)
     before = path.read_bytes()

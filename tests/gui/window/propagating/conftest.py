@@ -1,6 +1,6 @@
 """A window in which a propagation goes on only when it is let."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,11 @@ Videos = Callable[..., Path]
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> HeldPropagator:
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldPropagator]:
     propagator = HeldPropagator()
     monkeypatch.setattr("sam_annotator.engine.engines.make_propagator", lambda *_options: propagator)
-    return propagator
+    yield propagator
+    propagator.let_all()  # a test that failed leaves nothing that waits
 
 
 @pytest.fixture

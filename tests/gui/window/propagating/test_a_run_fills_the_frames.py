@@ -8,7 +8,7 @@ from PyQt5.QtCore import Qt
 
 from sam_annotator.gui.driver import Driver
 from tests.gui.scene import BALL, BRICK, brick_centre
-from tests.gui.steps import annotate, draw, facts, file_of, overlap, shapes
+from tests.gui.steps import annotate, draw, facts, file_of, overlap, settled, shapes
 from tests.gui.window.propagating.held import BALL_CARRIED, FRAMES, HeldPropagator, answered, start
 
 Window = Callable[..., Driver]
@@ -88,7 +88,7 @@ def test_the_hint_says_what_space_does_and_that_frames_are_doubtful(driver: Driv
     held.let_all()
     driver.propagation()
     doubtful = len(driver.window.session.tracks.doubtful_frames())
-    assert hint().startswith(f"X: next of {doubtful} doubtful frame" if doubtful else "Space carries")
+    assert hint().startswith(f"X: next of {doubtful} doubtful frame" if doubtful else "Click on another")
     driver.window.propagation_panel._say_what_is_next(3)
     assert hint().startswith("X: next of 3 doubtful frames")
 
@@ -183,3 +183,19 @@ def test_the_failure_of_a_model_is_told_and_the_window_goes_on(
     driver.press(Qt.Key_Space)
     driver.propagation(30)
     assert answered(driver) == list(range(FRAMES))
+
+
+def test_where_there_is_nothing_to_fill_space_is_not_promised_to_do_it(driver: Driver, held: HeldPropagator) -> None:
+    held.let_all()
+    window = driver.window
+    assert window.canvas.hint().startswith("Space carries")
+    driver.press(Qt.Key_Space)
+    driver.propagation(30)
+    window.navigator.show_frame(FRAMES - 1)
+    settled(driver)
+    assert window.canvas.hint() == "Click on another object"
+    driver.press(Qt.Key_Space)
+    assert "no frame to fill" in window.statusBar().currentMessage()
+    window.navigator.show_frame(2)
+    settled(driver)
+    assert window.canvas.hint().startswith("Space carries")

@@ -112,6 +112,7 @@ def test_a_propagation_is_taken_back_as_one_step(driver: Driver, held: HeldPropa
     driver.wait(lambda: answered(driver) == [0], "the propagation to be taken back")
     settled(driver)
     assert driver.window.status._hint == "The last propagation is taken back."
+    assert not driver.window.timeline.progress.isVisible(), "how it ended is not true any more"
     assert facts(driver, 0) == BALL_SAVED
     track = driver.window.session.tracks.get(1)
     assert track.frames == {0}

@@ -172,3 +172,11 @@ def test_closing_the_window_during_a_run_leaves_whole_files_and_no_thread(driver
     assert {path.suffix for path in files} == {".json"}
     assert [json.loads(path.read_bytes())["imageWidth"] for path in files] == [160] * len(files)
     assert len(files) >= 3
+
+
+def test_a_run_that_goes_on_is_not_taken_back_and_says_so(driver: Driver, held: HeldPropagator) -> None:
+    start(driver, held, 2)
+    driver.press(Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
+    said = driver.window.statusBar().currentMessage()
+    finish(driver, held)
+    assert said == "A propagation is running; cancel it or let it end, then take it back."
