@@ -22,6 +22,7 @@ from sam_annotator.engine.embedded.flow import (
 from sam_annotator.engine.embedded.recovery import LastSeen
 from sam_annotator.engine.embedded.shape import Shape
 from sam_annotator.engine.embedded.small import SMALL_AREA
+from sam_annotator.engine.embedded.strangers import Strangers
 from sam_annotator.engine.embedded.texture import find_grain
 
 Image = NDArray[np.uint8]
@@ -121,6 +122,7 @@ class Followed:
         longest_away: so many steps it was away at most before it was found again, since its mask was true last.
         is_doubtful: it was lost since its mask was true last: what was found again may be something else.
         motion: float32 (height, width), log odds gathered from how each pixel moved; None after a key frame or a loss.
+        strangers: what came into sight beside it; None after a key frame or a loss.
         shape: its outline where it was true last, carried along; None after a loss, and where it is too small.
     """
 
@@ -131,6 +133,7 @@ class Followed:
     last_seen: LastSeen | None = None
     frames_lost: int = 0
     motion: Floats | None = None
+    strangers: Strangers | None = None
     frames_away: int = 0
     longest_away: int = 0
     is_doubtful: bool = False
@@ -171,7 +174,7 @@ class Followed:
         self.true_index = view.index
         self.is_doubtful = False
         self.longest_away = 0
-        self.motion = None
+        self.motion, self.strangers = None, None
         distance = self._place(view, mask)
         self.shape = None
         if mask.any():
@@ -193,6 +196,12 @@ class Followed:
         evidence = gather_evidence(view.appearance, distance) if trust > 0 else None
         if evidence is not None:
             self.model.follow(evidence, trust)
+
+    def sort_out(self, mask: Mask) -> Mask:
+        """The mask, bool (height, width), of the present frame without what came into sight beside the object there."""
+        if self.strangers is not None and self.motion is not None:
+            mask, self.strangers = self.strangers.sort_out(mask, self.motion)
+        return mask
 
     def lose(self) -> None:
         """It may be anywhere: too many frames went by unseen, or another scene has begun."""

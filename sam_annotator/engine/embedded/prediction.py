@@ -14,6 +14,7 @@ from sam_annotator.engine.embedded.flow import FAR, Floats, Flow, Mask
 from sam_annotator.engine.embedded.memory import Followed, View
 from sam_annotator.engine.embedded.motion import FRAME_CEILING, gather_motion, present_motion, weigh_motion
 from sam_annotator.engine.embedded.small import CLOSE, MOST_SEARCHED, SEARCHED, close_log_odds, places_near
+from sam_annotator.engine.embedded.strangers import Strangers
 
 WARP_WEIGHT: Final = 0.2
 LOCAL_WEIGHT: Final = 0.7
@@ -120,10 +121,10 @@ def predict(
         flow_from: gives the flow from another frame to the present one.
         blocked: bool (height, width), pixels that belong to others for sure.
     """
+    odds = {key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()}  # flow is not ready yet
     for one in followed.values():
         if one.view is not None and _is_apart(one.view, view, flow_from):
             one.lose()
-    odds = {key: one.model.sampled_log_odds(view.appearance) for key, one in followed.items()}
     grid = np.s_[GLOBAL_START::GLOBAL_STEP, GLOBAL_START::GLOBAL_STEP]
     samples = compete(odds, {key: _claim(one, odds[key], grid) for key, one in followed.items()})
     predictions = {}
@@ -170,6 +171,8 @@ def _predict_one(
     odds = _fuse(carried, overall, weigh_motion(followed.motion, carried.distance))
     if not followed.is_small:
         odds -= np.float32(REFUTATION) * _sureness(-moves, STILL) * _sureness(-_lasting(followed, view), UNLIKE)
+    followed.strangers = (followed.strangers or Strangers.none(view.size)).carried(flow)
+    odds += followed.strangers.log_odds(followed.motion, carried.distance > 0)
     followed.shape = followed.shape and followed.shape.carried(flow, carried.distance)
     if followed.shape is not None:
         followed.shape = followed.shape.compared(odds > 0)
@@ -210,18 +213,20 @@ def _reach(followed: Followed) -> float:
 
 def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Prediction:
     """Of a lost object: the frame before knows nothing of it, the global model speaks in the local one's place."""
-    followed.motion, followed.shape, followed.is_doubtful = None, None, True
+    followed.motion, followed.strangers, followed.shape, followed.is_doubtful = None, None, None, True
     followed.longest_away = max(followed.longest_away, followed.frames_away)
     carried = _Carried(distance, overall, np.zeros_like(distance))
     odds = _fuse(carried, overall, np.zeros_like(distance))
     return Prediction(distance, overall, overall, odds, found_again=True, reach=_reach(followed))
 
 
-def draw(contours: Contours, predictions: Mapping[int, Prediction]) -> dict[int, Mask]:
-    """The masks, bool (height, width), which do not overlap."""
+def draw(
+    contours: Contours, predictions: Mapping[int, Prediction], followed: Mapping[int, Followed]
+) -> dict[int, Mask]:
+    """The masks of the objects that were predicted, bool (height, width), which do not overlap."""
     odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
     masks = {object_id: contours.cut(odds[object_id], predictions[object_id].possible) for object_id in odds}
-    return without_overlap(masks, odds)
+    return {object_id: followed[object_id].sort_out(mask) for object_id, mask in without_overlap(masks, odds).items()}
 
 
 def _nowhere(view: View) -> Prediction:

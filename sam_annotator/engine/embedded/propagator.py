@@ -178,7 +178,7 @@ class EmbeddedPropagator:
                 followed = self._objects[object_id]
                 predictions[object_id] = fuse(predictions[object_id], followed, view.index, reached)
                 predictions[object_id].odds[blocked] = NEVER
-        masks = draw(contours, predictions)
+        masks = draw(contours, predictions, self._objects)
         odds = {object_id: prediction.odds for object_id, prediction in predictions.items()}
         outlines = beside.submit(redraw, image, view.appearance.lab, masks, odds)
         for object_id, mask in masks.items():
@@ -195,7 +195,8 @@ class EmbeddedPropagator:
             return
         blocked = _union(known.values(), view.size)
         predictions, contours = self._predict(self._back, self._back.keys() - known.keys(), view, blocked, beside)
-        for object_id, mask in draw(contours, {key: predictions[key] for key in under_way}).items():
+        found = {key: predictions[key] for key in under_way}
+        for object_id, mask in draw(contours, found, self._back).items():
             followed, prediction = self._back[object_id], predictions[object_id]
             reached = Reached.of(prediction, mask, followed, view.index)
             self._reached.setdefault(view.index, {})[object_id] = reached

@@ -99,6 +99,7 @@ def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reache
     own, other = np.clip(prediction.odds, -LIMIT, LIMIT), reached.odds()
     share = reached.weight / (reached.weight + _weight(prediction.score(own > 0), followed, index))
     followed.is_doubtful |= reached.is_doubtful and share > 0.5
+    followed.strangers = followed.strangers and followed.strangers.without(other > 0)
     odds = own + np.float32(share) * (other - own)
     odds[odds <= -LIMIT] = NEVER
     return Fused(

@@ -13,8 +13,8 @@ HEIGHT, WIDTH = 160, 240
 Mask = NDArray[np.bool_]
 
 
-def texture(seed: int, colour: tuple[int, int, int], contrast: float) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH, 3)).astype(np.float32)
+def texture(seed: int, colour: tuple[int, int, int], contrast: float, height: int = HEIGHT) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).standard_normal((height, WIDTH, 3)).astype(np.float32)
     grain = cv2.GaussianBlur(noise, (0, 0), 2.5)
     return np.array(colour, np.float32) + contrast * grain / grain.std()
 

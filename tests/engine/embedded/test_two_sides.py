@@ -11,6 +11,7 @@ from sam_annotator.engine.embedded.flow import Floats
 from sam_annotator.engine.embedded.memory import Followed
 from sam_annotator.engine.embedded.prediction import Prediction
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
+from sam_annotator.engine.embedded.strangers import Strangers
 from sam_annotator.engine.embedded.two_sides import LEVELS, LIMIT, Reached, fuse
 from sam_annotator.engine.propagator import PropagatedMask, ReachesBack
 from tests.engine.embedded.painted import FACES, GROUND, HEIGHT, WIDTH, Painted, ellipse, iou, moved
@@ -166,6 +167,16 @@ def test_who_takes_the_word_of_a_side_that_had_lost_the_object_shares_its_doubt(
     one = followed(3)
     fuse(prediction(there), one, 50, Reached.of(prediction(there), there > 0, followed(9, is_doubtful=True), 50))
     assert not one.is_doubtful
+
+
+def test_what_the_other_side_has_is_no_stranger_though_it_came_in_over_the_edge_on_this_one() -> None:
+    there = np.full((20, 30), -9, np.float32)
+    there[0:5, 18:28] = 5
+    one = followed(9)
+    one.strangers = Strangers(np.ones((20, 30), np.float32), np.ones((20, 30), np.float32))
+    fuse(prediction(there), one, 50, Reached.of(prediction(there), there > 0, followed(9), 50))
+    assert np.array_equal(one.strangers.entered > 0, there < 0)
+    assert np.array_equal(one.strangers.refused > 0, there < 0)
 
 
 def test_from_where_an_object_is_said_to_be_away_no_word_comes_of_the_frames_before(twins: Painted) -> None:
