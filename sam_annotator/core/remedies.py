@@ -19,6 +19,8 @@ class Remedy(Enum):
     WRITE_OVER_FRAMES = "write over them with --force"
     OTHER_OUTPUT = "choose a folder that can be written (--output DIR). Nothing was written"
     MAKE_ROOM = "free some space or choose a folder that can be written (--output DIR)"
+    OTHER_MODELS = "choose a folder that can be written (--models DIR)"
+    ROOM_FOR_MODELS = "make room and fetch again, or choose another folder (--models DIR)"
     OTHER_CACHE = "free some space, or choose another folder (--cache DIR)"
     SHARED_CACHE = (
         "name a folder on a disk that all of them share (--cache DIR); videos and annotations have to lie on one, too"

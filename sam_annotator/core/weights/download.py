@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from sam_annotator.core.errors import AnnotatorError, SaveError
 from sam_annotator.core.locks import alone
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.weights.hashing import FETCHING, WAITING, FetchProgress, hash_steps
 from sam_annotator.core.weights.http_pieces import Head, HttpPieces, LostError, Patience, RefusedError
 from sam_annotator.core.weights.manifest import Checkpoint, describe_bytes, has_right_size
@@ -230,7 +231,8 @@ class _Download:
         if missing > free:
             raise DownloadError(
                 f"{self._checkpoint.file} needs {describe_bytes(missing)} more, and {self._target.parent} has "
-                f"{describe_bytes(free)} left; make room and fetch again, or choose another folder with --models DIR."
+                f"{describe_bytes(free)} left",
+                Remedy.ROOM_FOR_MODELS,
             )
 
     def _receive(self, pieces: HttpPieces, stream: BinaryIO, done: int) -> Steps:
@@ -331,8 +333,7 @@ def _explain(error: OSError, checkpoint: Checkpoint, folder: Path) -> DownloadEr
             f"{folder} is full; {kept} of {checkpoint.file} are kept. Make room and fetch again: it goes on from there."
         )
     return DownloadError(
-        f"{checkpoint.file} cannot be written to {folder} ({error.strerror or error}); "
-        "choose a folder that can be written with --models DIR."
+        f"{checkpoint.file} cannot be written to {folder} ({error.strerror or error})", Remedy.OTHER_MODELS
     )
 
 

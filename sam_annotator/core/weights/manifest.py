@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.remedies import Remedy
 
 MODELS_VARIABLE = "SAM_ANNOTATOR_MODELS"
 """Environment variable: a folder to look for checkpoints in, after `--models DIR`."""
@@ -112,7 +113,7 @@ def choose_fetch_folder(extra: Path | None = None) -> Path:
     for folder in folders:
         if _can_be_written(folder):
             return folder
-    raise AnnotatorError(f"{folders[0]} cannot be written; name a folder that can be with --models DIR.")
+    raise AnnotatorError(f"{folders[0]} cannot be written", Remedy.OTHER_MODELS)
 
 
 def find_checkpoint(checkpoint: Checkpoint, extra: Path | None = None) -> Path | None:

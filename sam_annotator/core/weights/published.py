@@ -75,7 +75,7 @@ def _describe_wrong_hash(path: Path, found: str, checkpoint: Checkpoint) -> str:
     return (
         f"{path} is not the published {checkpoint.file}, though as long (sha256 {found[:12]}... instead of "
         f"{str(checkpoint.sha256)[:12]}...); download it again from {checkpoint.url}, or if the weights are your own, "
-        f"give the file another name and choose it with --sam FILE."
+        f"give the file another name and choose it (--sam FILE, or Use a file… in the window)."
     )
 
 

@@ -4,8 +4,10 @@ from types import MappingProxyType
 from typing import Final
 
 from sam_annotator.core.remedies import Remedy, Words
+from sam_annotator.gui.words import WEIGHTS
 
 _BOTH: Final = {
+    **WEIGHTS,
     Remedy.NAME_VIDEOS: (
         "open the folder of videos that was annotated, or say where its annotations are (File > Change Output Dir)"
     ),
@@ -27,7 +29,7 @@ EXPORT: Final[Words] = MappingProxyType(
             "name (Splits)"
         ),
         Remedy.WRITE_OVER_FRAMES: "they are written over by an import that is told to",
-        Remedy.OTHER_OUTPUT: "choose a folder that can be written (What and where: Into). Nothing was written",
+        Remedy.OTHER_OUTPUT: "choose a folder that can be written (What and where: Into)",
         Remedy.MAKE_ROOM: "free some space, or choose a folder that can be written (What and where: Into)",
         Remedy.OTHER_CACHE: "free some space, or choose another folder (Work: Keep drawn masks in)",
         Remedy.SHARED_CACHE: (

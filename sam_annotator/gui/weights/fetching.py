@@ -25,6 +25,7 @@ from sam_annotator.gui.engine_thread import EngineThread, Job, Priority
 from sam_annotator.gui.weights.banner import Choice
 from sam_annotator.gui.weights.engine_news import EngineNews
 from sam_annotator.gui.weights.fetch_words import Speed, describe_amount
+from sam_annotator.gui.words import said
 
 if TYPE_CHECKING:
     from sam_annotator.gui.window import AnnotationWindow
@@ -161,7 +162,7 @@ class Weights(QtCore.QObject):
         try:
             folder = self._folder_to_fetch(checkpoint) or choose_fetch_folder(self._folder_given)
         except AnnotatorError as error:
-            self._window.show_error("Nothing can be fetched", str(error))
+            self._window.show_error("Nothing can be fetched", said(error))
             return
         box = QtWidgets.QMessageBox(self._window)
         box.setAttribute(QtCore.Qt.WA_DeleteOnClose)

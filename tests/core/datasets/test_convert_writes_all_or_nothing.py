@@ -1,5 +1,6 @@
 """A dataset is written whole or not at all: where to, over what, stopped, and each problem told."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,17 @@ def test_an_output_that_cannot_be_written_is_an_error_before_anything_is_read(
     monkeypatch.setattr("tempfile.TemporaryFile", _refuse)  # root may write anywhere
     with pytest.raises(InputError, match=r"cannot be written \(Permission denied\); choose a folder that can"):
         tree.convert()
+
+
+def test_an_annotation_file_that_is_read_only_is_said_beforehand(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.video("bear")
+    tree.annotate("bear/00000", polygon())
+    tree.convert()
+    (file,) = (tree.dataset / "Annotations").glob("*.json")
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != file and real(path, mode))  # root may write it
+    with pytest.raises(InputError, match=rf"{file.name} is read-only; choose a folder that can be written"):
+        tree.convert(force=True)
 
 
 def _refuse(*_arguments: object, **_options: object) -> None:

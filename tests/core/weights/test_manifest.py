@@ -200,5 +200,5 @@ def test_checkpoints_are_fetched_into_the_first_folder_that_can_be_written(
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != checkout / "models" and real(path, mode))
     assert choose_fetch_folder().is_relative_to(isolated_home)
-    with pytest.raises(AnnotatorError, match="models cannot be written; name a folder"):
+    with pytest.raises(AnnotatorError, match="models cannot be written; choose a folder"):
         choose_fetch_folder(checkout / "models")

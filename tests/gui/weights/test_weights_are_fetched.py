@@ -127,6 +127,18 @@ def test_what_is_wrong_is_said_in_the_banner_and_nothing_changes(
     assert driver.window.jobs.segmenter_name.startswith("embedded")
 
 
+def test_a_folder_that_cannot_be_written_is_said_with_what_to_do_from_the_window(
+    server: FileServer, checkout: Path, open_window: Make, take_dialog: Callable[[Driver], str]
+) -> None:
+    blocked = checkout / "mine"
+    driver = open_window(engines={**AUTO, "models": blocked})
+    blocked.write_text("a file")
+    press(driver, "Fetch Segment Anything")
+    said = take_dialog(driver)
+    assert f"{blocked} cannot be written; give yourself the right to write there" in said
+    assert "start sam-annotator with another folder (--models DIR)" in said
+
+
 def test_the_window_goes_on_and_closes_while_the_server_says_nothing(
     server: FileServer, checkout: Path, open_window: Make
 ) -> None:
