@@ -47,12 +47,12 @@ class StatusLine(QtCore.QObject):
             self._bar.clearMessage()
 
     def show_result(self, text: str) -> None:
-        """How a run ended: a sentence at the left for a few seconds, whatever is clicked meanwhile."""
+        """How a run ended: a sentence at the left for a few seconds, whichever frame is shown meanwhile."""
         self._result = text
         self._bar.showMessage(text, _HINT_MS)
 
     def drop_result(self) -> None:
-        """Another run begins, or another video is opened."""
+        """Another run begins, another video is opened, or an object is clicked on: what to do next counts more."""
         self.take_back(self._result)
 
     def take_back(self, hint: str) -> None:

@@ -139,12 +139,11 @@ class AnnotationCanvas(UndoableCanvas):
     def _hint_to_begin(self) -> str:
         if self.has_prompt:
             return "Click on the object  ·  Z undoes  ·  Esc forgets the clicks"
-        if self.create_mode == SAM_BOX_MODE:
-            return "Drag a box around an object"
+        is_box = self.create_mode == SAM_BOX_MODE
         if self.shapes:
-            another = "click on another object"
+            another = f"{'drag a box around' if is_box else 'click on'} another object"
             return f"{self._next_step}  ·  {another}" if self._next_step else another.capitalize()
-        return "Click on an object, or drag a box around it"
+        return "Drag a box around an object" if is_box else "Click on an object, or drag a box around it"
 
     def _hint_for(self, held: Held) -> str:
         if not self.has_prompt:

@@ -50,7 +50,7 @@ class ObjectsPanel(QtWidgets.QWidget):
         self.tree.customContextMenuRequested.connect(self._show_menu)
         self.tree.itemClicked.connect(lambda item: self.selected.emit(item.data(_NAME, _ID)))
         self.tree.itemDoubleClicked.connect(lambda item: self.opened.emit(item.data(_NAME, _ID)))
-        self._empty = QtWidgets.QLabel("No objects yet.\nPress Q and click on one.")
+        self._empty = QtWidgets.QLabel()
         self._empty.setAlignment(Qt.AlignCenter)
         self._empty.setWordWrap(True)
         self._empty.setStyleSheet("color: palette(mid); padding: 12px;")
@@ -62,7 +62,7 @@ class ObjectsPanel(QtWidgets.QWidget):
     def show_tracks(
         self, tracks: Iterable[Track], total: int, here: frozenset[int], absent: frozenset[int] = frozenset()
     ) -> None:
-        """Show the tracks of a video of `total` frames.
+        """Show the tracks of a video of `total` frames; 0 where none is open.
 
         Args:
             here: the ids in the frame that is shown; `absent`: those of which a person says that they are not.
@@ -76,6 +76,7 @@ class ObjectsPanel(QtWidgets.QWidget):
             for row, track in enumerate(tracks):
                 item = known.get(track.object_id) or self._new_item(row, track.object_id)
                 self._fill(item, track, total)
+        self._empty.setText("No objects yet.\nPress Q and click on one." if total else "No video is open.")
         self._pages.setCurrentWidget(self.tree if tracks else self._empty)
 
     def checked_ids(self) -> tuple[int, ...]:

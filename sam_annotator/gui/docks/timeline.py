@@ -206,6 +206,7 @@ class Timeline(QtWidgets.QWidget):
     def _frame_row(self) -> QtWidgets.QHBoxLayout:
         row = QtWidgets.QHBoxLayout()
         style = self.style()
+        self._steps = []
         for icon, tip, by in (
             (QtWidgets.QStyle.SP_MediaSkipBackward, "First frame (Home)", -(10**9)),
             (QtWidgets.QStyle.SP_MediaSeekBackward, "10 frames back (Shift+Left)", -10),
@@ -216,6 +217,7 @@ class Timeline(QtWidgets.QWidget):
             button.setIcon(style.standardIcon(icon))
             button.setFocusPolicy(Qt.NoFocus)
             button.clicked.connect(lambda _=False, by=by: self.step_wanted.emit(by))
+            self._steps.append(button)
             row.addWidget(button)
         row.addWidget(self.number)
         row.addWidget(self.total_label)
@@ -266,7 +268,8 @@ class Timeline(QtWidgets.QWidget):
         with QtCore.QSignalBlocker(self.number):
             self.number.setMaximum(max(total, 1))
             self.number.setSpecialValueText("" if total else "–")  # in the place of 1, which would be a frame
-        self.number.setEnabled(total > 0)
+        for control in (self.number, *self._steps):
+            control.setEnabled(total > 0)
         self.total_label.setText(f"of {total}" if total else "no frames")
         for box, value in ((self.first, 1), (self.last, max(total, 1))):
             box.setMaximum(max(total, 1))

@@ -8,6 +8,7 @@ from PyQt5 import QtCore, QtWidgets
 
 from sam_annotator.core.annotation import PROPAGATED
 from sam_annotator.core.errors import AnnotatorError
+from sam_annotator.core.prompt import Prompt
 from sam_annotator.core.run_journal import can_take_back, take_back_last_run
 from sam_annotator.core.tracks import Track, key_frames_around, start_of_range
 from sam_annotator.core.videos import Video
@@ -46,7 +47,7 @@ class PropagationPanel(QtCore.QObject):
         self._run.ended.connect(self._on_ended)
         self._run.failed.connect(partial(window.show_error, "The propagation stopped"))
         window.sam_tool.changed.connect(self.catch_up)
-        window.canvas.prompt_changed.connect(lambda _prompt: self.stop_following())
+        window.canvas.prompt_changed.connect(self._on_prompt)
         window.canvas.drawing_polygon.connect(lambda _drawing: self.catch_up())
 
     def toggle(self) -> None:
@@ -81,6 +82,11 @@ class PropagationPanel(QtCore.QObject):
         else:
             self._timeline.show_idle()  # how it ended is not true any more
             self._window.commands.take_back(partial(take_back_last_run, session.video, session.store))
+
+    def _on_prompt(self, prompt: Prompt) -> None:
+        self.stop_following()
+        if not prompt.is_empty:
+            self._window.status.drop_result()
 
     def stop_following(self) -> None:
         """The person looks at something else."""

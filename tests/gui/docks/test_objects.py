@@ -42,6 +42,13 @@ def test_without_objects_the_panel_says_what_to_do(objects_panel: ObjectsPanel) 
     assert not objects_panel.tree.isVisible()
 
 
+def test_without_a_video_the_panel_does_not_ask_for_a_click(objects_panel: ObjectsPanel) -> None:
+    objects_panel.show_tracks([track(1)], 12, frozenset())
+    objects_panel.show_tracks((), 0, frozenset())
+    texts = [label.text() for label in objects_panel.findChildren(QtWidgets.QLabel) if label.isVisible()]
+    assert texts == ["No video is open."]
+
+
 def test_check_marks_and_the_current_object_stay_when_the_list_is_shown_anew(objects_panel: ObjectsPanel) -> None:
     objects_panel.show_tracks([track(1), track(2), track(5)], 12, frozenset())
     objects_panel.tree.topLevelItem(1).setCheckState(0, Qt.Unchecked)

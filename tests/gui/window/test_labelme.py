@@ -13,7 +13,9 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from PyQt5.QtCore import Qt
 
 from sam_annotator.core.annotation import SAM
+from sam_annotator.core.errors import SaveError
 from sam_annotator.core.masks import iou, mask_to_shapes
+from sam_annotator.core.remedies import Remedy
 from sam_annotator.core.store import AnnotationStore
 from sam_annotator.core.videos import find_videos
 from sam_annotator.gui.driver import Driver
@@ -267,6 +269,21 @@ def test_deleting_the_file_of_a_frame_asks_first(driver: Driver, button: Box.Sta
     assert driver.window.status.saved.text() == ("saved: 00000.json" if stays else "not annotated")
     assert driver.window.session.frame is not None
     assert not driver.window.canvas.pixmap.isNull()
+
+
+def test_a_file_that_cannot_be_deleted_stays_and_is_said(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, take_dialog: TakeDialog
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise SaveError("00000.json cannot be deleted", Remedy.MAKE_ROOM)
+
+    monkeypatch.setattr(driver.window.session.store, "remove", refuse)
+    driver.press(Qt.Key_Delete, Qt.ControlModifier)
+    answer(driver, Box.Yes)
+    driver.wait(lambda: "cannot be deleted" in driver.dialog_text(), "the reason")
+    assert "File &gt; Change Output Dir" in take_dialog(driver)
+    assert file_of(driver).exists()
+    assert len(driver.window.listed_shapes()) == 1
 
 
 def test_enter_deletes_no_file(driver: Driver) -> None:

@@ -79,6 +79,11 @@ def test_cancelling_keeps_what_was_computed(driver: Driver, held: HeldPropagator
 def test_the_hint_says_what_space_does_and_that_frames_are_doubtful(driver: Driver, held: HeldPropagator) -> None:
     hint = driver.window.canvas.hint
     assert hint().startswith("Space carries")
+    assert hint().endswith("click on another object")
+    driver.press(Qt.Key_W)
+    assert hint().startswith("Space carries")
+    assert hint().endswith("drag a box around another object")
+    driver.press(Qt.Key_Q)
     start(driver, held, 2)
     assert hint().startswith("Space pauses")
     driver.press(Qt.Key_Space)
@@ -93,7 +98,7 @@ def test_the_hint_says_what_space_does_and_that_frames_are_doubtful(driver: Driv
     assert hint().startswith("X: next of 3 doubtful frames")
 
 
-def test_how_a_run_ended_is_said_no_longer_than_until_the_next(driver: Driver, held: HeldPropagator) -> None:
+def test_how_a_run_ended_is_said_no_longer_than_until_the_next_or_a_click(driver: Driver, held: HeldPropagator) -> None:
     bar, status = driver.window.statusBar(), driver.window.status
     status.show_result("Done: 3 frames computed")
     start(driver, held, 2)
@@ -104,32 +109,11 @@ def test_how_a_run_ended_is_said_no_longer_than_until_the_next(driver: Driver, h
     status.show_result("Done: 3 frames computed")
     driver.open_video("b")
     assert not bar.currentMessage().startswith("Done")
-
-
-def test_the_end_says_which_object_was_lost_on_the_way_and_in_how_many_frames(
-    driver: Driver, held: HeldPropagator
-) -> None:
-    held.blind_at = frozenset({2, 3, 5})
-    held.let_all()
-    driver.press(Qt.Key_Space)
-    driver.propagation(30)
-    said = f"Done: {FRAMES - 1} frames computed; not found: 1 ball in 3 frames"
-    assert driver.window.timeline.progress.toolTip() == said
-    assert driver.window.statusBar().currentMessage() == said
-
-
-def test_the_end_of_a_run_that_lost_nothing_does_not_speak_of_what_an_earlier_one_lost(
-    driver: Driver, held: HeldPropagator
-) -> None:
-    held.blind_at = frozenset({5})
-    held.let_all()
-    driver.press(Qt.Key_Space)
-    driver.propagation(30)
-    driver.window.timeline.last.setValue(4)
-    driver.go_to(0)
-    driver.press(Qt.Key_Space)
-    driver.propagation(30)
-    assert driver.window.timeline.progress.toolTip() == "Done: 3 frames computed"
+    status.show_result("Done: 3 frames computed")
+    driver.click(*brick_centre(0))
+    driver.proposals()
+    assert driver.window.canvas.hint().startswith("Enter accepts")
+    assert not bar.currentMessage().startswith("Done")
 
 
 def test_only_the_range_and_direction_that_were_chosen_are_filled(driver: Driver, held: HeldPropagator) -> None:
