@@ -133,7 +133,8 @@ class Appearance:
         medium = _blur(self.lab, 2.5) * 0.5
         padded = np.pad(medium, ((RING, RING), (RING, RING), (0, 0)), mode="edge")
         height, width = self.size
-        ring = [padded[y : y + height, x : x + width] for y, x in ((7, 14), (7, 0), (14, 7), (0, 7))]
+        corners = (RING, 2 * RING), (RING, 0), (2 * RING, RING), (0, RING)
+        ring = [padded[y : y + height, x : x + width] for y, x in corners]
         return [_blur(self.lab, 1.2), _blur(self.lab, 3), self._gradients * 1.5, *ring]
 
     @cached_property

@@ -4,7 +4,7 @@ Both sides are heard before the contour is drawn: log odds are averaged, each si
 is and the surer it is of its own mask, so that a side which has lost the object leaves the word to the other.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, cast
 
 import cv2
@@ -71,7 +71,7 @@ class Reached:
         return odds
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Fused(Prediction):
     """One object in the present frame, both sides heard.
 
@@ -80,8 +80,8 @@ class Fused(Prediction):
         other_score: 0..1, how sure that is of it.
     """
 
-    other_side: Mask = field(default_factory=lambda: np.zeros((1, 1), bool))
-    other_score: float = 0.0
+    other_side: Mask
+    other_score: float
 
     def score(self, mask: Mask) -> float:
         """0..1: how far that side agrees with the mask that was drawn which does so more; see Prediction."""
@@ -102,17 +102,8 @@ def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reache
     followed.strangers = followed.strangers and followed.strangers.without(other > 0)
     odds = own + np.float32(share) * (other - own)
     odds[odds <= -LIMIT] = NEVER
-    return Fused(
-        prediction.distance,
-        prediction.nearby,
-        prediction.overall,
-        odds,
-        prediction.found_again and share < 0.5,
-        prediction.reach,
-        prediction.lasting,
-        other > 0,
-        reached.score,
-    )
+    told = {**vars(prediction), "odds": odds, "found_again": prediction.found_again and share < 0.5}
+    return Fused(**told, other_side=other > 0, other_score=reached.score)
 
 
 def _weight(score: float, followed: Followed, index: int) -> float:
