@@ -10,6 +10,7 @@ from sam_annotator.gui.exchange import open_export, open_import
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE, LabelmeToolBar, new_action, new_icon
 from sam_annotator.gui.objects.categories_dialog import edit_categories
 from sam_annotator.gui.settings.about import add_about
+from sam_annotator.gui.settings.first_steps import add_first_steps
 from sam_annotator.gui.settings.keymaps import Keys
 from sam_annotator.gui.tools.brush import brush_icon
 
@@ -114,6 +115,7 @@ def build_menus(window: "AnnotationWindow", actions: Actions) -> None:
     _fill(objects, actions, (*prompts, None, "key_frame", "next_object", "previous_object", None, "categories"))
     bar.insertMenu(help_action, video)
     bar.insertMenu(help_action, objects)
+    add_first_steps(window)
     window.labelme_menus.help.addAction(new_action(window, "Keys", window.show_keys))
     window.labelme_menus.help.addAction(new_action(window, "Weights…", lambda _checked=False: window.weights.show()))
     add_about(window)
