@@ -31,8 +31,8 @@ class EngineJobs:
         encoding: the image that is being encoded.
         frames_ahead: how many frames are to be encoded before the person gets there.
         keeps_embeddings: whether they are kept in files.
-        told: is told, in the engine thread, what is loaded and where a model goes on when memory is short; what it
-            raises ends the loading.
+        told: is told, in the engine thread, what is loaded and where a model goes on when memory is short, and whether
+            that is for a run; what it raises ends the loading.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class EngineJobs:
         self._clicked: Path | None = None
         self.encoding: Path | None = None
         self.propagator_name = ""
-        self.told: Callable[[str], None] = _ignore
+        self.told: Callable[[str, bool], None] = _ignore
 
     @property
     def segmenter_name(self) -> str:
@@ -217,14 +217,17 @@ class EngineJobs:
         if self._propagator is None:
             from sam_annotator.engine.engines import make_propagator
 
-            self._take_propagator(make_propagator(self._engine_options(), self._tell))
+            self._take_propagator(make_propagator(self._engine_options(), self._tell_of_run))
         return self._propagator
 
     def _take_propagator(self, propagator: "Propagator") -> None:
         self._propagator, self.propagator_name = propagator, propagator.name
 
     def _tell(self, text: str) -> None:
-        self.told(text)
+        self.told(text, False)
+
+    def _tell_of_run(self, text: str) -> None:
+        self.told(text, True)
 
     def _engine_options(self) -> "EngineOptions":
         from sam_annotator.engine.engines import EngineOptions
@@ -232,5 +235,5 @@ class EngineJobs:
         return EngineOptions(**self._options)
 
 
-def _ignore(_text: str) -> None:
+def _ignore(_text: str, _run: bool) -> None:
     """What nobody listens to."""

@@ -15,10 +15,10 @@ class EngineNews(QtCore.QObject):
     """Brings news from the engine thread into the status line and the banner.
 
     Signals:
-        said(str): a line from the engine thread.
+        said(str, bool): a line from the engine thread, and whether it is of a run.
     """
 
-    said = QtCore.pyqtSignal(str)
+    said = QtCore.pyqtSignal(str, bool)
 
     def __init__(self, window: "AnnotationWindow", weights: "Weights") -> None:
         super().__init__(weights)
@@ -31,16 +31,16 @@ class EngineNews(QtCore.QObject):
         window.propagation.busy.connect(self._look_at_propagator)
         window.propagation.ended.connect(lambda _how: weights.tell_damage())
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, run: bool) -> None:
         """In the engine thread. A window that closes does not wait for gigabytes to be read."""
         if self._window.engine.is_stopped:
             raise EngineError("The window was closed.")
         if text.endswith("...") or self._window.jobs.segmenter_name:  # else the banner will say it
-            self.said.emit(text)
+            self.said.emit(text, run)
 
-    def _on_said(self, text: str) -> None:
+    def _on_said(self, text: str, run: bool) -> None:
         if text.endswith("..."):
-            self._window.show_doing(text)
+            self._window.show_doing(text, run=run)
         else:
             self._window.show_hint(text)
 

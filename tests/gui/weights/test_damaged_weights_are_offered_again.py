@@ -106,6 +106,7 @@ def test_a_damaged_stcn_that_was_asked_for_ends_the_run_with_a_sentence(
     driver.press(Qt.Key_Space)
     assert f"{bad} cannot be read" in take_dialog(driver)
     driver.propagation(60)
+    assert "Loading" not in driver.window.status.engine.toolTip() + driver.window.status.engine.text()
     assert says(driver).startswith(str(bad))
     assert not shapes(driver, 3)
 

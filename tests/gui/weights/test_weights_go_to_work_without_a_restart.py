@@ -85,12 +85,12 @@ def test_a_window_that_closes_does_not_wait_until_a_large_file_is_read(open_wind
     driver = open_window()
     driver.window.engine.stop()
     with pytest.raises(EngineError):
-        driver.window.jobs.told("Checking sam_vit_h_4b8939.pth: 1 MB of 2.6 GB ...")
+        driver.window.jobs.told("Checking sam_vit_h_4b8939.pth: 1 MB of 2.6 GB ...", False)
 
 
 def test_where_memory_is_short_the_status_line_says_where_sam_goes_on(open_window: Make) -> None:
     driver = open_window()
     driver.click(*ball_centre(0))
     driver.proposals()
-    driver.window.jobs.told("Segment Anything goes on with cpu float32, for cuda:0 bfloat16 is out of memory.")
+    driver.window.jobs.told("Segment Anything goes on with cpu float32, for cuda:0 bfloat16 is out of memory.", False)
     assert "goes on with cpu float32" in driver.window.statusBar().currentMessage()
