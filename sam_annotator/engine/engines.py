@@ -202,7 +202,7 @@ def _missing_stcn(options: EngineOptions) -> Missing | None:
     try:
         chosen = _stcn_file(options)
     except (InputError, EngineError) as error:
-        return Missing(str(error), (_stcn(),) if options.propagator == _stcn().name else ())
+        return Missing(str(error), (_stcn(),))
     is_auto = options.propagator == "auto"
     if chosen is None or (is_auto and whole_copies(_stcn(), options.models)):
         return None if chosen else Missing(_IN_PLACE["stcn"], (_stcn(),))
@@ -210,8 +210,7 @@ def _missing_stcn(options: EngineOptions) -> Missing | None:
     damage = damage_of(path, checkpoint) or (f"{path} has the wrong size." if is_auto else None)
     if damage is None:
         return None
-    wanted = () if checkpoint is None else (checkpoint,)
-    return Missing(f"{damage} {_IN_PLACE['stcn']}" if is_auto else damage, wanted, (path,))
+    return Missing(f"{damage} {_IN_PLACE['stcn']}" if is_auto else damage, (_stcn(),), (path,))
 
 
 def _smallest_sam() -> Checkpoint:

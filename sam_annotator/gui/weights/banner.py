@@ -38,15 +38,23 @@ class Choice:
 
 
 class _WrappingLabel(QtWidgets.QLabel):
-    """A label as high as its wrapped text; in a toolbar, Qt would reserve the height of a narrow one."""
+    """A label as high as its wrapped text; in a toolbar, Qt would reserve the height of a narrow one.
+
+    Hidden, it may be that narrow, and a window that has grown for it does not shrink again: a line is enough then.
+    """
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit()
 
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        QtCore.QTimer.singleShot(0, self.fit)  # it has its width then
+
     def fit(self) -> None:
         self.setMinimumHeight(0)  # it counts in the next line: the label would grow, and never shrink
-        self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
+        wrapped = self.heightForWidth(self.width()) if self.isVisible() else 0
+        self.setFixedHeight(max(wrapped, self.fontMetrics().height()))
 
 
 class Banner(QtWidgets.QToolBar):

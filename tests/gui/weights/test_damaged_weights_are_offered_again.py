@@ -119,3 +119,21 @@ def test_a_segmenter_that_cannot_be_loaded_for_another_reason_is_said_in_the_ban
     driver.click(*ball_centre(0))
     driver.wait(lambda: "cuda:99" in says(driver), "the banner")
     assert not driver.dialog_text()
+
+
+def test_a_banner_that_comes_late_is_as_high_as_its_text_and_the_window_as_high_as_before(
+    checkout: Path, open_window: Make, tmp_path: Path, take_dialog: Callable[[Driver], str]
+) -> None:
+    own = tmp_path / "my.pth"
+    own.write_bytes(CUT_SHORT)
+    draw(tmp_path / "videos", tmp_path / "annotations")
+    driver = open_window(engines={"segmenter": "embedded", "propagator": str(own)})
+    height, label = driver.window.height(), driver.window.banner.label
+    label.resize(44, label.height())  # as Qt leaves it at times while the banner is hidden
+    driver.press(Qt.Key_Space)
+    assert f"{own} cannot be read" in take_dialog(driver)
+    driver.propagation(60)
+    driver.wait(lambda: label.height() >= label.heightForWidth(label.width()), "the whole text")
+    assert label.height() < 5 * label.fontMetrics().height()
+    assert driver.window.height() == height
+    assert buttons(driver)[0].startswith("Fetch STCN (")  # a file of one's own was to be STCN
