@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 SHORTEST_SIDE = 64
 """Pixels: with less, STCN has no more than four places along a side to look for an object."""
@@ -95,8 +96,10 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from sam_annotator.engine.engines import EngineOptions, check_choices
     from sam_annotator.gui.app import run_window
 
+    check_choices(EngineOptions(**engine_options(options)))
     return run_window(
         videos=options.videos,
         output=options.output,
@@ -128,7 +131,7 @@ def _short_side(text: str) -> int:
     return int(text)
 
 
-def engine_options(options: argparse.Namespace) -> dict[str, object]:
+def engine_options(options: argparse.Namespace) -> dict[str, Any]:
     """The models that were chosen, as the fields of EngineOptions."""
     return {
         "segmenter": options.sam,

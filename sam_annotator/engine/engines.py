@@ -6,6 +6,7 @@ engine that is made.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def make_segmenter(options: EngineOptions, report: Report = ignore) -> Segmenter
     return _sam(path, checkpoint, options, report)
 
 
+def check_choices(options: EngineOptions) -> None:
+    """Refuse at once what names no engine, no file, no folder and no device, without loading anything.
+
+    A published checkpoint that is not there, or is damaged, passes: the window offers it.
+
+    Raises:
+        InputError: as `make_segmenter` and `make_propagator`.
+    """
+    _check_models_folder(options)
+    _check_device_name(options)
+    with suppress(EngineError):
+        if options.segmenter not in ("auto", "embedded"):
+            _named_checkpoint(options)
+    with suppress(EngineError):
+        _stcn_file(options)
+
+
 def check_propagator(options: EngineOptions) -> None:
     """Refuse at once what `make_propagator` would refuse, without loading weights.
 
@@ -104,10 +122,8 @@ def check_propagator(options: EngineOptions) -> None:
         from sam_annotator.engine.device import choose_device
 
         choose_device(options.device)
-    elif not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", options.device):  # the embedded one needs no torch to be asked
-        raise InputError(
-            f"There is no device '{options.device}'; choose --device auto, cpu, cuda, or cuda:1 and so on."
-        )
+    else:  # the embedded one needs no torch to be asked
+        _check_device_name(options)
 
 
 def make_propagator(options: EngineOptions, report: Report = ignore) -> Propagator:
@@ -353,4 +369,11 @@ def _check_models_folder(options: EngineOptions) -> None:
     if options.models is not None and not options.models.expanduser().is_dir():
         raise InputError(
             f"The folder {options.models} given with --models does not exist; make it, or leave --models out."
+        )
+
+
+def _check_device_name(options: EngineOptions) -> None:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", options.device):
+        raise InputError(
+            f"There is no device '{options.device}'; choose --device auto, cpu, cuda, or cuda:1 and so on."
         )

@@ -66,6 +66,41 @@ def test_a_list_of_categories_that_is_not_there_is_told_without_a_window(
     assert "labels.txt cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        (
+            "--sam",
+            "emb",
+            "There is no segmenter 'emb' and no file of that name; choose auto, embedded, one of sam_",
+        ),
+        ("--sam", "vit_b.pth.part", "is an unfinished download"),
+        ("--propagator", "emb", "There is no propagator 'emb' and no file of that name; choose auto, embedded, stcn"),
+        ("--models", "nowhere", "given with --models does not exist"),
+        ("--device", "gpu", "There is no device 'gpu'; choose --device auto"),
+    ],
+)
+@pytest.mark.usefixtures("no_window")
+def test_models_that_there_are_not_are_told_without_a_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    make_video(tmp_path / "ball", frames=2)
+    assert main([str(tmp_path), option, value]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_published_checkpoints_that_are_not_there_open_the_window_which_offers_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("sam_annotator.gui.app.run_window", lambda **options: made.append(options["engines"]) or 0)
+    make_video(tmp_path / "ball", frames=2)
+    assert main([str(tmp_path), "--sam", "sam_vit_l", "--propagator", "stcn"]) == 0
+    assert len(made) == 1
+
+
 def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own; variables given as '' are taken away."""
     environment = {**os.environ, **variables}
