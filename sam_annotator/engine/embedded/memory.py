@@ -30,7 +30,7 @@ Image = NDArray[np.uint8]
 REMEMBERED_AREAS: Final = 15
 
 GOOD_SHARE: Final = 0.3
-"""A mask smaller than this share of the usual area is answered but not learned from."""
+"""A mask smaller than this share of the usual area is answered but not learned from, and refuses no piece beside it."""
 
 LOST_SHARE: Final = 0.2
 """An object whose mask was smaller than this share of its usual area is looked for elsewhere."""
@@ -145,12 +145,17 @@ class Followed:
         """True if it was there once and has (almost) vanished since."""
         if self.distance is None or not self._areas:
             return False
-        return int((self.distance > 0).sum()) < LOST_SHARE * float(np.median(self._areas))
+        return int((self.distance > 0).sum()) < LOST_SHARE * self._usual_area
+
+    @property
+    def _usual_area(self) -> float:
+        """Working pixels; 0 as long as it was not seen."""
+        return float(np.median(self._areas)) if self._areas else 0.0
 
     @property
     def is_small(self) -> bool:
         """True if its usual area is next to nothing on the grids of the models' samples."""
-        return bool(self._areas) and float(np.median(self._areas)) < SMALL_AREA
+        return bool(self._areas) and self._usual_area < SMALL_AREA
 
     @property
     def may_be_another(self) -> bool:
@@ -189,7 +194,7 @@ class Followed:
         """Go on from a mask that was worked out, and adapt to it as far as it is trusted (0..1)."""
         area = int(mask.sum())
         distance = self._place(view, mask)
-        if area == 0 or (self._areas and area <= GOOD_SHARE * float(np.median(self._areas))):
+        if area <= GOOD_SHARE * self._usual_area:
             self._miss()
             return
         self._see(area)
@@ -199,9 +204,13 @@ class Followed:
 
     def sort_out(self, mask: Mask) -> Mask:
         """The mask, bool (height, width), of the present frame without what came into sight beside the object there."""
-        if self.strangers is not None and self.motion is not None:
-            mask, self.strangers = self.strangers.sort_out(mask, self.motion)
-        return mask
+        if self.strangers is None or self.motion is None:
+            return mask
+        kept, strangers = self.strangers.sort_out(mask, self.motion)
+        if kept.sum() <= GOOD_SHARE * self._usual_area:
+            return mask
+        self.strangers = strangers
+        return kept
 
     def lose(self) -> None:
         """It may be anywhere: too many frames went by unseen, or another scene has begun."""

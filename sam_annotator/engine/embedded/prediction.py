@@ -223,10 +223,17 @@ def _place_again(followed: Followed, distance: Floats, overall: Floats) -> Predi
 def draw(
     contours: Contours, predictions: Mapping[int, Prediction], followed: Mapping[int, Followed]
 ) -> dict[int, Mask]:
-    """The masks of the objects that were predicted, bool (height, width), which do not overlap."""
+    """The masks of the objects that were predicted, bool (height, width), which do not overlap.
+
+    Where a piece was refused on the way, the predictions say so, too.
+    """
     odds = compete({object_id: prediction.odds for object_id, prediction in predictions.items()})
     masks = {object_id: contours.cut(odds[object_id], predictions[object_id].possible) for object_id in odds}
-    return {object_id: followed[object_id].sort_out(mask) for object_id, mask in without_overlap(masks, odds).items()}
+    drawn = {}
+    for object_id, mask in without_overlap(masks, odds).items():
+        drawn[object_id] = followed[object_id].sort_out(mask)
+        predictions[object_id].odds[mask & ~drawn[object_id]] = NEVER
+    return drawn
 
 
 def _nowhere(view: View) -> Prediction:

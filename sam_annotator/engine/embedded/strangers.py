@@ -47,7 +47,7 @@ class Strangers:
         return Strangers(entered, flow.carry(self.refused) if self.refused.any() else self.refused)
 
     def without(self, known: Mask) -> "Strangers":
-        """The same, but for what is known to be the object: bool (height, width)."""
+        """The same, but for what others know to be the object: bool (height, width)."""
         return Strangers(np.where(known, np.float32(0), self.entered), np.where(known, np.float32(0), self.refused))
 
     def log_odds(self, motion: Floats, inside: Mask) -> Floats:

@@ -99,7 +99,8 @@ def fuse(prediction: Prediction, followed: Followed, index: int, reached: Reache
     own, other = np.clip(prediction.odds, -LIMIT, LIMIT), reached.odds()
     share = reached.weight / (reached.weight + _weight(prediction.score(own > 0), followed, index))
     followed.is_doubtful |= reached.is_doubtful and share > 0.5
-    followed.strangers = followed.strangers and followed.strangers.without(other > 0)
+    if followed.strangers is not None and not reached.is_doubtful:
+        followed.strangers = followed.strangers.without(other > 0)
     odds = own + np.float32(share) * (other - own)
     odds[odds <= -LIMIT] = NEVER
     told = {**vars(prediction), "odds": odds, "found_again": prediction.found_again and share < 0.5}

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sam_annotator.engine.embedded.contour import NEVER, Contours
 from sam_annotator.engine.embedded.flow import Flow, pixel_grid
+from sam_annotator.engine.embedded.memory import Followed, View
+from sam_annotator.engine.embedded.prediction import Prediction, draw
 from sam_annotator.engine.embedded.propagator import EmbeddedPropagator
 from sam_annotator.engine.embedded.strangers import REFUSAL, Strangers
 from sam_annotator.engine.propagator import KeyFrame
@@ -86,6 +89,27 @@ def test_nothing_is_refused_where_motion_or_history_cannot_tell(everything_came:
     motion = moves(body) if everything_came else moves(body, at=0.9)
     kept, _ = strangers.sort_out(body | piece, motion)
     assert np.array_equal(kept, body | piece)
+
+
+def test_what_is_left_of_an_object_that_went_out_of_sight_does_not_refuse_the_rest_of_it() -> None:
+    speck, back = square(20, 10, 2), square(2, 30, 15)
+    followed = Followed()
+    view = View.of(0, np.zeros((*SIZE, 3), np.uint8))
+    followed.restart(view, square(2, 30, 15))
+    followed.strangers, followed.motion = entered(back), moves(speck, rest=0.3)
+    assert np.array_equal(followed.sort_out(speck | back), speck | back)
+    assert not followed.strangers.refused.any()
+    assert np.array_equal(followed.sort_out(speck), speck)
+
+
+def test_what_is_refused_is_said_to_no_other_side_either() -> None:
+    body, piece = square(20, 10, 15), square(2, 40, 8)
+    odds = np.where(body | piece, np.float32(5), np.float32(-5))
+    followed = Followed(strangers=entered(piece), motion=moves(body))
+    prediction = Prediction(odds, odds, odds, odds.copy())
+    masks = draw(Contours.of(np.zeros((*SIZE, 3), np.float32)), {1: prediction}, {1: followed})
+    assert np.array_equal(masks[1], body)
+    assert np.array_equal(prediction.odds == NEVER, piece)
 
 
 def test_what_comes_in_is_known_by_where_it_was_and_is_carried_on() -> None:

@@ -177,6 +177,10 @@ def test_what_the_other_side_has_is_no_stranger_though_it_came_in_over_the_edge_
     fuse(prediction(there), one, 50, Reached.of(prediction(there), there > 0, followed(9), 50))
     assert np.array_equal(one.strangers.entered > 0, there < 0)
     assert np.array_equal(one.strangers.refused > 0, there < 0)
+    doubtful = Reached.of(prediction(there), there > 0, followed(9, is_doubtful=True), 50)
+    one.strangers = Strangers(np.ones((20, 30), np.float32), np.ones((20, 30), np.float32))
+    fuse(prediction(there), one, 50, doubtful)
+    assert one.strangers.refused.all()
 
 
 def test_from_where_an_object_is_said_to_be_away_no_word_comes_of_the_frames_before(twins: Painted) -> None:
