@@ -46,7 +46,7 @@ class AnnotationCanvas(UndoableCanvas):
         self._brush_place: QtCore.QPointF | None = None
         self._history: list[Prompt] = []
         self._proposal: MaskPicture | None = None
-        self._is_proposal_coming = False
+        self._is_proposal_coming, self._proposal_count = False, 1
         self._next_step = CARRY
         self._image, self._pictures = ShrunkImage(), MaskPictures()
         self._press: QtCore.QPointF | None = None
@@ -96,9 +96,9 @@ class AnnotationCanvas(UndoableCanvas):
         if self._history:
             self._set_prompt(self._history.pop())
 
-    def show_proposal(self, proposal: Proposal | None, is_coming: bool = False) -> None:
-        """Draw a proposal over the image, or none; `is_coming`: it is being computed."""
-        self._is_proposal_coming = is_coming
+    def show_proposal(self, proposal: Proposal | None, is_coming: bool = False, count: int = 1) -> None:
+        """Draw a proposal over the image, or none; `is_coming`: it is being computed; `count`: one of so many."""
+        self._is_proposal_coming, self._proposal_count = is_coming, count
         self._proposal = None if proposal is None else picture_of(proposal.mask)
         self.update()
         self.refresh_hint()
@@ -131,7 +131,7 @@ class AnnotationCanvas(UndoableCanvas):
         if self._held is not None:
             return self._hint_for(self._held)
         if self._proposal is not None:
-            return "Enter accepts  ·  1 2 3  ·  click adds, right takes away  ·  Z undoes  ·  Esc rejects"
+            return f"Enter accepts{self._choice}  ·  click adds, right takes away  ·  Z undoes  ·  Esc rejects"
         if self._is_proposal_coming:
             return "Looking for the object…"
         return self._hint_to_begin()
@@ -154,7 +154,13 @@ class AnnotationCanvas(UndoableCanvas):
             return f"Looking for {held.name}…"
         if self._proposal is None:
             return f"Click on {held.name}  ·  Z undoes  ·  Esc forgets the clicks"
-        return f"Enter: this is {held.name}  ·  1 2 3  ·  click adds, right takes away  ·  Esc forgets"
+        return f"Enter: this is {held.name}{self._choice}  ·  click adds, right takes away  ·  Esc forgets"
+
+    @property
+    def _choice(self) -> str:
+        """The keys that choose among the proposals, for the hint."""
+        keys = " ".join(str(number) for number in range(1, self._proposal_count + 1))
+        return f"  ·  {keys}" if self._proposal_count > 1 else ""
 
     def _set_prompt(self, prompt: Prompt) -> None:
         self.prompt = prompt

@@ -117,11 +117,14 @@ class PropagationPanel(QtCore.QObject):
     def _say_what_is_next(self, doubtful: int = 0) -> None:
         if self._run.is_running:
             text = "Space goes on" if self._run.is_paused else "Space pauses"
-        elif doubtful:
-            parts = [f"X: next of {doubtful} doubtful frame{'s' * (doubtful > 1)}"]
-            text = "  ·  ".join(parts + ["Space carries on what is checked"] * self._has_something_to_do())
         else:
-            text = CARRY if self._has_something_to_do() else ""
+            is_corrected, can_carry = bool(self._corrected()), self._has_something_to_do()
+            parts = ["Shift+Space repairs what was corrected here"] * is_corrected
+            if doubtful:
+                parts.append(f"X: next of {doubtful} doubtful frame{'s' * (doubtful > 1)}")
+            if can_carry and not is_corrected:
+                parts.append("Space carries on what is checked" if doubtful else CARRY)
+            text = "  ·  ".join(parts)
         self._window.canvas.show_next_step(text)
 
     def _has_something_to_do(self) -> bool:
@@ -214,18 +217,23 @@ class PropagationPanel(QtCore.QObject):
 
     def _to_repair(self) -> tuple[int, ...]:
         """The objects to repair from this frame: the selected ones; else the corrected ones; else all key ones here."""
+        here = self._repairable()
+        selected = {shape.group_id for shape in self._window.canvas.selected_shapes}
+        return tuple(object_id for object_id in here if object_id in selected) or self._corrected() or here
+
+    def _corrected(self) -> tuple[int, ...]:
+        """The objects that can be repaired from this frame, and that a propagation had written here before."""
+        base = self._window.session.base
+        if base is None:
+            return ()
+        by_hand = {shape.object_id for shape in base.shapes if shape.source != PROPAGATED}
+        return tuple(object_id for object_id in self._repairable() if object_id in by_hand & base.propagated_ids)
+
+    def _repairable(self) -> tuple[int, ...]:
         session = self._window.session
         if session.tracks is None or session.base is None:
             return ()
-        here = [track for track in session.tracks.tracks() if _can_repair(track, session.index)]
-        selected = {shape.group_id for shape in self._window.canvas.selected_shapes}
-        by_hand = {shape.object_id for shape in session.base.shapes if shape.source != PROPAGATED}
-        corrected = by_hand & session.base.propagated_ids
-        for chosen in (selected, corrected):
-            found = tuple(track.object_id for track in here if track.object_id in chosen)
-            if found:
-                return found
-        return tuple(track.object_id for track in here)
+        return tuple(track.object_id for track in session.tracks.tracks() if _can_repair(track, session.index))
 
     def _on_frame(self, step: Any) -> None:
         """A frame was saved by the run."""

@@ -202,7 +202,8 @@ class SamTool(QtCore.QObject):
         self._show()
 
     def _show(self) -> None:
-        self._canvas.show_proposal(self.proposal or self._start, is_coming=self._job is not None)
+        is_coming, count = self._job is not None, len(self.proposals)
+        self._canvas.show_proposal(self.proposal or self._start, is_coming, count)
         self.changed.emit()
 
 

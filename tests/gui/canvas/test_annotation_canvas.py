@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.gui.canvas.annotation_canvas import AnnotationCanvas
+from sam_annotator.gui.canvas.paint import Held
 from sam_annotator.gui.driver import Driver
 from sam_annotator.gui.labelme_seam import SAM_BOX_MODE, SAM_POINTS_MODE
 from tests.gui.scene import DiscSegmenter
@@ -224,6 +225,18 @@ def test_the_hint_says_what_to_do_next(hand: Hand) -> None:
     assert "Looking" in starts
     assert "Enter" in starts
     assert starts[-1] == "Drag"
+
+
+def test_the_hint_names_the_keys_of_the_proposals_that_there_are(hand: Hand) -> None:
+    proposal = Proposal(np.ones((HEIGHT, WIDTH), bool), 0.9)
+    for held in (None, Held(1, "1 ball", is_here=True)):
+        hand.canvas.clear_prompt()
+        hand.canvas.show_held(held)
+        hand.click(30, 30)
+        for count, said in ((3, "  ·  1 2 3  ·  "), (2, "  ·  1 2  ·  "), (1, "")):
+            hand.canvas.show_proposal(proposal, count=count)
+            assert ("1 2" in hand.canvas.hint()) == (count > 1)
+            assert said in hand.canvas.hint()
 
 
 def test_the_proposal_and_the_clicks_are_seen(hand: Hand) -> None:

@@ -82,8 +82,10 @@ def test_a_corrected_mask_is_carried_on_both_ways_with_one_key(driver: Driver) -
     repair = driver.window.timeline.repair
     driver.go_to(5)
     assert not repair.isEnabled()
+    assert "repairs" not in driver.window.canvas.hint()
     correct(driver, 5)
     driver.wait(repair.isEnabled, "something to repair")
+    assert driver.window.canvas.hint().startswith("Shift+Space repairs what was corrected here")
     corrected = saved_mask(driver, 1, 5)
     assert facts(driver, 5) == {(1, "ball", "sam")}
     driver.press(Qt.Key_Space, Qt.ShiftModifier)
