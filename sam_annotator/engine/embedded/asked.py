@@ -46,6 +46,11 @@ class Asked:
         """Whether the fresh clicks include: {True}, {False}, both or none."""
         return {flag for _, flag in self._fresh}
 
+    @property
+    def newly_excluded(self) -> list[Pixel]:
+        """The pixels of the fresh exclude clicks."""
+        return [pixel_of(point, self._size) for point, flag in self._fresh if not flag]
+
     def question(self, prior: Floats, context: Floats) -> Question:
         """What the clicks and the box ask for, after what is known before them and where colours count, each (n,)."""
         include = [self.region_at(pixel) for pixel, flag in self.clicks.items() if flag]

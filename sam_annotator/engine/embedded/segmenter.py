@@ -21,8 +21,10 @@ from sam_annotator.engine.embedded.masks import (
     bounds,
     filled,
     obeyed,
+    padded,
     shrunk,
     smoothed,
+    touched,
 )
 from sam_annotator.engine.embedded.reach import SHARES, Reach
 from sam_annotator.engine.embedded.regions import Floats, Regions, find_regions
@@ -38,6 +40,9 @@ BOX_COLOURS = 3  # that stand out in a box, each of them tried as the object's
 LEAST_AROUND = 0.4  # of the image, outside of a box: nothing can stand out against less
 DOUBTFUL = 0.7  # score of a corrected mask below which others are offered beside it
 ALIKE = 0.9  # IoU with it above which they are none
+SMALL_PART = 0.25  # of the mask's area: a part that one click may take away whole
+STILL_THERE = 0.67  # of the part's area, though it was clicked: nothing in the image tells what of it was meant
+MIDDLE = 0.8  # of how deep the part is: a click that lies as deep means all of it
 HOLE = 0.01  # of the mask's area: holes smaller than this are filled
 
 
@@ -194,6 +199,7 @@ class _Session:
         reach = Reach(self._regions, was, self._asked.fresh, history)
         asked = self._asked_for(share, was, reach)
         merged = self._as_asked(self._merged(previous.mask, was, asked), previous.mask)
+        merged &= ~self._meant_whole(previous.mask, merged)
         mask = self._cleaned(merged, previous.mask, base)
         changed = int(np.count_nonzero(mask != previous.mask)) / max(int(np.count_nonzero(previous.mask)), 1)
         if not changed and not reach.contested:  # the clicks agree with the mask: that makes it no better
@@ -265,10 +271,35 @@ class _Session:
             return mask | before
         return mask & before if self._asked.newly == {False} else mask
 
+    def _meant_whole(self, before: Mask, now: Mask) -> Mask:
+        """The small parts of the mask before that a new exclude click hits in their middle, and that are there still.
+
+        No part with an include click is meant, and none that reaches far.
+        """
+        meant = np.zeros_like(before)
+        hit = [(x, y) for x, y in self._asked.newly_excluded if before[y, x]]
+        if not hit:
+            return meant
+        window = bounds(before)
+        top, left = window[0].start, window[1].start
+        parts = cv2.connectedComponents(before[window].astype(np.uint8), connectivity=8)[1]
+        asked_for = {parts[y - top, x - left] for x, y in self._asked.include if before[y, x]}
+        for x, y in hit:
+            label = parts[y - top, x - left]
+            part = np.zeros_like(before)
+            part[window] = (parts == label) & (label not in asked_for)
+            area = np.count_nonzero(part)
+            if np.count_nonzero(part & now) <= STILL_THERE * area or area > SMALL_PART * np.count_nonzero(before):
+                continue
+            depth = cv2.distanceTransform(padded(part), cv2.DIST_L2, 3)[1:-1, 1:-1]
+            if depth[y, x] >= MIDDLE * depth.max() and not (part & ~self._asked.near()).any():
+                meant |= part
+        return meant
+
     def _kept(self, mask: Mask, before: Mask | None, base: Mask | None) -> Mask:
         """The parts that were clicked; of a box the main ones; of a saved mask those that overlap it.
 
-        A part that an exclude click cut off is kept if it is larger than what the click took away, or reaches far.
+        A part that an exclude click cut is kept if it is larger than what the click took away, or reaches far.
         """
         window = bounds(mask, margin=1)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask[window].astype(np.uint8), connectivity=8)
@@ -280,12 +311,14 @@ class _Session:
         keep[labels[clicked[window]]] = True
         if self._asked.box is not None and count > 1:
             keep |= areas >= 0.1 * areas[1:].max()
-        if base is not None:
-            keep |= np.bincount(labels[base[window]], minlength=count) > 0.5 * areas
         if before is not None:
+            taken = before & ~mask
+            if base is not None:
+                untouched = ~touched(labels, count, taken[window])
+                keep |= untouched & (np.bincount(labels[base[window]], minlength=count) > 0.5 * areas)
             cut_off = np.bincount(labels[before[window]], minlength=count) > 0.5 * areas
             reaches_far = np.bincount(labels[~self._asked.near()[window]], minlength=count) > 0
-            keep |= cut_off & (reaches_far | (areas > np.count_nonzero(before & ~mask)))
+            keep |= cut_off & (reaches_far | (areas > np.count_nonzero(taken)))
         keep[0] = False
         kept = np.zeros_like(mask)
         kept[window] = keep[labels]

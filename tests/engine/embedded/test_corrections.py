@@ -9,7 +9,7 @@ from sam_annotator.core.prompt import Prompt, Proposal
 from sam_annotator.engine.embedded.masks import obeyed
 from sam_annotator.engine.embedded.segmenter import EmbeddedSegmenter, Memory
 from sam_annotator.engine.embedded.trust import History
-from tests.engine.embedded.drawn import BALL, HEIGHT, SPOT, WIDTH, bounds, disc, iou, next_click, painted, scene
+from tests.engine.embedded.drawn import BALL, HEIGHT, SPOT, WIDTH, Mask, bounds, disc, iou, next_click, painted, scene
 
 
 def test_a_click_that_agrees_with_the_mask_changes_neither_it_nor_its_score(segmenter: EmbeddedSegmenter) -> None:
@@ -56,6 +56,37 @@ def test_an_exclude_click_takes_a_part_away_and_leaves_the_rest() -> None:
     start = Proposal(left | right, 1.0)
     refined, *_ = segmenter.predict(Prompt(((80, 80), (160, 80)), (True, False)), start)
     assert iou(refined.mask, left) > 0.85
+
+
+def _beside(truth: Mask, radius: int) -> tuple[int, int]:
+    """The middle of a disc that lies in the picture as far from the object as can be."""
+    inner = cv2.distanceTransform((~truth).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    rim = radius + 2
+    y, x = np.unravel_index(int(inner[rim:-rim, rim:-rim].argmax()), (HEIGHT - 2 * rim, WIDTH - 2 * rim))
+    return int(x) + rim, int(y) + rim
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_wrong_part_beside_the_object_goes_whole_by_a_click_in_its_middle(seed: int) -> None:
+    picture, truth = scene(seed)
+    x, y = _beside(truth, 14)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    saved = Proposal(truth | disc(x, y, 14), 1.0)
+    refined, *_ = segmenter.predict(Prompt(((x, y),), (False,)), saved)
+    assert np.array_equal(refined.mask, truth)
+
+
+@pytest.mark.parametrize(("include", "beside"), [(True, 0), (False, 10)])
+def test_a_part_that_was_asked_for_or_is_clicked_at_its_rim_stays(include: bool, beside: int) -> None:
+    picture, truth = scene(2)
+    x, y = _beside(truth, 14)
+    segmenter = EmbeddedSegmenter()
+    segmenter.set_image(picture)
+    points, flags = ((x - 9, y), (x + beside, y)), (True, False)
+    prompt = Prompt(points, flags) if include else Prompt(points[1:], flags[1:])
+    refined, *_ = segmenter.predict(prompt, Proposal(truth | disc(x, y, 14), 1.0))
+    assert np.count_nonzero(refined.mask & disc(x, y, 14)) > 0.6 * np.count_nonzero(disc(x, y, 14))
 
 
 def test_a_click_on_something_thin_does_not_take_the_wall_behind_it() -> None:
