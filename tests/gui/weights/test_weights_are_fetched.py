@@ -1,6 +1,7 @@
 """Fetching from a real server: offered, asked for, cancelled, resumed, refused; driven with clicks."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,19 @@ def test_a_folder_that_cannot_be_written_is_said_with_what_to_do_from_the_window
     said = take_dialog(driver)
     assert f"{blocked} cannot be written; give yourself the right to write there" in said
     assert "start sam-annotator with another folder (--models DIR)" in said
+
+
+def test_a_disk_that_is_full_is_said_with_what_to_do_from_the_window(
+    server: FileServer, checkout: Path, open_window: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(checkout)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=7))
+    driver = open_window()
+    press(driver, "Fetch Segment Anything")
+    confirm(driver)
+    ended(driver)
+    said = says(driver)
+    assert f"{checkout} has 7 bytes left; make room and fetch again, or start sam-annotator with another folder" in said
 
 
 def test_the_window_goes_on_and_closes_while_the_server_says_nothing(
