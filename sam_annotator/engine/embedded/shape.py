@@ -68,10 +68,7 @@ SHALLOW: Final = 0.5
 """What is not deeper in the outline than this share of its error may as well lie outside."""
 
 MOVED_ALONG: Final = 4.0
-"""Log odds of what lies deep in the outline and surely moves with the body, in whatever light."""
-
-OTHER_HUE: Final = 25.0
-"""Distance in a and b at which that is half as much: light changes them less than what comes before the body does."""
+"""Log odds of what lies deep in the outline and surely moves with the body, whatever colours it has now."""
 
 LEAST_OUTSIDE: Final = 0.4
 """What its word outside it counts where other colours have come: they may be the body's, which something had hidden."""
@@ -147,14 +144,12 @@ class Shape:
         seen = self._seen()
         odds *= seen
         body = odds > 0
-        change = self._now(self.colours) - _smoothed(lab)
         if body.any():
-            unlike = _squared(change)
-            same = np.exp(-unlike / max(LEAST_CHANGE**2, USUAL_CHANGES**2 * float(np.median(unlike[body]))))
+            change = _squared(self._now(self.colours) - _smoothed(lab))
+            same = np.exp(-change / max(LEAST_CHANGE**2, USUAL_CHANGES**2 * float(np.median(change[body]))))
             odds *= np.where(body, same, LEAST_OUTSIDE + (1 - LEAST_OUTSIDE) * same)
         deep = np.clip(distance / error - SHALLOW, 0, 1) * seen
-        lit = 1 / (1 + np.square(_squared(change[..., 1:]) / OTHER_HUE**2))
-        return np.asarray(odds + MOVED_ALONG * deep * along * lit, np.float32)
+        return np.asarray(odds + MOVED_ALONG * deep * along, np.float32)
 
     def _seen(self) -> Mask:
         """Which pixels of the present frame the key frame saw, and saw no other object there."""
