@@ -1,7 +1,8 @@
-"""What came in over the edge of the frame beside an object and does not move with it: a wall of its colours, say.
+"""What lies beside an object and does not move with it, and came in over the edge of the frame, or was left behind.
 
-No key frame has seen it: colours alone would have it, and once it is in the mask every voice learns it. That it lies
-apart and does not move with the object gives it away, from the first frame on; it stays refused though it comes nearer.
+A wall of its colours, say: no key frame has seen it, colours alone would have it, and once it is in the mask every
+voice learns it. That it lies apart and does not move with the object gives it away, from the first frame on; it stays
+refused though it comes nearer. Or ground that was taken for the object, and stays where it is when the object goes on.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +19,12 @@ CLEAR: Final = 1.0
 LEAST_ALONG: Final = 0.1
 """What moves with an object has at least this share of its log odds."""
 
+SMALL_PIECE: Final = 0.05
+"""Share of the mask up to which a piece may have been left behind."""
+
+LEFT_BEHIND: Final = 5.0
+"""Mean log odds against a piece, gathered, that it takes: a foot stands still for some frames, too."""
+
 REFUSAL: Final = 4.0
 """Log odds that are taken from what was refused before, as long as nothing tells that it moves with the object."""
 
@@ -28,7 +35,7 @@ class Strangers:
 
     Attributes:
         entered: what came in over the edge of the frame.
-        refused: what of that was found to be none of the object.
+        refused: what was found to be none of the object.
     """
 
     entered: Floats
@@ -63,25 +70,27 @@ class Strangers:
         return np.asarray(-REFUSAL * self.refused * np.clip(1 - motion / least, 0, 1), np.float32)
 
     def sort_out(self, mask: Mask, motion: Floats) -> tuple[Mask, "Strangers"]:
-        """Refuse the pieces of a mask that came in over the edge of the frame and do not move with the others.
+        """Refuse the pieces of a mask that came in or were left behind, and do not move with the others.
 
         Args:
             mask: bool (height, width).
             motion: as in `log_odds`.
 
         Returns:
-            The mask without them; it is as it was where all its pieces came in, or the others move as the rest does.
+            The mask without them; it is as it was where all its pieces are such, or the others move as the rest does.
         """
-        if not (self.entered[mask] > 0.5).any():
-            return mask, self
         count, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-        areas = np.bincount(pieces.ravel(), minlength=count)
-        came = np.bincount(pieces.ravel(), self.entered.ravel(), count) > areas / 2
-        came[0] = False  # that is all around
-        least = self._least(motion, mask & ~came[pieces]) if came.any() else None
+        areas, entered, moves = (
+            np.bincount(pieces.ravel(), each, count) for each in (None, self.entered.ravel(), motion.ravel())
+        )
+        came = entered > areas / 2
+        left = (areas < SMALL_PIECE * areas[1:].sum()) & (moves < -LEFT_BEHIND * areas)
+        doubted = came | left
+        doubted[0] = False  # that is all around
+        least = self._least(motion, mask & ~doubted[pieces]) if doubted.any() else None
         if least is None:
             return mask, self
-        strange = (came & (np.bincount(pieces.ravel(), motion.ravel(), count) < least * areas))[pieces]
+        strange = (doubted & (moves < least * areas))[pieces]
         refused = np.maximum(self.refused, strange.astype(np.float32))
         return mask & ~strange, replace(self, refused=refused)
 

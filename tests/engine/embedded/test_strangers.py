@@ -64,6 +64,14 @@ def test_a_piece_that_came_in_and_does_not_move_with_the_object_is_refused_and_s
     assert not against[~piece].any()
 
 
+@pytest.mark.parametrize(("side", "against", "stays"), [(3, -6, False), (3, -4, True), (5, -6, True)])
+def test_a_small_piece_that_stays_behind_for_long_is_left_there(side: int, against: float, stays: bool) -> None:
+    body, piece = square(20, 10, 15), square(2, 40, side)
+    kept, after = Strangers.none(SIZE).sort_out(body | piece, moves(body, rest=against))
+    assert np.array_equal(kept, body | piece if stays else body)
+    assert np.array_equal(after.refused > 0, piece & ~kept)
+
+
 def test_what_was_refused_is_heard_again_once_it_moves_with_the_object() -> None:
     body, piece = square(20, 10, 15), square(2, 40, 8)
     _, after = entered(piece).sort_out(body | piece, moves(body))
