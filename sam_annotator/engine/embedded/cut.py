@@ -206,7 +206,8 @@ class RegionGraph:
 
     def _colour_evidence(self, palette: Floats, own: Floats, other: Floats, around: Floats) -> Floats:
         """Log ratio of how often the object and the rest, with what is around, have a region's colours, capped."""
-        inside, outside = palette.T @ own, palette.T @ other + around
+        inside, outside = np.stack((own, other)) @ palette  # the palette is read once, which takes the time
+        outside = outside + around
         inside = inside / max(float(inside.sum()), 1e-6) + 1e-3
         outside = outside / max(float(outside.sum()), 1e-6) + 1e-3
         ratio: Floats = palette @ np.log(inside / outside).astype(np.float32)
